@@ -1,0 +1,36 @@
+# Two commands do everything: `make run` and `make test`. Both make .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: run test check install format bench clean
+
+run: install ## migrate, ingest the reference catalog, serve on http://127.0.0.1:7007
+	$(BIN)/portal serve
+
+test: install check ## linters, types, floors, every test on SQLite and PostgreSQL
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+check: install ## linters, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
+
+format: install ## bring the code to its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install ## print rates and ratios; never part of the tests
+	$(BIN)/python benchmarks/ingest.py
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml hatch_build.py $(wildcard frontend/*/package-lock.json) $(wildcard frontend/*/*.js)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgres]' --group dev
+	touch $@
+
+clean:
+	rm -rf .venv .portal portal/scaffolder/engine.js

@@ -1,0 +1,1 @@
+"""Portal is an internal developer portal backend for machine-learning organisations."""

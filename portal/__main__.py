@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m portal`."""
+
+from portal.cli import main
+
+main()

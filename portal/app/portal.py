@@ -1,0 +1,100 @@
+"""Wires the services of one Portal from its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from portal.config import Settings
+from portal.defaults.kinds import all_kinds
+from portal.defaults.reference import reference_catalog
+from portal.ingest.yaml import YamlLimits
+from portal.model.kind import Kinds
+from portal.providers.folder import FolderProvider
+from portal.providers.git import GitProvider
+from portal.services.catalog import CatalogService
+from portal.services.locations import LocationsService
+from portal.services.ownership import OwnershipService
+from portal.services.refresh import Progress, RefreshReport, RefreshService
+from portal.store import schema
+from portal.store.database import Database
+from portal.vcs.mirror import Mirrors
+from portal.vcs.policy import RemotePolicy
+
+
+@dataclass(slots=True)
+class Portal:
+    """The services of one Portal, wired; close it when done."""
+
+    settings: Settings
+    database: Database
+    kinds: Kinds
+    mirrors: Mirrors
+    refresh: RefreshService
+    locations: LocationsService
+    catalog: CatalogService
+    ownership: OwnershipService
+
+    def migrate(self) -> tuple[str, str]:
+        """Bring the database to the present shape; return its version before and after."""
+        return schema.upgrade(self.database)
+
+    def ingest(self, targets: Sequence[tuple[str, str]], *, progress: Progress | None = None) -> RefreshReport:
+        """Add (type, target) locations as the operator's own, and refresh just those."""
+        return self.refresh.refresh([source.id for source in self.refresh.add(targets)], progress=progress)
+
+    def default_targets(self) -> list[tuple[str, str]]:
+        """Return the locations that the settings name, or the reference catalog."""
+        return [target_of(text) for text in self.settings.catalog] or [reference_catalog()]
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def build(settings: Settings) -> Portal:
+    """Return the services that these settings describe; the data folder is made where it is missing."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.database)
+    kinds = all_kinds()
+    policy = RemotePolicy(allowed_schemes=frozenset(settings.git_schemes), file_roots=(settings.repositories,))
+    mirrors = Mirrors(settings.mirrors, policy)
+    refresh = RefreshService(
+        database,
+        providers={"git": GitProvider(mirrors), "folder": FolderProvider()},
+        kinds=kinds,
+        limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
+    )
+    return Portal(
+        settings=settings,
+        database=database,
+        kinds=kinds,
+        mirrors=mirrors,
+        refresh=refresh,
+        locations=LocationsService(database, refresh),
+        catalog=CatalogService(database),
+        ownership=OwnershipService(database, kinds),
+    )
+
+
+def target_of(text: str) -> tuple[str, str]:
+    """Return (type, target) of a location as people write it: a git url, a bare repository's path, or a folder."""
+    head, hash_mark, fragment = text.partition("#")
+    path = Path(head).expanduser()
+    if "://" in head or not path.exists():
+        return "url", text
+    absolute = path.resolve()
+    if (absolute / "HEAD").is_file() or (fragment and not fragment.startswith(":")):
+        return "url", f"{absolute.as_uri()}{hash_mark}{fragment}"
+    return "file", f"{absolute}{hash_mark}{fragment}"

@@ -1,0 +1,48 @@
+"""The web application: API blueprints, pages, errors."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flask import Flask
+from flask_smorest import Api
+
+from portal.api.catalog import catalog_blueprint, health_blueprint
+from portal.api.errors import register_error_handlers
+from portal.api.ownership import ownership_blueprint
+from portal.api.scaffolder import scaffolder_blueprint
+from portal.app.portal import Portal, build
+from portal.config import load_settings
+from portal.web import web_blueprint
+
+#: Largest request body that is read.
+_BODY_BYTES = 10 * 1024 * 1024
+
+
+def create_app(portal: Portal) -> Flask:
+    """Return the web application over wired services."""
+    app = Flask("portal", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=_BODY_BYTES,
+        API_TITLE="Portal",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = Api(app)
+    api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
+    api.register_blueprint(health_blueprint(portal.catalog))
+    api.register_blueprint(ownership_blueprint(portal.ownership))
+    api.register_blueprint(scaffolder_blueprint(portal.scaffolding))
+    app.register_blueprint(web_blueprint(portal.catalog, portal.ownership))
+    register_error_handlers(app)
+    return app
+
+
+def from_environment() -> Any:
+    """Return the application that a server process serves: settings come from PORTAL_* variables alone."""
+    portal = build(load_settings(environment=os.environ))
+    portal.start()
+    return create_app(portal)

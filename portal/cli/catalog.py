@@ -1,0 +1,110 @@
+"""`portal ingest`, `portal validate`, `portal schema`: catalog files on the command line."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from portal.app import Portal, build, target_of
+from portal.cli.output import console, database_option, print_json, print_problems, problem_json
+from portal.cli.summary import print_summary, summary_json
+from portal.defaults.kinds import all_kinds
+from portal.errors import InputError, NotFoundError
+from portal.services.refresh import RefreshReport
+
+_YAML_FILES = "**/*.{yaml,yml}"
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@database_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def ingest(load: Any, *, targets: Sequence[str], database: str | None, as_json: bool) -> None:
+    """Read catalog files into the database.
+
+    TARGET is a git url, a git url with #BRANCH:PATTERN, or a folder.
+    """
+    with build(load(database=database)) as portal:
+        portal.migrate()
+        report = ingest_with_progress(portal, [target_of(text) for text in targets])
+        if as_json:
+            print_json(summary_json(portal, report))
+        else:
+            print_summary(portal, report)
+
+
+def ingest_with_progress(portal: Portal, targets: Sequence[tuple[str, str]]) -> RefreshReport:
+    """Ingest locations while showing how far it is."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task("looking at the sources", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            progress.update(task, description=stage, completed=done, total=total or None)
+
+        return portal.ingest(targets, progress=show)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def validate(load: Any, *, paths: Sequence[Path], as_json: bool) -> None:
+    """Check catalog files or folders; exit with 1 when anything would be refused.
+
+    A folder is read from its catalog-info.yaml, or all its YAML files where it has none. What the layers of the files
+    enforce is checked too.
+    """
+    with tempfile.TemporaryDirectory() as folder, build(load(data=folder, database="")) as portal:
+        portal.migrate()
+        report = portal.ingest([_target(path) for path in paths])
+        findings = portal.ownership.findings()
+        refused = [finding for finding in findings if finding.severity == "enforce"]
+        errors = [problem for problem in report.problems if problem.severity == "error"]
+        count = sum(len(changes.added) for changes in report.changes.values()) - len(report.changes)
+        if as_json:
+            print_json(
+                {
+                    "entities": count,
+                    "problems": [problem_json(problem) for problem in report.problems],
+                    "findings": [
+                        {"rule": found.rule, "severity": found.severity, "ref": found.ref, "message": found.message}
+                        for found in findings
+                    ],
+                }
+            )
+        else:
+            print_problems(report.problems)
+            for found in findings:
+                click.echo(f"{found.severity}: {found.ref}: {found.message} {found.fix} [{found.rule}]")
+            faults = len(errors) + len(refused)
+            click.echo(f"{count} entities, {faults} {'error' if faults == 1 else 'errors'}")
+    sys.exit(1 if errors or refused else 0)
+
+
+def _target(path: Path) -> tuple[str, str]:
+    absolute = path.resolve()
+    if absolute.is_dir() and not (absolute / "catalog-info.yaml").is_file():
+        return "file", f"{absolute}#:{_YAML_FILES}"
+    if absolute.is_file() and absolute.suffix not in {".yaml", ".yml", ".json"}:
+        raise InputError(f'"{path}" is not a catalog file; expected .yaml, .yml or .json')
+    return "file", str(absolute)
+
+
+@click.command()
+@click.argument("kind")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (it is JSON in any case).")
+def schema(*, kind: str, as_json: bool) -> None:  # noqa: ARG001  # the flag is there as on every command
+    """Print the JSON Schema of a kind."""
+    found = all_kinds().named(kind)
+    if found is None:
+        names = ", ".join(known.name for known in all_kinds())
+        raise NotFoundError(f'There is no kind "{kind}"; known are {names}')
+    print_json(found.json_schema())

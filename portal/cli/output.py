@@ -1,0 +1,81 @@
+"""How the command line prints: JSON, problems, summaries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from portal.model.problem import Problem
+
+database_option = click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://…")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console; colours are used where the terminal has them."""
+    return Console(stderr=stderr)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
+
+
+def shown_location(location: str) -> str:
+    """Return a location as people read it: files below the current folder without the way there."""
+    if not location.startswith("file:"):
+        return location
+    path = Path(location.removeprefix("file:"))
+    try:
+        return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    except ValueError:
+        return str(path)
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON has it."""
+    return {
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "location": problem.location,
+        "line": problem.span.line if problem.span else None,
+        "column": problem.span.column if problem.span else None,
+        "field": problem.field,
+        "found": problem.found,
+        "expected": problem.expected,
+        "hint": problem.hint,
+        "ref": problem.ref,
+    }
+
+
+def print_problems(problems: Collection[Problem]) -> None:
+    """Print problems, one a line."""
+    out = console()
+    for problem in problems:
+        colour = "red" if problem.severity == "error" else "yellow"
+        line = Text(f"{problem.severity}: ", style=colour)
+        line.append(str(problem.at(shown_location(problem.location), problem.span)), style="default")
+        out.print(line, soft_wrap=True)
+
+
+def counts_table(title: str, rows: Mapping[str, Mapping[str, int]], columns: Collection[str]) -> Table:
+    """Return a table of counts: a row a key, a column a name, with totals."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right")
+    table.add_column("all", justify="right")
+    for name, counts in rows.items():
+        cells = [str(counts.get(column, 0) or "") for column in columns]
+        table.add_row(name, *cells, str(sum(counts.values())))
+    totals = [str(sum(counts.get(column, 0) for counts in rows.values())) for column in columns]
+    table.add_row("all", *totals, str(sum(sum(counts.values()) for counts in rows.values())), style="bold")
+    return table

@@ -1,0 +1,1 @@
+"""What Portal ships, registered like any extension."""

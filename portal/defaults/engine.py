@@ -1,0 +1,27 @@
+"""Builds the template engine that Portal ships."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import resources
+from typing import Any
+
+from portal.errors import SettingsError
+from portal.scaffolder.engine import Engine, EngineLimits
+
+
+def load_bundle() -> str:
+    """Return the text of the bundled template engine; raises `SettingsError` where Portal was installed without it."""
+    try:
+        return resources.files("portal.scaffolder").joinpath("engine.js").read_text("utf-8")
+    except FileNotFoundError as error:
+        raise SettingsError(
+            "portal/scaffolder/engine.js is missing; the build makes it: install Portal again with pip"
+        ) from error
+
+
+def build_engine(filters: Mapping[str, Callable[..., Any]], *, limits: EngineLimits | None = None) -> Engine:
+    """Return an engine with these filters; the caller closes it."""
+    return Engine(load_bundle(), filters=filters, limits=limits, seeds=partial(secrets.randbits, 31))

@@ -1,0 +1,172 @@
+"""Decides whether a document is an entity, naming every fault at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from portal.errors import InputError
+from portal.model.entity import Entity, entity_of, ref_of
+from portal.model.envelope import FieldFault, Path, envelope_faults, is_kind, is_namespace, is_object_name
+from portal.model.fields import Fault, PortalField
+from portal.model.kind import Kind, Kinds
+from portal.model.problem import Problem
+from portal.model.ref import EntityRef, split_ref
+
+_SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a document.
+
+    `entity` is None when any fault is not lenient; `ref` is what the document claims to be, also when it is faulty, or
+    None where that cannot be known.
+    """
+
+    entity: Entity | None
+    kind: Kind | None
+    ref: EntityRef | None
+    faults: tuple[FieldFault, ...]
+
+
+def check(document: Any, *, kinds: Kinds) -> Checked:
+    """Check the envelope and the spec of one parsed document against the kinds that are known."""
+    if not isinstance(document, dict):
+        fault = Fault("not-a-mapping", "a mapping with apiVersion, kind, metadata and spec")
+        return Checked(None, None, None, (FieldFault((), fault, document),))
+    faults = list(envelope_faults(document))
+    kind = _kind_of(document, kinds)
+    if kind is not None:
+        faults.extend(_spec_faults(document, kind))
+    elif not any(fault.path[:1] in {("kind",), ("apiVersion",)} for fault in faults):
+        faults.append(_unknown_kind(document, kinds))
+    ref = _claimed_ref(document)
+    if any(not fault.lenient for fault in faults) or kind is None:
+        return Checked(None, kind, ref, tuple(faults))
+    return Checked(entity_of(document), kind, ref_of(document), tuple(faults))
+
+
+def problem_of(fault: FieldFault, *, ref: str | None = None) -> Problem:
+    """Return the problem that tells of a fault; its place in the file is added by who knows the file."""
+    return Problem(
+        code=fault.fault.code,
+        field=field_name(fault.path),
+        found="" if fault.fault.code == "field-missing" else shown(fault.found),
+        expected=fault.fault.expected,
+        ref=ref,
+        severity="warning" if fault.lenient else "error",
+    )
+
+
+def field_name(path: Path) -> str:
+    """Return the dotted name of a field, for example `spec.dependsOn.0`."""
+    return ".".join(str(part) for part in path)
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: JSON, cut after 80 characters."""
+    text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+def _kind_of(document: Mapping[str, Any], kinds: Kinds) -> Kind | None:
+    name, version = document.get("kind"), document.get("apiVersion")
+    if not isinstance(name, str) or not isinstance(version, str):
+        return None
+    return kinds.find(name, version)
+
+
+def _unknown_kind(document: Mapping[str, Any], kinds: Kinds) -> FieldFault:
+    name, version = str(document.get("kind")), str(document.get("apiVersion"))
+    known = kinds.named(name)
+    if known is not None and known.name == name:
+        return FieldFault(
+            ("apiVersion",), Fault("kind-unknown", f"{' or '.join(sorted(known.api_versions))} for {name}"), version
+        )
+    names = [kind.name for kind in kinds]
+    lowered = {kind_name.lower(): kind_name for kind_name in names}
+    close = difflib.get_close_matches(name.lower(), lowered, n=1)
+    expected = f"one of {', '.join(names)}"
+    if close:
+        expected += f" (did you mean {lowered[close[0]]}?)"
+    return FieldFault(("kind",), Fault("kind-unknown", expected), name)
+
+
+def _claimed_ref(document: Mapping[str, Any]) -> EntityRef | None:
+    metadata = document.get("metadata")
+    kind = document.get("kind")
+    if not isinstance(metadata, dict) or not isinstance(kind, str) or not is_kind(kind):
+        return None
+    name, namespace = metadata.get("name"), metadata.get("namespace", "default")
+    if not isinstance(name, str) or not isinstance(namespace, str):
+        return None
+    if not is_object_name(name) or not is_namespace(namespace):
+        return None
+    return EntityRef.of(kind, namespace, name)
+
+
+def _spec_faults(document: Mapping[str, Any], kind: Kind) -> Iterator[FieldFault]:
+    if "spec" not in document:
+        yield FieldFault(("spec",), Fault("field-missing", "a mapping"))
+        return
+    spec = document["spec"]
+    if not isinstance(spec, dict):
+        return
+    schema = kind.schema_for(spec)
+    errors = schema.validate(spec)
+    for name, error in errors.items():
+        field = schema.fields.get(str(name))
+        lenient = isinstance(field, PortalField) and field.lenient
+        for path, fault in _flattened(error, ("spec", name)):
+            yield FieldFault(path, fault, _value_at(document, path), lenient)
+    for relation_field in kind.relation_fields[schema]:
+        if relation_field.name in spec and relation_field.name not in errors:
+            for path, text in _ref_texts(spec[relation_field.name], ("spec", relation_field.name)):
+                malformed = _ref_fault(text, default_kind=relation_field.default_kind)
+                if malformed is not None:
+                    yield FieldFault(path, malformed, text, relation_field.field.lenient)
+
+
+def _flattened(errors: Any, path: Path) -> Iterator[tuple[Path, Fault]]:
+    """Yield the faults of marshmallow's nested error mapping with their paths."""
+    if isinstance(errors, Mapping):
+        for key, nested in errors.items():
+            yield from _flattened(nested, path if key == "_schema" else (*path, key))
+        return
+    for item in errors if isinstance(errors, list) else [errors]:
+        yield path, item if isinstance(item, Fault) else Fault("field-invalid", str(item))
+
+
+def _value_at(document: Any, path: Path) -> Any:
+    value = document
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def _ref_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+        return
+    for index, item in enumerate(value):
+        if isinstance(item, str):
+            yield (*path, index), item
+        else:
+            yield (*path, index, "ref"), item["ref"]
+
+
+def _ref_fault(text: str, *, default_kind: str | None) -> Fault | None:
+    try:
+        split_ref(text, default_kind=default_kind)
+    except InputError:
+        form = "[kind:][namespace/]name" if default_kind else "kind:[namespace/]name"
+        return Fault("field-invalid", f"an entity reference of the form {form}")
+    return None

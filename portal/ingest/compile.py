@@ -1,0 +1,133 @@
+"""Compiles catalog files: bytes to documents, documents to entities or problems."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from portal.ingest import yaml
+from portal.ingest.check import Checked, check, problem_of
+from portal.ingest.placeholders import Placeholder, find_placeholders, replace_placeholders
+from portal.ingest.yaml import YamlLimits
+from portal.model.entity import Entity
+from portal.model.envelope import FieldFault, Path
+from portal.model.kind import Kind, Kinds
+from portal.model.problem import Problem
+from portal.model.ref import EntityRef
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A parsed document whose placeholders are not replaced yet; `position` counts from 0, `line` from 1."""
+
+    position: int
+    line: int
+    value: Any
+    placeholders: list[Placeholder]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFile:
+    """A parsed file: its documents, and the problems that parsing found."""
+
+    location: str
+    content: bytes
+    drafts: list[Draft]
+    problems: list[Problem]
+
+    @property
+    def placeholder_targets(self) -> set[str]:
+        """The targets that must be read before the file can be compiled."""
+        return {
+            placeholder.target
+            for draft in self.drafts
+            for placeholder in draft.placeholders
+            if placeholder.target is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledDocument:
+    """A document that became an entity. `line` is where it begins, from 1; `occurrence` counts documents of the same ref in the same file."""
+
+    location: str
+    line: int
+    occurrence: int
+    entity: Entity
+    kind: Kind
+
+
+@dataclass(slots=True)
+class CompiledFile:
+    """What a file means: entities, problems, and which entities its faulty documents claim to be.
+
+    `has_unknown_faults` is true when a faulty document does not say which entity it is.
+    """
+
+    location: str
+    documents: list[CompiledDocument] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    faulty_refs: set[EntityRef] = field(default_factory=set)
+    has_unknown_faults: bool = False
+
+
+def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:
+    """Parse files given by location; documents that cannot be parsed become problems, empty ones are skipped."""
+    parsed: dict[str, DraftFile] = {}
+    for location, content in contents.items():
+        documents = yaml.parse(content, location=location, limits=limits)
+        problems = [problem for document in documents for problem in _parse_problems(document)]
+        drafts = [
+            Draft(document.index, document.line, document.value, find_placeholders(document.value))
+            for document in documents
+            if document.problem is None and document.value is not None
+        ]
+        parsed[location] = DraftFile(location, content, drafts, problems)
+    return parsed
+
+
+def compile_files(
+    files: Collection[DraftFile], *, kinds: Kinds, inputs: Mapping[str, Mapping[str, bytes | str]]
+) -> dict[str, CompiledFile]:
+    """Compile parsed files. `inputs` maps a location to the contents that its placeholders name."""
+    return {file.location: _compile(file, kinds=kinds, contents=inputs.get(file.location, {})) for file in files}
+
+
+def _parse_problems(document: yaml.Document) -> list[Problem]:
+    found = list(document.warnings)
+    return [document.problem, *found] if document.problem is not None else found
+
+
+def _compile(file: DraftFile, *, kinds: Kinds, contents: Mapping[str, bytes | str]) -> CompiledFile:
+    compiled = CompiledFile(file.location, problems=list(file.problems))
+    compiled.has_unknown_faults = any(problem.severity == "error" for problem in file.problems)
+    occurrences: dict[EntityRef, int] = {}
+    for draft in file.drafts:
+        value, faults = replace_placeholders(draft.value, draft.placeholders, contents=contents)
+        checked = check(value, kinds=kinds)
+        all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
+        if all_faults:
+            compiled.problems.extend(_placed(file, draft, checked, all_faults))
+        if checked.entity is None or checked.kind is None or any(not fault.lenient for fault in faults):
+            # A kind that is not known may be a slip of the pen in one that was: what it was cannot be told.
+            if checked.ref is None or checked.kind is None:
+                compiled.has_unknown_faults = True
+            else:
+                compiled.faulty_refs.add(checked.ref)
+            continue
+        ref = checked.entity.ref
+        occurrence = occurrences.get(ref, 0)
+        occurrences[ref] = occurrence + 1
+        compiled.documents.append(CompiledDocument(file.location, draft.line, occurrence, checked.entity, checked.kind))
+    return compiled
+
+
+def _is_below(path: Path, faults: Collection[FieldFault]) -> bool:
+    """Return whether the value at `path` is a placeholder that has failed: its own fault says more."""
+    return any(fault.path[: len(path)] == path for fault in faults)
+
+
+def _placed(file: DraftFile, draft: Draft, checked: Checked, faults: Collection[FieldFault]) -> list[Problem]:
+    spans = yaml.spans(file.content, index=draft.position, paths={fault.path for fault in faults})
+    return [problem_of(fault, ref=checked.ref).at(file.location, spans.get(fault.path)) for fault in faults]

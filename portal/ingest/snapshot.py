@@ -1,0 +1,177 @@
+"""What a source means now, and what must change so that the store says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from portal.ingest.compile import CompiledDocument, CompiledFile
+from portal.model.problem import Problem
+
+#: Problems of a Location's targets: they are found again at each refresh, whether the file changed or not.
+LINK_CODES = frozenset(
+    {
+        "target-missing",
+        "target-invalid",
+        "target-outside",
+        "target-not-allowed",
+        "file-symlink",
+        "location-cycle",
+        "source-unreachable",
+        "revision-missing",
+    }
+)
+#: Problems of claims on one entity: they follow from the stored documents of all sources.
+CLAIM_CODES = frozenset({"ref-duplicate", "ref-conflict"})
+
+
+class DocumentKey(NamedTuple):
+    """What tells a source's documents apart; a document that moves inside its file stays the same."""
+
+    location: str
+    ref: str
+    occurrence: int
+
+
+class FileState(NamedTuple):
+    """The content that a file was compiled from: its own, and that of the files its placeholders took in."""
+
+    blob: str
+    inputs: tuple[tuple[str, str], ...] = ()
+
+
+class StoredDocument(NamedTuple):
+    """A document as the store has it; `digest` is 64 hex characters."""
+
+    id: int
+    key: DocumentKey
+    line: int
+    digest: str
+
+
+class StoredProblem(NamedTuple):
+    """A problem as the store has it."""
+
+    id: int
+    problem: Problem
+
+
+@dataclass(slots=True)
+class Stored:
+    """What the store knows of one source."""
+
+    files: Mapping[str, FileState]
+    documents: Mapping[DocumentKey, StoredDocument]
+    problems: Collection[StoredProblem]
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What a source means now.
+
+    `files` are all files found, with their content's identity. `compiled` are those that were read anew; the others
+    are as stored. `unreadable` are files that could not be read or are gone while a Location still names them: their
+    documents are kept. `link_problems` belong to targets of Locations.
+    """
+
+    files: dict[str, FileState] = field(default_factory=dict)
+    compiled: dict[str, CompiledFile] = field(default_factory=dict)
+    unreadable: set[str] = field(default_factory=set)
+    link_problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def documents(self) -> dict[DocumentKey, CompiledDocument]:
+        """The documents of the files that were read anew."""
+        return {
+            DocumentKey(document.location, document.entity.ref, document.occurrence): document
+            for file in self.compiled.values()
+            for document in file.documents
+        }
+
+
+@dataclass(slots=True)
+class Delta:
+    """What must change in the store. `kept` are documents that stay although the files do not bear them out now."""
+
+    put: list[CompiledDocument] = field(default_factory=list)
+    move: list[tuple[StoredDocument, int]] = field(default_factory=list)
+    drop: list[StoredDocument] = field(default_factory=list)
+    kept: list[StoredDocument] = field(default_factory=list)
+    put_files: dict[str, FileState] = field(default_factory=dict)
+    drop_files: list[str] = field(default_factory=list)
+    add_problems: list[Problem] = field(default_factory=list)
+    drop_problems: list[StoredProblem] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has to be written."""
+        return not (
+            self.put
+            or self.move
+            or self.drop
+            or self.put_files
+            or self.drop_files
+            or self.add_problems
+            or self.drop_problems
+        )
+
+
+def delta(snapshot: Snapshot, stored: Stored) -> Delta:
+    """Return what must change so that the store equals `snapshot`.
+
+    A faulty document keeps the stored row of the entity that it claims to be; a file with a fault that does not tell
+    which entity it concerns keeps all its rows, as does a file that cannot be read. Rule: Backstage keeps the last
+    good entity, catalog-backend 4.0 `updateProcessedEntityErrors`.
+    """
+    changes = Delta()
+    documents = snapshot.documents
+    for key, document in documents.items():
+        known = stored.documents.get(key)
+        if known is None or known.digest != document.entity.digest:
+            changes.put.append(document)
+        elif known.line != document.line:
+            changes.move.append((known, document.line))
+    faulty_refs = {ref for file in snapshot.compiled.values() for ref in file.faulty_refs}
+    for key, known in stored.documents.items():
+        if key in documents:
+            continue
+        compiled = snapshot.compiled.get(key.location)
+        if key.location in snapshot.unreadable or (
+            (compiled is not None and compiled.has_unknown_faults) or key.ref in faulty_refs
+        ):
+            changes.kept.append(known)
+        elif compiled is not None or key.location not in snapshot.files:
+            changes.drop.append(known)
+    changes.put_files = {
+        location: state for location, state in snapshot.files.items() if stored.files.get(location) != state
+    }
+    changes.drop_files = [
+        location for location in stored.files if location not in snapshot.files and location not in snapshot.unreadable
+    ]
+    _problem_changes(changes, snapshot, stored)
+    return changes
+
+
+def _problem_changes(changes: Delta, snapshot: Snapshot, stored: Stored) -> None:
+    wanted = {problem for file in snapshot.compiled.values() for problem in file.problems}
+    wanted.update(snapshot.link_problems)
+    seen: set[Problem] = set()
+    for known in stored.problems:
+        if known.problem.code in CLAIM_CODES:
+            continue
+        is_link = known.problem.code in LINK_CODES
+        location = known.problem.location
+        is_untouched = not is_link and (
+            (location in snapshot.files and location not in snapshot.compiled) or location in snapshot.unreadable
+        )
+        if known.problem in wanted and known.problem not in seen:
+            seen.add(known.problem)
+        elif not is_untouched:
+            changes.drop_problems.append(known)
+    changes.add_problems = sorted(wanted - seen, key=_problem_order)
+
+
+def _problem_order(problem: Problem) -> tuple[str, int, int, str, str]:
+    span = problem.span
+    return (problem.location, span.line if span else 0, span.column if span else 0, problem.field, problem.code)

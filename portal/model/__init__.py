@@ -1,0 +1,1 @@
+"""The words of the catalog: references, kinds, relations, problems, layers."""

@@ -1,0 +1,200 @@
+"""Kinds as data: name, versions, the shape of the spec, and the relations that its fields declare."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from marshmallow import INCLUDE, Schema
+
+from portal.errors import PluginError
+from portal.model.fields import Fault, Ref, RefList, RefObjectList, object_schema
+from portal.model.relation import RelationType
+
+CORE_VERSIONS = frozenset({"backstage.io/v1alpha1", "backstage.io/v1beta1"})
+PORTAL_VERSION = "portal/v1alpha1"
+
+
+class SpecSchema(Schema):
+    """The spec of a kind; unknown fields are kept, as Backstage keeps them."""
+
+    error_messages: dict[str, Any] = {"type": Fault("field-invalid", "a mapping")}  # noqa: RUF012  # as marshmallow has it
+
+    class Meta:
+        """Unknown members pass through."""
+
+        unknown = INCLUDE
+
+
+@dataclass(frozen=True, slots=True)
+class RelationField:
+    """A field of a spec that names other entities."""
+
+    name: str
+    field: Ref | RefList | RefObjectList
+
+    @property
+    def emits(self) -> RelationType:
+        """The relation from the entity to what the field names."""
+        return self.field.emits
+
+    @property
+    def default_kind(self) -> str | None:
+        """The kind of a short reference, or None when it must be written."""
+        return self.field.default_kind
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of entity.
+
+    `variants` gives a spec of its own to some values of `spec.type`. `layer` is the name of the layer that an entity
+    stands in when neither it nor its system nor that system's domain says. A `layered` kind must stand in one.
+    """
+
+    name: str
+    api_versions: frozenset[str]
+    spec: type[SpecSchema]
+    description: str
+    variants: Mapping[str, type[SpecSchema]] = field(default_factory=dict)
+    layer: str | None = None
+    layered: bool = False
+    plural: str = ""
+
+    @cached_property
+    def spec_schema(self) -> SpecSchema:
+        """The schema of the spec, ready to check with."""
+        return self.spec()
+
+    @cached_property
+    def variant_schemas(self) -> Mapping[str, SpecSchema]:
+        """The schemas of the variants by `spec.type`, ready to check with."""
+        return {name: schema() for name, schema in self.variants.items()}
+
+    def schema_for(self, spec: Mapping[str, Any]) -> SpecSchema:
+        """Return the schema that this spec must follow."""
+        spec_type = spec.get("type")
+        if isinstance(spec_type, str) and spec_type in self.variant_schemas:
+            return self.variant_schemas[spec_type]
+        return self.spec_schema
+
+    @cached_property
+    def relation_fields(self) -> Mapping[SpecSchema, tuple[RelationField, ...]]:
+        """The relation fields of each schema of this kind."""
+        return {
+            schema: tuple(
+                RelationField(name, found)
+                for name, found in schema.fields.items()
+                if isinstance(found, (Ref, RefList, RefObjectList))
+            )
+            for schema in (self.spec_schema, *self.variant_schemas.values())
+        }
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema (draft 2020-12) of a whole entity of this kind."""
+        spec = object_schema(self.spec)
+        if self.variants:
+            spec = {
+                "anyOf": [
+                    *(
+                        object_schema(variant)
+                        | {"properties": object_schema(variant)["properties"] | {"type": {"const": name}}}
+                        for name, variant in self.variants.items()
+                    ),
+                    spec,
+                ]
+            }
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "description": self.description,
+            "type": "object",
+            "required": ["apiVersion", "kind", "metadata", "spec"],
+            "additionalProperties": False,
+            "properties": {
+                "apiVersion": {"enum": sorted(self.api_versions)},
+                "kind": {"const": self.name},
+                "metadata": METADATA_JSON_SCHEMA,
+                "spec": spec,
+            },
+        }
+
+
+class Kinds:
+    """The kinds that are known, found by name and apiVersion as Backstage does: both with their case."""
+
+    def __init__(self, kinds: Collection[Kind]) -> None:
+        self._by_name: dict[str, Kind] = {}
+        for kind in kinds:
+            if kind.name.lower() in self._by_name:
+                raise PluginError(f'Two kinds are called "{kind.name}"')
+            self._by_name[kind.name.lower()] = kind
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(sorted(self._by_name.values(), key=lambda kind: kind.name))
+
+    def find(self, name: str, api_version: str) -> Kind | None:
+        """Return the kind of a document, or None when no kind takes this name and apiVersion."""
+        kind = self._by_name.get(name.lower())
+        if kind is None or kind.name != name or api_version not in kind.api_versions:
+            return None
+        return kind
+
+    def named(self, name: str) -> Kind | None:
+        """Return the kind of this name in any case."""
+        return self._by_name.get(name.lower())
+
+    @property
+    def default_layers(self) -> Mapping[str, str]:
+        """The default layer's name of each kind (lower case) that has one."""
+        return {name: kind.layer for name, kind in self._by_name.items() if kind.layer}
+
+    @property
+    def layered(self) -> frozenset[str]:
+        """The kinds (lower case) whose entities must stand in a layer."""
+        return frozenset(name for name, kind in self._by_name.items() if kind.layered)
+
+    def fingerprint(self) -> str:
+        """Return a text that changes whenever a kind is added, removed or declared differently."""
+        return repr([(kind.name, sorted(kind.api_versions), kind.json_schema(), kind.layer) for kind in self])
+
+
+_NAME_PATTERN = "^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
+
+METADATA_JSON_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 63, "pattern": _NAME_PATTERN},
+        "namespace": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 63,
+            "pattern": "^[a-z0-9]+(?:-+[a-z0-9]+)*$",
+            "default": "default",
+        },
+        "title": {"type": "string", "minLength": 1},
+        "description": {"type": "string"},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+        "tags": {
+            "type": "array",
+            "items": {"type": "string", "maxLength": 63, "pattern": "^[a-z0-9:+#]+(-[a-z0-9:+#]+)*$"},
+        },
+        "links": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["url"],
+                "properties": {
+                    "url": {"type": "string", "minLength": 1},
+                    "title": {"type": "string", "minLength": 1},
+                    "icon": {"type": "string", "minLength": 1},
+                    "type": {"type": "string", "minLength": 1},
+                },
+            },
+        },
+    },
+}

@@ -1,0 +1,160 @@
+"""The kinds that Portal adds: the assets of machine learning, the layers, roles and policies."""
+
+from __future__ import annotations
+
+from portal.model.fields import AnyMapping, Number, Object, ObjectList, Ref, RefList, Text, TextList, TextMapping
+from portal.model.kind import PORTAL_VERSION, Kind, SpecSchema
+from portal.model.owned import AssetSpec
+from portal.model.relation import (
+    CONSUMED_BY,
+    CONSUMES,
+    DEPENDS_ON,
+    DERIVED_FROM,
+    OWNED_BY,
+    PART_OF,
+    PRODUCED_BY,
+    PRODUCES,
+    TRAINED_ON,
+)
+
+
+class ProjectSpec(AssetSpec):
+    """An AI project of a team: what it stands on, and the roles it needs."""
+
+    goal = Text(description="What the project is to achieve, in a sentence")
+    needs = TextList(description="Names of the roles that the project needs")
+
+
+class PipelineSpec(AssetSpec):
+    """A pipeline, or a component that pipelines are built from."""
+
+    type = Text(required=True, description="pipeline, component, library, ...")
+    consumes = RefList("Dataset", emits=CONSUMES, description="What it reads")
+    produces = RefList("Dataset", emits=PRODUCES, description="What it writes")
+
+
+class DatasetSpec(AssetSpec):
+    """Data that is kept, described and shared."""
+
+    type = Text(required=True, description="table, files, stream, ...")
+    format = Text(description="parquet, csv, avro, ...")
+    classification = Text(description="public, internal, confidential or restricted")
+    schema = Text(description="Path of the data's schema in the repository")
+    producedBy = RefList("Pipeline", emits=PRODUCED_BY, description="What writes it")
+    consumedBy = RefList("Pipeline", emits=CONSUMED_BY, description="What reads it")
+    derivedFrom = RefList("Dataset", emits=DERIVED_FROM, description="The data it is made from")
+
+
+class FeatureSetSpec(AssetSpec):
+    """Features computed from datasets, served by a feature store."""
+
+    type = Text(required=True, description="batch, streaming, ...")
+    producedBy = RefList("Pipeline", emits=PRODUCED_BY, description="What computes it")
+    derivedFrom = RefList("Dataset", emits=DERIVED_FROM, description="The data it is made from")
+
+
+class ModelSpec(AssetSpec):
+    """A trained model."""
+
+    type = Text(required=True, description="classifier, regressor, ranker, llm, ...")
+    producedBy = RefList("Pipeline", emits=PRODUCED_BY, description="What trains it")
+    trainedOn = RefList("Dataset", emits=TRAINED_ON, description="Datasets and feature sets it learnt from")
+    derivedFrom = RefList("Model", emits=DERIVED_FROM, description="The model it is tuned from")
+
+
+class ExperimentSpec(AssetSpec):
+    """A question asked of data: notebooks, runs and their results."""
+
+    type = Text(required=True, description="tracking, study, benchmark, ...")
+    project = Ref("Project", emits=PART_OF, description="The project that asks")
+    notebooks = RefList("Notebook", emits=DEPENDS_ON, description="Notebooks it runs in")
+    consumes = RefList("Dataset", emits=CONSUMES, description="Data it reads")
+    produces = RefList("Model", emits=PRODUCES, description="Models it yields")
+
+
+class NotebookSpec(AssetSpec):
+    """A notebook image, kernel or template."""
+
+    type = Text(required=True, description="image, kernel or template")
+    image = Text(description="The container image that it starts from")
+
+
+class DutySchema(SpecSchema):
+    """A duty that every asset of a layer has a steward for."""
+
+    duty = Text(required=True, description='What is answered for, such as "checks"')
+    role = Text(required=True, description="The role that answers")
+
+
+class LayerSpec(SpecSchema):
+    """A layer: its rank, who may own in it, who must steward it, what it may depend on."""
+
+    rank = Number(required=True, minimum=1, description="1 is the lowest; a layer stands on those of lower rank")
+    owner = Ref("Group", emits=OWNED_BY, required=True, description="Who answers for the layer itself")
+    ownerRoles = TextList(required=True, description="Names of the roles that may own in this layer")
+    stewards = ObjectList(DutySchema, description="Duties that every asset of the layer needs a steward for")
+    mayDependOn = TextList(
+        description="Names of the layers that its assets may depend on; the same and lower ranks if absent"
+    )
+    approvers = TextList(description="Names of the roles that may grant exemptions")
+    enforcement = TextMapping(
+        one_of=("off", "warn", "enforce"), description="Severity of a rule in this layer, by the rule's id"
+    )
+
+
+class RoleSpec(SpecSchema):
+    """A role that people or groups hold."""
+
+    layers = TextList(description="Names of the layers where the role usually works")
+    responsibilities = TextList(description="What the role does, in words")
+
+
+class PolicySpec(SpecSchema):
+    """A rule switched on for layers, with its severity and the reason for it."""
+
+    owner = Ref("Group", emits=OWNED_BY, required=True, description="Who answers for the policy")
+    rule = Text(required=True, description="The rule's id")
+    layers = TextList(description="Names of the layers it holds for; all if absent")
+    severity = Text(required=True, one_of=("off", "warn", "enforce"), description="What a violation means")
+    reason = Text(description="Why the rule exists")
+
+
+class KindNamesSchema(SpecSchema):
+    """How a kind is called."""
+
+    kind = Text(required=True)
+    singular = Text()
+    plural = Text()
+
+
+class KindDefinitionSpec(SpecSchema):
+    """A kind declared in YAML."""
+
+    owner = Ref("Group", emits=OWNED_BY, required=True)
+    names = Object(KindNamesSchema, required=True, description="How the kind is called")
+    group = Text(required=True, description="The part of apiVersion before the slash")
+    version = Text(required=True, description="The part of apiVersion after the slash")
+    layer = Text(description="The layer of its entities, where nothing else says")
+    schema = AnyMapping(description="JSON Schema of the spec")
+
+
+_VERSIONS = frozenset({PORTAL_VERSION})
+
+
+def _asset(name: str, spec: type[SpecSchema], description: str, *, layer: str, plural: str) -> Kind:
+    return Kind(name, _VERSIONS, spec, description, layer=layer, layered=True, plural=plural)
+
+
+PORTAL_KINDS: tuple[Kind, ...] = (
+    _asset("Project", ProjectSpec, "An AI project of a team.", layer="project", plural="projects"),
+    _asset("Pipeline", PipelineSpec, "A pipeline or pipeline component.", layer="shared", plural="pipelines"),
+    _asset("Dataset", DatasetSpec, "Data that is kept and shared.", layer="shared", plural="datasets"),
+    _asset("FeatureSet", FeatureSetSpec, "Features in a feature store.", layer="shared", plural="featuresets"),
+    _asset("Model", ModelSpec, "A trained model.", layer="shared", plural="models"),
+    _asset("Experiment", ExperimentSpec, "A question asked of data.", layer="shared", plural="experiments"),
+    _asset("Notebook", NotebookSpec, "A notebook image, kernel or template.", layer="shared", plural="notebooks"),
+    Kind("Layer", _VERSIONS, LayerSpec, "A layer with its policy.", plural="layers"),
+    Kind("Role", _VERSIONS, RoleSpec, "A role that people or groups hold.", plural="roles"),
+    Kind("Policy", _VERSIONS, PolicySpec, "A rule switched on for layers.", plural="policies"),
+    Kind("KindDefinition", _VERSIONS, KindDefinitionSpec, "A kind declared in YAML.", plural="kinddefinitions"),
+)

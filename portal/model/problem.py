@@ -1,0 +1,106 @@
+"""A fault in the input, as a value that names where it is, what was found and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+#: The constant sentence of each problem code; what varies stands in the problem's own fields.
+PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
+    {
+        # the file
+        "file-too-large": "The file is larger than Portal reads",
+        "file-not-utf8": "The file is not UTF-8 text",
+        "file-symlink": "The file is a symbolic link; links are not followed",
+        # YAML
+        "yaml-syntax": "The YAML cannot be parsed",
+        "yaml-duplicate-key": "A key stands twice in one mapping",
+        "yaml-alias-limit": "The aliases expand to more than Portal accepts",
+        "yaml-depth": "The YAML is nested deeper than Portal accepts",
+        "yaml-document-limit": "The file holds more documents than Portal accepts",
+        "yaml-tag": "A YAML tag is not known here; its value is read without it",
+        # the document
+        "not-a-mapping": "The document is not a mapping",
+        "kind-unknown": "No kind of this name and apiVersion is known",
+        "kind-not-allowed": "The catalog's rules do not allow this kind here",
+        "field-missing": "A required field is missing",
+        "field-invalid": "A field has a value that is not accepted",
+        "field-unknown": "A field is not known here",
+        "placeholder-invalid": "A placeholder cannot be replaced by its target's content",
+        "placeholder-pending": "A placeholder's url is kept as it is; its content is not taken in",
+        # the catalog
+        "ref-duplicate": "Two documents of one source claim the same entity",
+        "ref-conflict": "Another source already holds this entity",
+        # locations
+        "target-missing": "The location's target does not exist",
+        "target-invalid": "The location's target cannot be understood",
+        "target-outside": "The location's target lies outside its repository",
+        "target-not-allowed": "The location's target may not be read from here",
+        "location-cycle": "The location leads back to itself",
+        "source-unreachable": "The source does not answer",
+        "revision-missing": "The source has no such branch or commit",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in a file; `line` and `column` count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault in the input.
+
+    `code` is a key of `PROBLEM_MESSAGES`. `location` is the file (`catalog-info.yaml`, or a full location such as
+    `url:https://host/repo#main:catalog-info.yaml`). `field` is a dotted path (`spec.owner`, `metadata.tags.0`).
+    `ref` is the entity concerned, where it is known. An `error` keeps its document out of the catalog (the last good
+    one stays); a `warning` does not.
+    """
+
+    code: str
+    location: str = ""
+    span: Span | None = None
+    field: str = ""
+    found: str = ""
+    expected: str = ""
+    hint: str = ""
+    ref: str | None = None
+    severity: Severity = "error"
+
+    @property
+    def message(self) -> str:
+        """The constant sentence of this problem's code."""
+        return PROBLEM_MESSAGES[self.code]
+
+    def at(self, location: str, span: Span | None) -> Problem:
+        """Return this problem placed in a file."""
+        return replace(self, location=location, span=span)
+
+    def __str__(self) -> str:
+        """Return `file:line:column field: sentence: found …; expected …. hint`."""
+        place = self.location
+        if self.span is not None:
+            place += f":{self.span.line}:{self.span.column}"
+        head = " ".join(part for part in (place, self.field) if part)
+        detail = "; ".join(
+            part
+            for part in (
+                f"found {self.found}" if self.found else "",
+                f"expected {self.expected}" if self.expected else "",
+            )
+            if part
+        )
+        text = f"{head}: {self.message}" if head else self.message
+        if detail:
+            text += f": {detail}"
+        if self.hint:
+            text += f". {self.hint}"
+        return text

@@ -1,0 +1,79 @@
+"""Registers what ships with Portal beside what installed distributions add, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from portal.errors import PluginError
+
+Extension = TypeVar("Extension")
+
+#: The entry-point groups that Portal looks at, with what an object of each is.
+GROUPS: Mapping[str, str] = {
+    "portal.kinds": "a portal.model.kind.Kind",
+    "portal.actions": "a portal.actions.contract.Action",
+}
+_OWN_DISTRIBUTION = "portal"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """An extension that is installed and cannot be used, with the reason."""
+
+    name: str
+    distribution: str
+    reason: str
+
+
+class Registry(Generic[Extension]):
+    """The extensions of one group by name. Two of one name stop the start; one that fails to load is listed."""
+
+    def __init__(
+        self,
+        group: str,
+        *,
+        defaults: Mapping[str, Extension],
+        kind: type[Extension],
+        installed: Collection[EntryPoint] | None = None,
+    ) -> None:
+        self.group = group
+        self.unavailable: list[Unavailable] = []
+        self._found: dict[str, Extension] = dict(defaults)
+        origins = dict.fromkeys(defaults, _OWN_DISTRIBUTION)
+        for point in sorted(
+            entry_points(group=group) if installed is None else installed, key=lambda found: found.name
+        ):
+            distribution = point.dist.name if point.dist is not None else "an unknown distribution"
+            if point.name in origins:
+                raise PluginError(
+                    f'"{point.name}" in {group} comes from both {origins[point.name]} and {distribution}; '
+                    "remove one of the two distributions"
+                )
+            origins[point.name] = distribution
+            try:
+                loaded = point.load()
+            except Exception as error:  # noqa: BLE001  # whatever a foreign module raises, Portal starts and tells
+                self.unavailable.append(Unavailable(point.name, distribution, f"{type(error).__name__}: {error}"))
+                continue
+            if not isinstance(loaded, kind):
+                reason = f"expected {GROUPS.get(group, kind.__name__)}, found {type(loaded).__name__}"
+                self.unavailable.append(Unavailable(point.name, distribution, reason))
+                continue
+            self._found[point.name] = loaded
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._found))
+
+    def __getitem__(self, name: str) -> Extension:
+        return self._found[name]
+
+    def values(self) -> list[Extension]:
+        """Return the extensions, by name."""
+        return [self._found[name] for name in self]
+
+    def items(self) -> list[tuple[str, Extension]]:
+        """Return the extensions with their names."""
+        return [(name, self._found[name]) for name in self]

@@ -1,0 +1,1 @@
+"""Turns a template with its parameters into files, values or task events."""

@@ -1,0 +1,245 @@
+"""Checks the values that a person gives to a template against the template's form.
+
+The dialect is that of the npm package `jsonschema`, which the Backstage scaffolder uses: draft 7, with leftovers of
+draft 3; see `_without_leftovers`. Rule: scaffolder-backend 4.2 `createRouter`, case by case in the reference 1.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jsonschema_rs
+
+from portal.errors import InputError
+
+_TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
+#: Keywords whose members are schemas, by name.
+_SCHEMAS_BY_NAME = frozenset({"properties", "patternProperties", "definitions", "$defs", "dependencies"})
+#: Keywords whose value is a schema, or a list of them.
+_SCHEMAS = frozenset(
+    {"items", "additionalItems", "additionalProperties", "propertyNames", "contains"}
+    | {"not", "if", "then", "else", "allOf", "anyOf", "oneOf"}
+)
+#: Keywords of later drafts that the dialect does not know.
+_UNKNOWN = frozenset({"dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties"})
+
+
+def pages(template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the pages of a template's form; one schema alone is one page."""
+    parameters = template.get("spec", {}).get("parameters")
+    if not parameters:
+        return []
+    return [page for page in (parameters if isinstance(parameters, list) else [parameters]) if isinstance(page, dict)]
+
+
+def parameter_schema(template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer to a question for a template's form, with its schemas untouched."""
+    metadata, spec = template.get("metadata", {}), template.get("spec", {})
+    answer: dict[str, Any] = {"title": metadata.get("title") or metadata.get("name")}
+    for name, value in (
+        ("presentation", spec.get("presentation")),
+        ("description", metadata.get("description")),
+        ("ui:options", metadata.get("ui:options")),
+    ):
+        if value is not None:
+            answer[name] = value
+    answer["steps"] = [
+        {"title": page.get("title") or "Please enter the following information"}
+        | ({"description": page["description"]} if page.get("description") else {})
+        | {"schema": page}
+        for page in pages(template)
+    ]
+    decorators = spec.get("formDecorators") or spec.get("EXPERIMENTAL_formDecorators")
+    if decorators is not None:
+        answer["formDecorators"] = decorators
+    return answer
+
+
+def values_errors(form: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the faults of `values`, of the first page that has any, in the form that Backstage's clients read.
+
+    Every page is asked about all values; nothing is converted, no default is filled in. Raises `InputError` for a
+    page that is no JSON Schema.
+    """
+    for number, page in enumerate(form, start=1):
+        errors = _page_errors(page, dict(values), number=number)
+        if errors:
+            return errors
+    return []
+
+
+def owner_parameters(form: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of the parameters that ask for an owner.
+
+    These are all with the field OwnerPicker, wherever they stand in a page, else the one called `owner`.
+    """
+    named: dict[str, Mapping[str, Any]] = {}
+    for page in form:
+        _collect_properties(page, named)
+    picked = [name for name, schema in named.items() if schema.get("ui:field") == "OwnerPicker"]
+    return picked or [name for name in named if name == "owner"]
+
+
+def _collect_properties(schema: Any, named: dict[str, Mapping[str, Any]]) -> None:
+    if isinstance(schema, list):
+        for item in schema:
+            _collect_properties(item, named)
+    if not isinstance(schema, Mapping):
+        return
+    for name, value in (schema.get("properties") or {}).items():
+        if isinstance(value, Mapping):
+            named.setdefault(name, value)
+    for keyword in ("allOf", "anyOf", "oneOf", "then", "else"):
+        _collect_properties(schema.get(keyword), named)
+    dependencies = schema.get("dependencies")
+    if isinstance(dependencies, Mapping):
+        _collect_properties(list(dependencies.values()), named)
+
+
+def _page_errors(page: Mapping[str, Any], values: dict[str, Any], *, number: int) -> list[dict[str, Any]]:
+    schema = _without_leftovers(page)
+    try:
+        validator = jsonschema_rs.Draft7Validator(
+            schema, validate_formats=True, ignore_unknown_formats=True, retriever=_refuse
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise InputError(
+            f"Page {number} of the template's form is no JSON Schema: {_first_line(error)}; ask the template's owner to mend it"
+        ) from error
+    errors: list[dict[str, Any]] = []
+    for found in validator.iter_errors(values):
+        for error in _reported(found, schema):
+            if error not in errors:
+                errors.append(error)
+    return errors
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _refuse(url: str) -> Any:
+    raise ValueError(f"schemas of other places are not read: {url}")
+
+
+def _without_leftovers(schema: Any) -> Any:
+    """Return a schema in plain draft 7.
+
+    Draft 3's `required: true` on a property moves to its object, `type: any` and unknown types accept everything, keywords
+    of later drafts are dropped.
+    """
+    if not isinstance(schema, Mapping):
+        return schema
+    plain: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
+            plain[keyword] = {name: _without_leftovers(item) for name, item in value.items()}
+        elif keyword in _SCHEMAS:
+            plain[keyword] = (
+                [_without_leftovers(item) for item in value] if isinstance(value, list) else _without_leftovers(value)
+            )
+        elif keyword == "type":
+            types = value if isinstance(value, list) else [value]
+            if types and all(isinstance(name, str) and name in _TYPES for name in types):
+                plain[keyword] = value
+        elif keyword == "required":
+            if isinstance(value, list):
+                plain[keyword] = list(dict.fromkeys(value))
+        elif keyword not in _UNKNOWN and keyword != "$schema":
+            plain[keyword] = value
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping):
+        required = [
+            name for name, item in properties.items() if isinstance(item, Mapping) and item.get("required") is True
+        ]
+        if required:
+            plain["required"] = list(dict.fromkeys([*plain.get("required", []), *required]))
+    return plain
+
+
+def _reported(found: Any, schema: Any) -> list[dict[str, Any]]:
+    """Return a fault as Backstage tells it: the combinations that it stands in come first, each as a fault of its own."""
+    errors: list[dict[str, Any]] = []
+    path = [part for part in found.instance_path if part is not None]
+    prefix: list[Any] = []
+    here = schema
+    steps = list(found.schema_path)
+    for index, step in enumerate(steps[:-1]):
+        if step in {"allOf", "dependencies"} and isinstance(here, Mapping):
+            errors.append(
+                _error(prefix, here, name=str(step), argument=_argument(step, steps[index + 1]), message=_COMBINED)
+            )
+        if steps[index - 1 : index] == ["dependencies"]:
+            prefix.append(step)
+        here = _member(here, step)
+    name = str(steps[-1]) if steps else "schema"
+    argument = _limit(found, here, name=name)
+    message = _message(found, name=name, argument=argument)
+    errors.append(
+        _error([*prefix, *path], here, name=name, argument=argument, message=message, instance=found.instance)
+    )
+    return errors
+
+
+_COMBINED = "is not valid under one of the schemas that it has to satisfy"
+
+
+def _argument(step: Any, which: Any) -> Any:
+    return f"[subschema {which}]" if step == "allOf" else which
+
+
+def _member(schema: Any, step: Any) -> Any:
+    if isinstance(schema, Mapping):
+        return schema.get(step)
+    if isinstance(schema, list) and isinstance(step, int) and step < len(schema):
+        return schema[step]
+    return None
+
+
+def _limit(found: Any, schema: Any, *, name: str) -> Any:
+    if name == "required":
+        return found.kind.value
+    if name == "additionalProperties":
+        return found.kind.value[0] if found.kind.value else None
+    return schema.get(name) if isinstance(schema, Mapping) else None
+
+
+def _message(found: Any, *, name: str, argument: Any) -> str:
+    texts = {
+        "required": f'requires property "{argument}"',
+        "additionalProperties": f'is not allowed to have the additional property "{argument}"',
+        "minLength": f"does not meet minimum length of {argument}",
+        "maxLength": f"does not meet maximum length of {argument}",
+        "minItems": f"does not meet minimum length of {argument}",
+        "maxItems": f"does not meet maximum length of {argument}",
+        "minimum": f"must be greater than or equal to {argument}",
+        "maximum": f"must be less than or equal to {argument}",
+        "exclusiveMinimum": f"must be strictly greater than {argument}",
+        "exclusiveMaximum": f"must be strictly less than {argument}",
+        "format": f'does not conform to the "{argument}" format',
+        "uniqueItems": "contains duplicate item",
+        "const": f"does not exactly match expected constant: {argument}",
+        "type": f"is not of a type(s) {', '.join(map(str, argument)) if isinstance(argument, list) else argument}",
+        "enum": f"is not one of enum values: {','.join(map(str, argument)) if isinstance(argument, list) else argument}",
+        "pattern": f'does not match pattern "{argument}"',
+    }
+    return texts.get(name, str(found.message))
+
+
+def _error(
+    path: Sequence[Any], schema: Any, *, name: str, argument: Any, message: str, instance: Any = None
+) -> dict[str, Any]:
+    place = "instance"
+    for part in path:
+        place += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return {
+        "path": list(path),
+        "property": place,
+        "message": message,
+        "schema": schema,
+        "instance": instance,
+        "name": name,
+        "argument": argument,
+        "stack": f"{place} {message}",
+    }

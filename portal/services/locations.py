@@ -1,0 +1,134 @@
+"""Locations: registering, listing, removing what the catalog reads, refreshing by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from portal.errors import ConflictError, InputError, NotFoundError
+from portal.model.ref import EntityRef
+from portal.services.refresh import RefreshService, raise_for
+from portal.services.snapshots import generated_name
+from portal.store import entities, sources
+from portal.store.database import Database
+from portal.store.sources import Source
+
+_NOT_FOUND = "Found no location with ID {}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A registered location, and the Location entity that stands for it."""
+
+    id: str
+    type: str
+    target: str
+
+    @property
+    def entity_ref(self) -> EntityRef:
+        """The reference of the Location entity."""
+        return EntityRef.of("location", "default", generated_name(f"{self.type}:{self.target}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A location that has been registered, with the entities that it brought."""
+
+    location: Location
+    entity_refs: list[EntityRef]
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What registering a location would bring; `exists` when it is registered already."""
+
+    location: Location
+    entities: list[dict[str, Any]]
+    exists: bool
+
+
+class LocationsService:
+    """Registered locations; those of settings are refreshed with them and listed by none of these methods."""
+
+    def __init__(self, database: Database, refresh: RefreshService) -> None:
+        self._database = database
+        self._refresh = refresh
+
+    def list(self) -> list[Location]:
+        """Return the registered locations, oldest first."""
+        return [_location(source) for source in self._refresh.sources() if source.registered]
+
+    def get(self, location_id: str) -> Location:
+        """Return a registered location. Raises `NotFoundError`."""
+        for location in self.list():
+            if location.id == location_id:
+                return location
+        raise NotFoundError(_NOT_FOUND.format(location_id))
+
+    def by_entity(self, ref: EntityRef) -> Location:
+        """Return the location that brought an entity. Raises `NotFoundError`."""
+        source_id = self._source_of(ref)
+        for source in self._refresh.sources():
+            if source.id == source_id:
+                return _location(source)
+        raise NotFoundError(f"Found no location for entity {ref}")
+
+    def register(self, location_type: str, target: str, *, trusted: bool = False) -> Registered:
+        """Register a location and read it.
+
+        Faulty documents become problems; the location is registered whatever its files hold. Raises `InputError` for
+        a target that cannot be understood and `ConflictError` for one that is registered.
+        """
+        _require_url(location_type)
+        known = {(source.type, source.target) for source in self._refresh.sources()}
+        if (location_type, target) in known and not trusted:
+            raise ConflictError(f"Location {location_type}:{target} already exists")
+        (source,) = self._refresh.add([(location_type, target)], registered=True)
+        self._refresh.refresh([source.id])
+        return Registered(_location(source), self._refs_of(source.id))
+
+    def dry_run(self, location_type: str, target: str) -> DryRun:
+        """Return what registering would bring. Raises `InputError` with all problems, if there are any."""
+        _require_url(location_type)
+        found = self._refresh.dry_run(location_type, target)
+        raise_for(found.problems)
+        exists = any((source.type, source.target) == (location_type, target) for source in self._refresh.sources())
+        bodies = [orjson.loads(body) for _, body in sorted(found.bodies.items())]
+        return DryRun(_location(found.source), bodies, exists)
+
+    def delete(self, location_id: str) -> None:
+        """Remove a registered location with all that it alone brought. Raises `NotFoundError`."""
+        location = self.get(location_id)
+        if not self._refresh.remove([location.id]):
+            raise NotFoundError(_NOT_FOUND.format(location_id))
+
+    def refresh(self, ref: EntityRef) -> None:
+        """Read the source of an entity again. Raises `NotFoundError`."""
+        self._refresh.refresh([self._source_of(ref)], anew=True)
+
+    def _source_of(self, ref: EntityRef) -> str:
+        with self._database.reading() as connection:
+            held = entities.held_entities(connection, [ref]).get(ref)
+        if held is None:
+            raise NotFoundError(f"Entity {ref} not found")
+        return held.source_id
+
+    def _refs_of(self, source_id: str) -> list[EntityRef]:
+        with self._database.reading() as connection:
+            stored = sources.stored_state(connection, source_id)
+        generated = self._generated(source_id)
+        return sorted({EntityRef(key.ref) for key in stored.documents} - generated)
+
+    def _generated(self, source_id: str) -> set[EntityRef]:
+        return {_location(source).entity_ref for source in self._refresh.sources() if source.id == source_id}
+
+
+def _location(source: Source) -> Location:
+    return Location(source.id, source.type, source.target)
+
+
+def _require_url(location_type: str) -> None:
+    if location_type != "url":
+        raise InputError('Registered locations must be of an allowed type ["url"]')

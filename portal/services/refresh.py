@@ -1,0 +1,216 @@
+"""Refreshes sources: what git holds now becomes what the catalog says."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from portal.errors import ConflictError, InputError
+from portal.ingest.snapshot import Snapshot, Stored, delta
+from portal.ingest.stitch import stitch
+from portal.ingest.yaml import YamlLimits
+from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION
+from portal.model.kind import Kinds
+from portal.model.location import GENERATED_PREFIX, parse_target
+from portal.model.problem import Problem
+from portal.model.ref import EntityRef
+from portal.providers.contract import TreeProvider
+from portal.services.changes import Changes, write_delta
+from portal.services.snapshots import Build, SnapshotBuilder
+from portal.store import sources
+from portal.store.database import Database
+from portal.store.sources import Source
+
+_ATTEMPTS = 5
+
+#: Told how far a refresh is: the stage in words, how much of it is done, and how much there is (0: not known).
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class RefreshReport:
+    """What a refresh did. `changes` has an item for each source that was read; the others had not changed."""
+
+    changes: dict[str, Changes] = field(default_factory=dict)
+    unchanged: set[str] = field(default_factory=set)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What registering a target would bring: finished documents as JSON text, and problems."""
+
+    source: Source
+    bodies: dict[EntityRef, str]
+    problems: list[Problem]
+
+
+class RefreshService:
+    """Brings the catalog to what its sources hold; each source in one transaction."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        providers: Mapping[str, TreeProvider],
+        kinds: Kinds,
+        limits: YamlLimits | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._builder = SnapshotBuilder(providers=providers, kinds=kinds, limits=limits or YamlLimits())
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def add(self, targets: Sequence[tuple[str, str]], *, registered: bool = False) -> list[Source]:
+        """Return the sources of (type, target) pairs, adding those that are not there yet.
+
+        Raises `InputError` for a target that cannot be understood; nothing is added then.
+        """
+        for location_type, target in targets:
+            parse_target(location_type, target, trusted=not registered)
+        with self._database.writing() as connection:
+            known = {(source.type, source.target): source for source in sources.list_sources(connection)}
+            added = [
+                Source(str(uuid.uuid4()), location_type, target, registered)
+                for location_type, target in dict.fromkeys(targets)
+                if (location_type, target) not in known
+            ]
+            sources.add_sources(connection, added, now_ms=self._now_ms())
+        known |= {(source.type, source.target): source for source in added}
+        return [known[pair] for pair in targets]
+
+    def sources(self) -> list[Source]:
+        """Return all sources, oldest first."""
+        with self._database.reading() as connection:
+            return sources.list_sources(connection)
+
+    def refresh(
+        self, ids: Collection[str] | None = None, *, anew: bool = False, progress: Progress | None = None
+    ) -> RefreshReport:
+        """Refresh sources by id, or all; `anew` reads every file again, whether it has changed or not."""
+        told = progress or _untold
+        with self._lock:
+            wanted = [source for source in self.sources() if ids is None or source.id in ids]
+            report = RefreshReport()
+            if not anew:
+                report.unchanged = self._builder.unchanged(wanted)
+            pending = [source for source in wanted if source.id not in report.unchanged]
+            for _ in range(_ATTEMPTS):
+                builds = self._build(pending, anew=anew, progress=told)
+                pending = []
+                for number, build in enumerate(builds):
+                    told(f"writing {build.source.location}", number, len(builds))
+                    changes = self._commit(build)
+                    if changes is None:
+                        pending.append(build.source)
+                    else:
+                        report.changes[build.source.id] = changes
+                if not pending:
+                    break
+            else:
+                raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
+        with self._database.reading() as connection:
+            report.problems = sources.list_problems(connection, source_ids=[source.id for source in wanted])
+        return report
+
+    def remove(self, ids: Collection[str]) -> dict[str, Changes]:
+        """Remove sources with everything that they alone brought; what others claim too passes to them."""
+        removed: dict[str, Changes] = {}
+        with self._lock, self._database.writing() as connection:
+            for source in sources.list_sources(connection):
+                if source.id in ids:
+                    stored = sources.stored_state(connection, source.id)
+                    removed[source.id] = write_delta(
+                        connection,
+                        source,
+                        delta=delta(Snapshot(), stored),
+                        stored=stored,
+                        kinds=self._kinds,
+                        authorship={},
+                        now_ms=self._now_ms(),
+                    )
+            sources.delete_sources(connection, list(removed))
+        return removed
+
+    def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> DryRun:
+        """Return what a target would bring; nothing is written. Raises `InputError` as `add` does."""
+        parse_target(location_type, target, trusted=not registered)
+        source = Source(str(uuid.uuid4()), location_type, target, registered)
+        build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
+        self._builder.build([build], progress=_untold)
+        changes = delta(build.snapshot, build.stored)
+        bodies = {
+            document.entity.ref: stitch(
+                document.entity.declared,
+                uid=str(uuid.uuid4()),
+                annotations={
+                    LOCATION_ANNOTATION: document.location.removeprefix(GENERATED_PREFIX),
+                    ORIGIN_ANNOTATION: source.location,
+                },
+                relations=(),
+            ).body
+            for document in changes.put
+            if not document.location.startswith(GENERATED_PREFIX)
+        }
+        return DryRun(source, bodies, changes.add_problems)
+
+    def _build(self, wanted: Collection[Source], *, anew: bool, progress: Progress) -> list[Build]:
+        with self._database.reading() as connection:
+            builds = [
+                Build(
+                    source,
+                    sources.stored_state(connection, source.id),
+                    sources.location_documents(connection, source.id),
+                    is_anew=anew,
+                )
+                for source in wanted
+            ]
+        self._builder.build(builds, progress=progress)
+        return builds
+
+    def _commit(self, build: Build) -> Changes | None:
+        """Write a build, or return None when the source has been written since it was read."""
+        source = build.source
+        now_ms = self._now_ms()
+        fingerprint = self._builder.fingerprint(build.commits) if not build.failed else ""
+        changes = delta(build.snapshot, build.stored)
+        if changes.is_empty and fingerprint == source.fingerprint:
+            return Changes()
+        with self._database.writing() as connection:
+            current = {found.id: found for found in sources.list_sources(connection)}.get(source.id)
+            if current is None:
+                return Changes()
+            if current.revision != source.revision:
+                return None
+            written = write_delta(
+                connection,
+                source,
+                delta=changes,
+                stored=build.stored,
+                kinds=self._kinds,
+                authorship=build.authorship,
+                now_ms=now_ms,
+            )
+            sources.finish_source(
+                connection, source.id, fingerprint=fingerprint, revision=written.revision, now_ms=now_ms
+            )
+        return written
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _untold(stage: str, done: int, total: int) -> None:
+    """Tell nobody how far it is."""
+
+
+def raise_for(problems: Collection[Problem]) -> None:
+    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise InputError("\n".join(str(problem) for problem in errors), errors)

@@ -1,0 +1,112 @@
+"""Every difference between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+
+from portal.errors import SettingsError
+
+Value = TypeVar("Value")
+
+#: Values in one IN list: far below SQLite's limit of 32,766 and PostgreSQL's of 65,535 parameters.
+CHUNK = 5_000
+_BUSY_TIMEOUT_SECONDS = 60
+_WRITE_LOCK = 7_007_001
+
+
+def open_engine(url: str) -> Engine:
+    """Return an engine for a database url (`sqlite:///path` or `postgresql://…`), set up alike for both.
+
+    Raises `SettingsError` for a url of another database, or one that cannot be understood.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise SettingsError(
+            "The database url cannot be understood; expected sqlite:///path or postgresql://…"
+        ) from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite_engine(parsed)
+    if backend == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
+    raise SettingsError(f'The database "{backend}" is not supported; expected sqlite or postgresql')
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        # The driver's own transaction handling begins late and commits DDL; SQLAlchemy's "begin" event does better.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA cache_size=-65536")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("portal_mode", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open the transaction in which the catalog is written; only one is open at a time over all processes.
+
+    SQLite takes its write lock at once (a deferred one could fail half-way); PostgreSQL an advisory lock.
+    """
+    with engine.connect() as plain:
+        connection = plain.execution_options(portal_mode="IMMEDIATE")
+        with connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that sees one state of the catalog from its first statement to its last."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as plain, plain.execution_options(isolation_level="REPEATABLE READ").begin() as begun:
+            yield begun.connection
+    else:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns: COPY on PostgreSQL, one prepared statement on SQLite."""
+    if not rows:
+        return
+    columns = list(rows[0])
+    if connection.dialect.name == "postgresql":
+        preparer = connection.dialect.identifier_preparer
+        names = ", ".join(preparer.quote(name) for name in columns)
+        driver = connection.connection.driver_connection
+        if driver is None:
+            raise RuntimeError("the connection is closed")
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY {preparer.format_table(table)} ({names}) FROM STDIN") as copy,
+        ):
+            for row in rows:
+                copy.write_row([row[name] for name in columns])
+        return
+    connection.execute(table.insert(), [dict(row) for row in rows])
+
+
+def in_chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Yield the values in portions that fit an IN list."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]

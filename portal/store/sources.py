@@ -1,0 +1,233 @@
+"""Reads and writes what is known of sources: their files, documents, problems."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from portal.ingest.snapshot import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
+from portal.model.problem import Problem, Span
+from portal.store.dialect import in_chunks, insert_rows
+from portal.store.tables import documents, files, problems, revisions, sources
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is refreshed as a whole: the root location and all that it leads to.
+
+    `fingerprint` tells what the last refresh was made from; empty before the first. A `registered` source came through
+    the API, the others from settings or the CLI.
+    """
+
+    id: str
+    type: str
+    target: str
+    registered: bool
+    fingerprint: str = ""
+    revision: int = 0
+
+    @property
+    def location(self) -> str:
+        """The root location, `type:target`."""
+        return f"{self.type}:{self.target}"
+
+
+def list_sources(connection: Connection) -> list[Source]:
+    """Return all sources, oldest first."""
+    rows = connection.execute(select(sources).order_by(sources.c.created_at_ms, sources.c.id))
+    return [Source(row.id, row.type, row.target, row.registered, row.fingerprint, row.revision) for row in rows]
+
+
+def add_sources(connection: Connection, added: Collection[Source], *, now_ms: int) -> None:
+    """Add sources that are not there yet."""
+    insert_rows(
+        connection,
+        sources,
+        [
+            {
+                "id": source.id,
+                "type": source.type,
+                "target": source.target,
+                "registered": source.registered,
+                "fingerprint": source.fingerprint,
+                "revision": source.revision,
+                "created_at_ms": now_ms,
+                "refreshed_at_ms": None,
+            }
+            for source in added
+        ],
+    )
+
+
+def delete_sources(connection: Connection, ids: Collection[str]) -> None:
+    """Delete sources whose documents have been dropped, with their files and problems."""
+    for table, column in ((problems, problems.c.source_id), (files, files.c.source_id), (sources, sources.c.id)):
+        connection.execute(delete(table).where(column.in_(list(ids))))
+
+
+def finish_source(
+    connection: Connection, source_id: str, *, fingerprint: str, revision: int | None, now_ms: int
+) -> None:
+    """Note what a refresh was made from, and its revision where it changed anything."""
+    values: dict[str, Any] = {"fingerprint": fingerprint}
+    if revision is not None:
+        values |= {"revision": revision, "refreshed_at_ms": now_ms}
+    connection.execute(update(sources).where(sources.c.id == source_id).values(values))
+
+
+def current_revision(connection: Connection) -> int:
+    """Return the newest revision of the catalog; 0 when nothing has been written."""
+    return int(connection.execute(select(func.coalesce(func.max(revisions.c.revision), 0))).scalar_one())
+
+
+def add_revision(connection: Connection, row: Mapping[str, Any]) -> None:
+    """Record a revision with its counts of entities added, changed and removed."""
+    connection.execute(insert(revisions), dict(row))
+
+
+def stored_state(connection: Connection, source_id: str) -> Stored:
+    """Return what the store knows of a source, in three statements."""
+    file_rows = connection.execute(select(files).where(files.c.source_id == source_id))
+    found_files = {
+        row.location: FileState(row.blob, tuple(sorted(orjson.loads(row.inputs).items()))) for row in file_rows
+    }
+    document_rows = connection.execute(
+        select(
+            documents.c.id,
+            documents.c.location,
+            documents.c.ref,
+            documents.c.occurrence,
+            documents.c.line,
+            documents.c.digest,
+        ).where(documents.c.source_id == source_id)
+    )
+    found_documents = {}
+    for row in document_rows:
+        key = DocumentKey(row.location, row.ref, row.occurrence)
+        found_documents[key] = StoredDocument(row.id, key, row.line, row.digest)
+    problem_rows = connection.execute(select(problems).where(problems.c.source_id == source_id).order_by(problems.c.id))
+    return Stored(found_files, found_documents, [StoredProblem(row.id, problem_of_row(row)) for row in problem_rows])
+
+
+def location_documents(connection: Connection, source_id: str) -> dict[str, list[str]]:
+    """Return the declared text of a source's Location entities, by the file they stand in."""
+    rows = connection.execute(
+        select(documents.c.location, documents.c.declared).where(
+            documents.c.source_id == source_id, documents.c.ref.like("location:%")
+        )
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.location, []).append(row.declared)
+    return found
+
+
+def insert_documents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert documents; their ids grow in the order given, so the first to claim an entity has the lowest."""
+    insert_rows(connection, documents, rows)
+
+
+def update_documents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Bring documents, given by `id`, to the columns given."""
+    if rows:
+        columns = [name for name in rows[0] if name != "id"]
+        statement = (
+            update(documents)
+            .where(documents.c.id == bindparam("row_id"))
+            .values({name: bindparam(f"new_{name}") for name in columns})
+        )
+        connection.execute(
+            statement, [{"row_id": row["id"]} | {f"new_{name}": row[name] for name in columns} for row in rows]
+        )
+
+
+def delete_documents(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete documents by id."""
+    for chunk in in_chunks(ids):
+        connection.execute(delete(documents).where(documents.c.id.in_(chunk)))
+
+
+def put_files(connection: Connection, source_id: str, states: Mapping[str, FileState]) -> None:
+    """Note the content that files were compiled from."""
+    delete_files(connection, source_id, list(states))
+    insert_rows(
+        connection,
+        files,
+        [
+            {
+                "source_id": source_id,
+                "location": location,
+                "blob": state.blob,
+                "inputs": orjson.dumps(dict(state.inputs)).decode(),
+            }
+            for location, state in states.items()
+        ],
+    )
+
+
+def delete_files(connection: Connection, source_id: str, locations: Sequence[str]) -> None:
+    """Forget files."""
+    for chunk in in_chunks(locations):
+        connection.execute(delete(files).where(files.c.source_id == source_id, files.c.location.in_(chunk)))
+
+
+def add_problems(connection: Connection, added: Collection[tuple[str, Problem]], *, revision: int) -> None:
+    """Add problems, each with the id of the source that it belongs to."""
+    insert_rows(
+        connection,
+        problems,
+        [
+            {
+                "source_id": source_id,
+                "ref": problem.ref,
+                "location": problem.location,
+                "line": problem.span.line if problem.span else None,
+                "column": problem.span.column if problem.span else None,
+                "field": problem.field,
+                "code": problem.code,
+                "severity": problem.severity,
+                "found": problem.found,
+                "expected": problem.expected,
+                "hint": problem.hint,
+                "revision": revision,
+            }
+            for source_id, problem in added
+        ],
+    )
+
+
+def delete_problems(connection: Connection, ids: Sequence[int]) -> None:
+    """Delete problems by id."""
+    for chunk in in_chunks(ids):
+        connection.execute(delete(problems).where(problems.c.id.in_(chunk)))
+
+
+def problems_of_refs(
+    connection: Connection, refs: Sequence[str], *, codes: Collection[str] = ()
+) -> list[tuple[str, StoredProblem]]:
+    """Return the problems that concern these entities, each with its source's id; `codes` narrows them."""
+    found = []
+    for chunk in in_chunks(refs):
+        statement = select(problems).where(problems.c.ref.in_(chunk)).order_by(problems.c.id)
+        if codes:
+            statement = statement.where(problems.c.code.in_(sorted(codes)))
+        found += [(row.source_id, StoredProblem(row.id, problem_of_row(row))) for row in connection.execute(statement)]
+    return found
+
+
+def list_problems(connection: Connection, *, source_ids: Collection[str] | None = None) -> list[Problem]:
+    """Return the problems of some sources, or of all, by file and line."""
+    statement = select(problems).order_by(problems.c.location, problems.c.line, problems.c.id)
+    if source_ids is not None:
+        statement = statement.where(problems.c.source_id.in_(sorted(source_ids)))
+    return [problem_of_row(row) for row in connection.execute(statement)]
+
+
+def problem_of_row(row: Any) -> Problem:
+    """Return the problem that a row of the table holds."""
+    span = Span(row.line, row.column) if row.line is not None else None
+    return Problem(row.code, row.location, span, row.field, row.found, row.expected, row.hint, row.ref, row.severity)

@@ -1,0 +1,197 @@
+"""The tables, as SQLAlchemy Core knows them; migrations bring a database to just this shape.
+
+Times are whole milliseconds since 1970 in UTC: they compare and sort alike on SQLite and PostgreSQL. JSON values are
+stored as finished text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: A key that counts up by itself: SQLite does so only for a column of the type INTEGER.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("revision", Id, primary_key=True, autoincrement=False, comment="grows by one with each committed refresh"),
+    Column("source_id", Text, nullable=False),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+    Column("added", Integer, nullable=False),
+    Column("changed", Integer, nullable=False),
+    Column("removed", Integer, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Text, primary_key=True, comment="uuid"),
+    Column("type", Text, nullable=False, comment="url or file"),
+    Column("target", Text, nullable=False),
+    Column("registered", Boolean, nullable=False, comment="through the API; otherwise by settings or the CLI"),
+    Column("fingerprint", Text, nullable=False, comment="of heads, kinds and limits at the last refresh; empty: never"),
+    Column("revision", BigInteger, nullable=False, comment="the last revision that this source wrote; 0: none"),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("refreshed_at_ms", BigInteger, nullable=True, comment="when the last refresh that found a change ended"),
+    UniqueConstraint("type", "target"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("source_id", Text, ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True),
+    Column("location", Text, primary_key=True, comment="type:target of the file"),
+    Column("blob", Text, nullable=False, comment="identity of the file's content; empty: it could not be read"),
+    Column("inputs", Text, nullable=False, comment="JSON {location: blob} of files that placeholders took in"),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("source_id", Text, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("location", Text, nullable=False, comment="type:target of the file"),
+    Column("line", Integer, nullable=False, comment="where the document begins in its file, from 1"),
+    Column("occurrence", Integer, nullable=False, comment="counts documents of one ref in one file, from 0"),
+    Column("digest", Text, nullable=False, comment="sha256 of the declared entity, hex"),
+    Column("commit", Text, nullable=False, comment="the commit that last touched the file; empty for a folder"),
+    Column("author", Text, nullable=False, comment="name and address; empty for a folder"),
+    Column("authored_at_ms", BigInteger, nullable=True),
+    Column("declared", Text, nullable=False, comment="JSON of the entity as declared, placeholders replaced"),
+    UniqueConstraint("source_id", "location", "ref", "occurrence"),
+    Index(None, "ref"),
+)
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("ref", Text, nullable=False, unique=True),
+    Column("uid", Text, nullable=False, unique=True, comment="uuid, stable for the life of the ref"),
+    Column("etag", Text, nullable=False, comment="changes with the body"),
+    Column("kind", Text, nullable=False, comment="lower case"),
+    Column("title", Text, nullable=False, comment="metadata.title, or the name"),
+    Column("document_id", BigInteger, nullable=False, comment="the document that holds the ref"),
+    Column("source_id", Text, nullable=False, comment="the source that holds the ref"),
+    Column("location", Text, nullable=False, comment="type:target of the file"),
+    Column("digest", Text, nullable=False, comment="of the declared entity"),
+    Column("owner", Text, nullable=True, comment="ref that spec.owner names"),
+    Column("system", Text, nullable=True, comment="ref that spec.system names"),
+    Column("domain", Text, nullable=True, comment="ref that spec.domain names"),
+    Column("layer", Text, nullable=True, comment="ref that spec.layer names; not the effective layer"),
+    Column("body", Text, nullable=False, comment="the finished JSON text that is served"),
+    Index(None, "kind"),
+    Index(None, "source_id"),
+    Index(None, "owner"),
+)
+
+relations = Table(
+    "relations",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("type", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("origin", Text, primary_key=True, comment="the entity that declares it"),
+    Index(None, "origin"),
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", Text, nullable=False, comment="path of a leaf, lower case"),
+    Column("value", Text, nullable=False, comment="lower case"),
+    Column("display", Text, nullable=False, comment="the value with its case"),
+    UniqueConstraint("key", "value", "display"),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("term_id", BigInteger, primary_key=True),
+    Column("entity_id", BigInteger, primary_key=True),
+    Index(None, "entity_id"),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("ref", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("change", Text, nullable=False, comment="added, changed or removed"),
+    Column("source_id", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("commit", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("authored_at_ms", BigInteger, nullable=True),
+    Column("recorded_at_ms", BigInteger, nullable=False),
+    Column("declared", Text, nullable=False, comment="JSON; empty when removed"),
+    Index(None, "ref", "revision"),
+)
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("source_id", Text, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("ref", Text, nullable=True),
+    Column("location", Text, nullable=False),
+    Column("line", Integer, nullable=True),
+    Column("column", Integer, nullable=True),
+    Column("field", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("found", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("hint", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, comment="the revision that first showed it"),
+    Index(None, "source_id"),
+    Index(None, "ref"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Text, primary_key=True, comment="uuid; also the workflow's"),
+    Column("status", Text, nullable=False, comment="open, processing, completed, failed, cancelled or skipped"),
+    Column("spec", Text, nullable=False, comment="JSON, without secrets"),
+    Column("secrets", Text, nullable=True, comment="ciphertext under the instance key; cleared when the task ends"),
+    Column("created_by", Text, nullable=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("last_heartbeat_at_ms", BigInteger, nullable=True),
+    Index(None, "created_at_ms"),
+)
+
+task_events = Table(
+    "task_events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("task_id", Text, ForeignKey("tasks.id", ondelete="CASCADE"), nullable=False),
+    Column("type", Text, nullable=False, comment="log, completion, cancelled or recovered"),
+    Column("body", Text, nullable=False, comment="JSON"),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Index(None, "task_id"),
+)

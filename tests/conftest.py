@@ -1,0 +1,88 @@
+"""Fixtures that every test may use: both databases, isolated git, real repositories from a dict of paths."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from portal.store.database import Database
+from portal.store.tables import metadata
+
+pytest_plugins = ["repositories", "portals"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the person's own git settings, home and Portal settings out of the tests."""
+    home = tmp_path_factory.mktemp("home")
+    kept = dict(os.environ)
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "PORTAL_")) and name not in {
+            "PORTAL_CASES_DIR",
+            "PORTAL_CORPUS_DIR",
+            "PORTAL_TEST_POSTGRES_URL",
+            "PORTAL_TEST_CHROMIUM",
+        }:
+            del os.environ[name]
+    os.environ.update(
+        HOME=str(home),
+        XDG_CONFIG_HOME=str(home / ".config"),
+        XDG_CACHE_HOME=str(home / ".cache"),
+        XDG_RUNTIME_DIR=str(home / ".runtime"),
+        GIT_CONFIG_GLOBAL=str(home / ".gitconfig"),
+        GIT_CONFIG_NOSYSTEM="1",
+        GIT_AUTHOR_NAME="Ann Author",
+        GIT_AUTHOR_EMAIL="ann@example.com",
+        GIT_COMMITTER_NAME="Ann Author",
+        GIT_COMMITTER_EMAIL="ann@example.com",
+    )
+    (home / ".runtime").mkdir(mode=0o700)
+    (home / ".gitconfig").write_text("[init]\n\tdefaultBranch = main\n")
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The url of a PostgreSQL server's maintenance database: one that is named, or one started for the tests."""
+    named = os.environ.get("PORTAL_TEST_POSTGRES_URL")
+    if named:
+        yield named
+        return
+    import pgserver  # noqa: PLC0415  # brings a whole server: only where no other is named
+
+    server = pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The url of an empty database, SQLite and PostgreSQL in turn; nothing is in it yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'portal.db'}"
+        return
+    server: str = request.getfixturevalue("postgres_url")
+    name = f"test_{uuid.uuid4().hex}"
+    engine = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+    url = engine.url.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    yield url
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    engine.dispose()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database with the schema in it, closed at the end."""
+    with Database(database_url) as opened:
+        metadata.create_all(opened.engine)
+        yield opened

@@ -1,0 +1,74 @@
+"""A refresh service over real git, and what a user can see of the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import func, select
+
+from portal.defaults.kinds import all_kinds
+from portal.ingest.yaml import YamlLimits
+from portal.providers.folder import FolderProvider
+from portal.providers.git import GitProvider
+from portal.services.refresh import RefreshReport, RefreshService
+from portal.store.database import Database
+from portal.store.tables import entities, relations, versions
+from portal.vcs.mirror import Mirrors
+from portal.vcs.policy import RemotePolicy
+
+
+class Catalog:
+    """A catalog under test."""
+
+    def __init__(self, database: Database, folder: Path, *, limits: YamlLimits | None = None) -> None:
+        self.database = database
+        policy = RemotePolicy(allowed_schemes=frozenset(), file_roots=(folder,))
+        self.service = RefreshService(
+            database,
+            providers={"git": GitProvider(Mirrors(folder / "mirrors", policy)), "folder": FolderProvider()},
+            kinds=all_kinds(),
+            limits=limits,
+        )
+
+    def ingest(self, *targets: str) -> RefreshReport:
+        """Add git targets, refresh everything, and return the report."""
+        self.service.add([("url", target) for target in targets])
+        return self.service.refresh()
+
+    def refs(self) -> list[str]:
+        """Return the entities of the catalog but for generated Locations, sorted."""
+        with self.database.reading() as connection:
+            found = connection.execute(select(entities.c.ref).order_by(entities.c.ref)).scalars().all()
+        return [ref for ref in found if not ref.startswith("location:default/generated-")]
+
+    def body(self, ref: str) -> Any:
+        """Return the finished document of an entity."""
+        with self.database.reading() as connection:
+            text = connection.execute(select(entities.c.body).where(entities.c.ref == ref)).scalar_one()
+        return orjson.loads(text)
+
+    def history(self, ref: str) -> list[Any]:
+        """Return the versions of an entity, oldest first."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(versions).where(versions.c.ref == ref).order_by(versions.c.id))
+            return list(rows)
+
+    def everything(self) -> dict[str, Any]:
+        """Return all that readers can see, to compare two states of the catalog."""
+        with self.database.reading() as connection:
+            bodies = connection.execute(select(entities.c.ref, entities.c.body).order_by(entities.c.ref)).all()
+            edges = connection.execute(select(func.count()).select_from(relations)).scalar_one()
+        return {"entities": [tuple(row) for row in bodies], "relations": edges}
+
+
+@pytest.fixture
+def catalog(database: Database, tmp_path: Path) -> Catalog:
+    """An empty catalog on each database."""
+    return Catalog(database, tmp_path)
+
+
+MakeCatalog = Callable[..., Catalog]

@@ -1,0 +1,68 @@
+"""The rules of the house: floors, docstrings, names, and documentation that keeps up with the code."""
+
+import ast
+from pathlib import Path
+
+import click
+import pytest
+
+from portal.cli import main
+from portal.config import SETTINGS
+from portal.defaults.kinds import all_kinds
+from portal.model.problem import PROBLEM_MESSAGES
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "portal").rglob("*.py"))
+DOCS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md")))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_states_its_one_reason_in_one_sentence(module: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8")))
+
+    assert docstring
+    first = docstring.splitlines()[0]
+    assert first.endswith((".", ":"))
+    assert " and " not in first
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_has_a_size_that_can_be_read(module: Path) -> None:
+    assert len(module.read_text(encoding="utf-8").splitlines()) <= 450
+
+
+def test_no_module_is_a_drawer() -> None:
+    assert not {path.stem for path in MODULES} & {"utils", "helpers", "common", "misc", "base", "manager", "data"}
+
+
+@pytest.mark.parametrize("setting", [setting.name for setting in SETTINGS])
+def test_every_setting_is_documented(setting: str) -> None:
+    assert f"`{setting}`" in DOCS
+
+
+@pytest.mark.parametrize("code", sorted(PROBLEM_MESSAGES))
+def test_every_problem_code_is_documented(code: str) -> None:
+    assert f"`{code}`" in DOCS
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in all_kinds()])
+def test_every_kind_is_documented(kind: str) -> None:
+    assert f"`{kind}`" in DOCS
+
+
+def _commands(group: click.Group, path: str) -> list[str]:
+    found = []
+    for name, command in group.commands.items():
+        here = f"{path} {name}"
+        found += _commands(command, here) if isinstance(command, click.Group) else [here]
+    return found
+
+
+@pytest.mark.parametrize("command", _commands(main, "portal"))
+def test_every_command_is_documented(command: str) -> None:
+    assert f"`{command}" in DOCS
+
+
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "LICENSE", "Makefile", "catalog-info.yaml"])
+def test_the_top_level_is_complete(document: str) -> None:
+    assert (ROOT / document).is_file()
