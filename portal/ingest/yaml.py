@@ -48,7 +48,7 @@ class YamlLimits:
 class Document:
     """One document of a file.
 
-    `index` counts every document of the file from 0, empty ones too. `value` is None for an empty document, and for one
+    `index` counts every document of the file from 0, empty ones too; `line` is where it begins, from 1. `value` is None for an empty document, and for one
     with a `problem`. Values that aliases name twice are one object, so they must not be changed in place.
     """
 
@@ -56,6 +56,7 @@ class Document:
     value: Any
     problem: Problem | None = None
     warnings: tuple[Problem, ...] = ()
+    line: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ class _Part:
     line: int
     column: int
     legacy: bool
+
+    @property
+    def first_line(self) -> int:
+        """The line after the marker that opens the document, or its first one where none does; from 1."""
+        opening, newline, _ = self.text.partition("\n")
+        return self.line + (2 if newline and opening.strip() == "---" else 1)
 
     def in_file(self, span: Span) -> Span:
         """Return where a place of this part stands in the file."""
@@ -99,7 +106,7 @@ def parse(content: bytes, *, location: str = "", limits: YamlLimits = _DEFAULT_L
         if len(documents) == limits.documents:
             return [Document(0, None, _too_many(location, limits))]
         document = _document(part, len(documents), words=vocabularies[part.legacy], limits=limits, location=location)
-        documents.append(document)
+        documents.append(replace(document, line=part.first_line))
     return documents
 
 

@@ -15,20 +15,20 @@ from portal.model.problem import Span
 
 NextEvent = Callable[[], Any]  # PyYAML's events carry no types
 ValuePath = tuple[str | int, ...]
+_Restored = tuple[dict[int, str], dict[int, str]]
 
-_MOST_REPAIRS: Final = 50
-_LEGACY_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_MOST_CHARACTERS_READ_AGAIN: Final = 8 * 1024 * 1024
+_SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_MISREAD = re.compile("\r(?!\n)|[\x85\u2028\u2029]|" + _SURROGATES.pattern)
 _PLACEHOLDERS: Final = range(0xF0000, 0xFFFFE)  # private use
 _GLUED_COMMENT = re.compile(r"""['"\]}]#""")
 _BARE_TAG = re.compile(r"![ \t\r\n]")
 _BLANK_WITH_TAB = re.compile(r"[ \t]*\t[ \t]*(?=#|\r?$)", re.MULTILINE)
-_REST_OF_QUOTED = re.compile(r'(?:[^"\\]|\\.)*', re.DOTALL)
 _WHERE_A_KEY_IS_EMPTY: Final = {
     "did not find expected key",
     "did not find expected '-' indicator",
     "mapping values are not allowed in this context",
 }
-_SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _EMPTY_KEY = re.compile(r":(?=[ \t\r\n]|\Z)")
 _TAB_AFTER_DASH = re.compile(r"[ \t]+(?=[^-?: \t\r\n])(?![^\r\n]*:(?:[ \t\r\n]|\Z))")
 
@@ -52,47 +52,55 @@ def span_of(mark: Any) -> Span:
 
 
 def events(text: str) -> NextEvent:
-    r"""Return the function that yields the parser's next event of a document, after what npm `yaml` reads otherwise.
+    r"""Return the function that yields the parser's next event of a document, mended where npm `yaml` reads otherwise.
 
-    Three things that the events do not tell, each looked for only in a text that has its characters: YAML 1.2 has no
-    line breaks but `\n` and `\r\n`, where libyaml also breaks lines at a single `\r`, NEL, LS and PS (they pass
-    through it as private-use characters); `! 5` is text; a comment needs a blank before it, also behind a quote.
+    Each of these is looked for only in a text that has its characters. YAML 1.2 has no line breaks but `\n` and `\r\n`,
+    where libyaml also breaks lines at a single `\r`, NEL, LS and PS; JSON writes what is beyond U+FFFF as two escapes,
+    which libyaml refuses (both pass through it as private-use characters); `! 5` is text; a comment needs a blank
+    before it, also behind a quote. A block scalar at the end of a file has its newline in YAML 1.2, where libyaml gives
+    only what the file has.
     """
-    source, restore = text, None
-    if not text.isascii() or text.count("\r") != text.count("\r\n"):
-        source, restore = _shielded(text)
-    # A block scalar at the end of a file has its newline in YAML 1.2; libyaml gives only what the file has.
+    source = text
+    restored: _Restored | None = None
+    if not text.isascii() or text.count("\r") != text.count("\r\n") or "\\u" in text:
+        source, restored = _shielded(text)
     if not text.endswith("\n"):
         source += "\n"
     next_event: NextEvent = CParser(source).get_event
     bare_tag = "!" in source and _BARE_TAG.search(source)
     glued_comment = "#" in source and _GLUED_COMMENT.search(source)
-    if not (restore or bare_tag or glued_comment):
+    if not (restored or bare_tag or glued_comment):
         return next_event
 
-    def corrected() -> Any:
+    def mended() -> Any:
         event = next_event()
         if glued_comment and isinstance(event, (ScalarEvent, CollectionEndEvent)):
             _check_comment(source, event.end_mark)
         if isinstance(event, ScalarEvent):
-            if restore:
-                event.value = event.value.translate(restore)
+            if restored:
+                event.value = event.value.translate(restored[event.style == '"'])
             if bare_tag and event.implicit[0] and _BARE_TAG.match(source, event.start_mark.index):
                 event.implicit = (False, True)
         return event
 
-    return corrected
+    return mended
 
 
-def _shielded(text: str) -> tuple[str, dict[int, str] | None]:
-    breaks = set(_LEGACY_LINE_BREAK.findall(text))
-    if not breaks:
+def _shielded(text: str) -> tuple[str, _Restored | None]:
+    """Replace what libyaml misreads; return with it what the placeholders stand for outside and in double quotes."""
+    misread = {match[0] for match in _MISREAD.finditer(text)}
+    used = set(text) if misread else set()
+    free = list(islice((chr(code) for code in _PLACEHOLDERS if chr(code) not in used), len(misread)))
+    if not misread or len(free) < len(misread):
         return text, None
-    used = set(text)
-    unused = islice((character for character in map(chr, _PLACEHOLDERS) if character not in used), len(breaks))
-    placeholders = dict(zip(sorted(breaks), unused, strict=True))
-    shielded = _LEGACY_LINE_BREAK.sub(lambda match: placeholders[match[0]], text)
-    return shielded, {ord(placeholder): character for character, placeholder in placeholders.items()}
+    placeholders = dict(zip(sorted(misread), free, strict=True))
+    shielded = _MISREAD.sub(lambda match: placeholders[match[0]], text)
+    outside = {ord(placeholder): original for original, placeholder in placeholders.items()}
+    return shielded, (outside, {code: _SURROGATES.sub(_joined, original) for code, original in outside.items()})
+
+
+def _joined(pair: re.Match[str]) -> str:
+    return chr(0x10000 + (int(pair[1], 16) - 0xD800) * 0x400 + int(pair[2], 16) - 0xDC00)
 
 
 def _check_comment(text: str, end: Any) -> None:
@@ -111,15 +119,16 @@ def with_repairs(text: str, read: Callable[[str], Any]) -> Any:
     Each repair follows an error, since only the parser knows that the place is no text of a block scalar. A line may
     change its columns behind a mended place. Raises what `read` raises, when no repair is known or too many are needed.
     """
-    for _ in range(_MOST_REPAIRS):
+    characters_left = _MOST_CHARACTERS_READ_AGAIN
+    while True:
         try:
             return read(text)
         except MarkedYAMLError as fault:
             repaired = _repaired(text, str(fault.problem), fault.problem_mark)
-            if repaired is None:
+            characters_left -= len(text)
+            if repaired is None or characters_left < 0:
                 raise
             text = repaired
-    return read(text)
 
 
 def _repaired(text: str, problem: str, mark: Any) -> str | None:
@@ -133,17 +142,7 @@ def _repaired(text: str, problem: str, mark: Any) -> str | None:
         if blanks is None and before.rstrip(" ").endswith("-"):
             blanks = _TAB_AFTER_DASH.match(text, mark.index)
         return blanks and text[: blanks.start()] + " " * len(blanks[0]) + text[blanks.end() :]
-    if problem == "found invalid Unicode character escape code":
-        # JSON writes what is beyond U+FFFF as two escapes
-        rest = _REST_OF_QUOTED.match(text, mark.index - len("\\u"))
-        mended = rest and _SURROGATES.sub(_joined, rest[0])
-        return None if rest is None or mended == rest[0] else text[: rest.start()] + str(mended) + text[rest.end() :]
     if problem in _WHERE_A_KEY_IS_EMPTY and _EMPTY_KEY.match(text, mark.index) and not before.strip(" -"):
         # `: x`, which only YAML 1.2 allows without a "?" before it
         return text[: mark.index] + '""' + text[mark.index :]
     return None
-
-
-def _joined(pair: re.Match[str]) -> str:
-    high, low = int(pair[1], 16), int(pair[2], 16)
-    return f"\\U{0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00:08X}"

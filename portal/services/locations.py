@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ class Registered:
     """A location that has been registered, with the entities that it brought."""
 
     location: Location
-    entity_refs: list[EntityRef]
+    entity_refs: Sequence[EntityRef]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class LocationsService:
             raise NotFoundError(f"Entity {ref} not found")
         return held.source_id
 
-    def _refs_of(self, source_id: str) -> list[EntityRef]:
+    def _refs_of(self, source_id: str) -> Sequence[EntityRef]:
         with self._database.reading() as connection:
             stored = sources.stored_state(connection, source_id)
         generated = self._generated(source_id)

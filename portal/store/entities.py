@@ -195,8 +195,14 @@ def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInp
 
 def sync_index(connection: Connection, wanted: Mapping[int, Collection[Leaf]]) -> None:
     """Bring the index entries of some entities, given by id, to their leaves; only differences are written."""
-    term_ids = _term_ids(connection, {tuple(leaf) for found in wanted.values() for leaf in found})
-    desired = {(term_ids[tuple(leaf)], entity_id) for entity_id, found in wanted.items() for leaf in found}
+    term_ids = _term_ids(
+        connection, {(leaf.key, leaf.value, leaf.display) for found in wanted.values() for leaf in found}
+    )
+    desired = {
+        (term_ids[leaf.key, leaf.value, leaf.display], entity_id)
+        for entity_id, found in wanted.items()
+        for leaf in found
+    }
     present: set[tuple[int, int]] = set()
     for chunk in in_chunks(list(wanted)):
         rows = connection.execute(

@@ -1,0 +1,1 @@
+"""Scaffolder actions: what a template's steps can do."""

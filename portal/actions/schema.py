@@ -1,0 +1,109 @@
+"""Fields of the inputs that actions take: strict, for a template's author wants to hear of a wrong type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+
+from portal.errors import InputError
+
+
+class ActionSchema(Schema):
+    """The input or output of an action. Members that it does not know are left out; `unknown_members` names them."""
+
+    class Meta:
+        """Unknown members are no fault: public templates send many that the newest Backstage refuses."""
+
+        unknown = EXCLUDE
+
+
+class Value(fields.Field[Any]):
+    """Any JSON value of some types; `key` is its name in the template."""
+
+    def __init__(
+        self, *types: type, key: str | None = None, required: bool = False, default: Any = None, description: str = ""
+    ) -> None:
+        if required:
+            super().__init__(required=True, data_key=key, metadata={"description": description})
+        else:
+            super().__init__(load_default=default, data_key=key, metadata={"description": description})
+        self.types = types
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        is_flag = isinstance(value, bool)
+        fits = any((is_flag and kind is bool) or (not is_flag and isinstance(value, kind)) for kind in self.types)
+        if self.types and not fits:
+            expected = " or ".join(dict.fromkeys(_JSON_TYPES[kind] for kind in self.types))
+            raise ValidationError(f"found {_shown(value)}; expected {expected}")
+        return value
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the value."""
+        names = list(dict.fromkeys(_JSON_TYPES[kind] for kind in self.types))
+        schema: dict[str, Any] = {"type": names[0] if len(names) == 1 else names} if names else {}
+        description = self.metadata.get("description")
+        return schema | ({"description": description} if description else {})
+
+
+class Texts(Value):
+    """A list of texts."""
+
+    def __init__(
+        self, *, key: str | None = None, required: bool = False, default: Any = None, description: str = ""
+    ) -> None:
+        super().__init__(list, key=key, required=required, default=default, description=description)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        wrong = [item for item in found if not isinstance(item, str)]
+        if wrong:
+            raise ValidationError(f"found {_shown(wrong[0])} in the list; expected texts")
+        return found
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the list."""
+        return super().json_schema() | {"items": {"type": "string"}}
+
+
+_JSON_TYPES: Mapping[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    dict: "object",
+    list: "array",
+}
+_LONGEST_SHOWN = 80
+
+
+def load_input(action_id: str, schema: type[Schema], given: Any) -> dict[str, Any]:
+    """Return an action's input by the names of its schema. Raises `InputError` that tells every fault."""
+    if not isinstance(given, dict):
+        raise InputError(f"Invalid input passed to action {action_id}, found {_shown(given)}; expected a mapping")
+    try:
+        loaded: dict[str, Any] = schema().load(given)
+    except ValidationError as error:
+        faults = [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(error.normalized_messages().items())]
+        raise InputError(f"Invalid input passed to action {action_id}, {'; '.join(faults)}", faults) from error
+    return loaded
+
+
+def unknown_members(schema: type[Schema], given: Mapping[str, Any]) -> list[str]:
+    """Return the names in an input that its schema does not know."""
+    declared = schema().fields
+    return sorted(given.keys() - {field.data_key or name for name, field in declared.items()})
+
+
+def json_schema(schema: type[Schema]) -> dict[str, Any]:
+    """Return the JSON Schema of an input or output."""
+    declared = {field.data_key or name: field for name, field in schema().fields.items()}
+    properties = {name: field.json_schema() for name, field in declared.items() if isinstance(field, Value)}
+    required = [name for name, field in declared.items() if field.required]
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"

@@ -1,0 +1,100 @@
+"""The folder that a task's steps work in, with no way out of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from portal.errors import ActionError, NotAllowedError
+from portal.scaffolder.skeleton import SkeletonEntry
+
+_PERMISSIONS = 0o777
+
+
+class Workspace:
+    """A task's folder; its steps reach it through paths relative to it alone."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._real = path.resolve()
+
+    def resolve(self, relative: str = "") -> Path:
+        """Return the real path of `relative`; the workspace itself is allowed.
+
+        Raises `NotAllowedError` when it is absolute, leads out of the workspace, or does so through a symbolic link,
+        be it a dangling one.
+        """
+        if "\0" in relative:
+            raise NotAllowedError("A path must not hold a NUL")
+        try:
+            real = (self._real / (relative or ".")).resolve()
+        except (OSError, RuntimeError) as error:  # links in a ring
+            raise NotAllowedError(f'Relative path "{relative}" cannot be followed: {error}') from error
+        if not real.is_relative_to(self._real):
+            raise NotAllowedError(
+                f'Relative path "{relative}" is not allowed to refer to a directory outside its parent'
+            )
+        return real
+
+    def listing(self, relative: str = "") -> list[str]:
+        """Return the paths, relative to a folder, of all that is in it; links are not followed."""
+        folder = self.resolve(relative)
+        return sorted(_walk(folder)) if folder.is_dir() else []
+
+    def write(self, entries: Sequence[SkeletonEntry], *, folder: str = "") -> None:
+        """Write files, directories and links below a folder; a file in the way of a file is replaced.
+
+        Raises `NotAllowedError` for an entry that leaves the workspace, `ActionError` where a file is in the way of a
+        directory, or the reverse.
+        """
+        for entry in entries:
+            inside = os.path.join(folder, entry.path)  # noqa: PTH118  # Path would drop what `resolve` has to refuse
+            parent, name = os.path.split(inside)
+            try:
+                place = self.resolve(parent) / name if entry.kind == "symlink" else self.resolve(inside)
+                self._write(entry, place)
+            except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+                raise ActionError(
+                    f'"{inside}" cannot be written: a file or directory of that name is in the way'
+                ) from error
+
+    def _write(self, entry: SkeletonEntry, place: Path) -> None:
+        if entry.kind == "directory":
+            place.mkdir(parents=True, exist_ok=True)
+            return
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if entry.kind == "symlink":
+            place.unlink(missing_ok=True)
+            place.symlink_to(entry.target)
+            return
+        place.write_bytes(entry.content)
+        place.chmod(entry.mode & _PERMISSIONS | 0o600)
+
+
+def read_folder(folder: Path) -> list[SkeletonEntry]:
+    """Return all that is in a folder, links as links."""
+    entries = []
+    for path in sorted(_walk(folder)):
+        place = folder / path
+        if place.is_symlink():
+            entries.append(SkeletonEntry(path, kind="symlink", target=str(place.readlink())))
+        elif place.is_dir():
+            entries.append(SkeletonEntry(path, kind="directory"))
+        elif place.is_file():
+            mode = place.stat().st_mode & _PERMISSIONS
+            entries.append(SkeletonEntry(path, mode=mode, content=place.read_bytes()))
+    return entries
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder with its links as they are; `target` must not be there."""
+    shutil.copytree(source, target, symlinks=True)
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for parent, directories, files in os.walk(folder):
+        base = Path(parent).relative_to(folder)
+        for name in (*directories, *files):
+            yield (base / name).as_posix()

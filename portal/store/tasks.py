@@ -1,0 +1,174 @@
+"""Keeps scaffolder tasks with their events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+
+from portal.store.tables import task_events, tasks
+
+#: The states in which a task is not over.
+LIVE = ("open", "processing")
+_ORDERS = {"created_at": tasks.c.created_at_ms, "status": tasks.c.status, "created_by": tasks.c.created_by}
+#: What a list of tasks may be ordered by.
+ORDER_FIELDS = frozenset(_ORDERS)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task as stored; `spec` holds no secrets."""
+
+    id: str
+    status: str
+    spec: dict[str, Any]
+    created_by: str | None
+    created_at_ms: int
+    last_heartbeat_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as stored; ids grow over all tasks."""
+
+    id: int
+    task_id: str
+    type: str
+    body: dict[str, Any]
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Which tasks a list holds, in which order. An empty collection lets every task through."""
+
+    created_by: Collection[str] = ()
+    statuses: Collection[str] = ()
+    order: Sequence[tuple[str, bool]] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+def create_task(
+    connection: Connection,
+    task_id: str,
+    *,
+    spec: Mapping[str, Any],
+    secrets: str | None,
+    created_by: str | None,
+    now_ms: int,
+) -> None:
+    """Insert an open task. `secrets` is ciphertext."""
+    connection.execute(
+        insert(tasks).values(
+            id=task_id,
+            status="open",
+            spec=orjson.dumps(spec).decode(),
+            secrets=secrets,
+            created_by=created_by,
+            created_at_ms=now_ms,
+            last_heartbeat_at_ms=None,
+        )
+    )
+
+
+def get_tasks(connection: Connection, ids: Collection[str]) -> dict[str, TaskRow]:
+    """Return those of the tasks that exist, by id."""
+    rows = connection.execute(select(*_COLUMNS).where(tasks.c.id.in_(ids)))
+    return {row.id: _task(row) for row in rows}
+
+
+def list_tasks(connection: Connection, wanted: TaskFilter) -> tuple[list[TaskRow], int]:
+    """Return tasks, the newest first unless ordered otherwise, with their number when paging is left aside."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.created_by:
+        conditions.append(tasks.c.created_by.in_(wanted.created_by))
+    if wanted.statuses:
+        conditions.append(tasks.c.status.in_(wanted.statuses))
+    total = connection.execute(select(func.count()).select_from(tasks).where(*conditions)).scalar_one()
+    if wanted.limit == 0:
+        return [], total
+    order = [_ORDERS[name].desc() if descending else _ORDERS[name].asc() for name, descending in wanted.order]
+    statement = select(*_COLUMNS).where(*conditions).order_by(*(order or [tasks.c.created_at_ms.desc()]), tasks.c.id)
+    statement = statement.limit(wanted.limit if wanted.limit is not None else total or 1).offset(wanted.offset)
+    return [_task(row) for row in connection.execute(statement)], total
+
+
+def live_tasks(connection: Connection) -> list[str]:
+    """Return the ids of the tasks that are not over, the oldest first."""
+    statement = select(tasks.c.id).where(tasks.c.status.in_(LIVE)).order_by(tasks.c.created_at_ms, tasks.c.id)
+    return list(connection.execute(statement).scalars())
+
+
+def change_status(connection: Connection, task_id: str, status: str, *, previous: Collection[str], now_ms: int) -> bool:
+    """Set a task's status where it is one of `previous` now; return whether it was.
+
+    The end of a task clears its secrets.
+    """
+    values: dict[str, Any] = {"status": status, "last_heartbeat_at_ms": now_ms}
+    if status not in LIVE:
+        values["secrets"] = None
+    statement = update(tasks).where(tasks.c.id == task_id, tasks.c.status.in_(previous)).values(values)
+    return connection.execute(statement).rowcount > 0
+
+
+def touch_task(connection: Connection, task_id: str, *, now_ms: int) -> None:
+    """Say that a task is being worked on."""
+    connection.execute(update(tasks).where(tasks.c.id == task_id).values(last_heartbeat_at_ms=now_ms))
+
+
+def secrets_of(connection: Connection, task_id: str) -> str | None:
+    """Return the ciphertext of a task's secrets; None when it has none any more."""
+    return connection.execute(select(tasks.c.secrets).where(tasks.c.id == task_id)).scalar_one_or_none()
+
+
+def clear_secrets(connection: Connection, ids: Collection[str]) -> None:
+    """Forget the secrets of tasks."""
+    connection.execute(update(tasks).where(tasks.c.id.in_(ids)).values(secrets=None))
+
+
+def append_events(
+    connection: Connection, task_id: str, events: Sequence[tuple[str, Mapping[str, Any]]], *, now_ms: int
+) -> None:
+    """Append events, each (type, body), in this order."""
+    rows = [
+        {"task_id": task_id, "type": kind, "body": orjson.dumps(body).decode(), "created_at_ms": now_ms}
+        for kind, body in events
+    ]
+    if rows:
+        connection.execute(insert(task_events), rows)
+
+
+def read_events(connection: Connection, task_id: str, *, after: int = 0, types: Collection[str] = ()) -> list[EventRow]:
+    """Return a task's events with an id above `after`, and its completion whatever its id; the oldest first.
+
+    `types` leaves out those of other types.
+    """
+    statement = select(task_events).where(
+        task_events.c.task_id == task_id, (task_events.c.id > after) | (task_events.c.type == "completion")
+    )
+    if types:
+        statement = statement.where(task_events.c.type.in_(types))
+    return [
+        EventRow(row.id, row.task_id, row.type, orjson.loads(row.body), row.created_at_ms)
+        for row in connection.execute(statement.order_by(task_events.c.id))
+    ]
+
+
+_COLUMNS = (
+    tasks.c.id,
+    tasks.c.status,
+    tasks.c.spec,
+    tasks.c.created_by,
+    tasks.c.created_at_ms,
+    tasks.c.last_heartbeat_at_ms,
+)
+
+
+def _task(row: Row[Any]) -> TaskRow:
+    return TaskRow(
+        row.id, row.status, orjson.loads(row.spec), row.created_by, row.created_at_ms, row.last_heartbeat_at_ms
+    )
