@@ -87,15 +87,19 @@ def events(text: str) -> NextEvent:
 
 
 def _shielded(text: str) -> tuple[str, _Restored | None]:
-    """Replace what libyaml misreads; return with it what the placeholders stand for outside and in double quotes."""
+    """Replace what libyaml misreads; return with it what the placeholders stand for outside and in double quotes.
+
+    A placeholder is as long as what it stands for, so that the parser's marks fit the original text.
+    """
     misread = {match[0] for match in _MISREAD.finditer(text)}
     used = set(text) if misread else set()
-    free = list(islice((chr(code) for code in _PLACEHOLDERS if chr(code) not in used), len(misread)))
-    if not misread or len(free) < len(misread):
+    free = list(islice((chr(code) for code in _PLACEHOLDERS if chr(code) not in used), len(misread) + 1))
+    if not misread or len(free) <= len(misread):
         return text, None
-    placeholders = dict(zip(sorted(misread), free, strict=True))
+    filling = free.pop()
+    placeholders = {original: free.pop() + filling * (len(original) - 1) for original in sorted(misread)}
     shielded = _MISREAD.sub(lambda match: placeholders[match[0]], text)
-    outside = {ord(placeholder): original for original, placeholder in placeholders.items()}
+    outside = {ord(filling): ""} | {ord(placeholder[0]): original for original, placeholder in placeholders.items()}
     return shielded, (outside, {code: _SURROGATES.sub(_joined, original) for code, original in outside.items()})
 
 

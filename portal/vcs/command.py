@@ -14,6 +14,8 @@ from portal.errors import SourceUnreachableError
 from portal.vcs.policy import without_credentials
 
 TIMEOUT_SECONDS = 600
+#: What a person's or a hook's environment says of one repository or one author is no business of Portal's.
+_NOT_INHERITED = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_DIR", "GIT_INDEX", "GIT_OBJECT", "GIT_WORK_TREE")
 _HARDENED = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -57,7 +59,7 @@ def git(
     }
     for number, (key, value) in enumerate(values):
         environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_DIR", "GIT_WORK"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
     runner = Git(str(folder) if folder else None)
     try:
         process = runner.execute(

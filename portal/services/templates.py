@@ -1,0 +1,126 @@
+"""Reads what stands beside a template, at the commit that its task began with."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from portal.actions.contract import Fetched
+from portal.actions.workspace import Workspace, read_folder
+from portal.errors import ActionError, InputError, NotAllowedError, NotFoundError, PortalError
+from portal.model.location import Target, is_absolute_target, parse_location, parse_target, relative_target
+from portal.scaffolder.skeleton import SkeletonEntry
+from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
+
+_SYMLINK, _EXECUTABLE, _SUBMODULE = "120000", "100755", "160000"
+_FILE_MODE, _EXECUTABLE_MODE = 0o644, 0o755
+
+
+class Templates:
+    """The sources of templates: branches of git remotes through mirrors, or folders."""
+
+    def __init__(self, mirrors: Mirrors, *, size_limit_bytes: int = 64 * 1024 * 1024) -> None:
+        self._mirrors = mirrors
+        self._size_limit_bytes = size_limit_bytes
+
+    def commit(self, location: str) -> str:
+        """Return the commit at which a template's source stands, empty for a folder.
+
+        `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes.
+        Raises `PortalError` when the remote does not answer, or has no such branch.
+        """
+        target = parse_target(*parse_location(location), trusted=True)
+        return self.head(target).commit if target.tree.type == "git" else ""
+
+    def reader(self, location: str, *, commit: str) -> TemplateReader:
+        """Return what reads beside the template at `location`, at that commit."""
+        return TemplateReader(self, parse_target(*parse_location(location), trusted=True), commit)
+
+    def head(self, target: Target) -> Head:
+        """Return where a target's branch stands now. Raises `PortalError`."""
+        revision = Revision(target.tree.root, target.tree.branch or None, target.tree.trusted)
+        found = self._mirrors.heads({revision})[revision]
+        if isinstance(found, PortalError):
+            raise found
+        return found
+
+    def files(self, head: Head, path: str) -> Fetched:
+        """Return the folder or file at a path of a commit. Raises `NotFoundError` when there is none."""
+        fault = self._mirrors.fetch({head})[head]
+        if fault is not None:
+            raise fault
+        tree = self._mirrors.tree({head})[head]
+        if path in tree:
+            entry = tree[path]
+            (found,) = self._entries(head, {posixpath.basename(path): entry})
+            return Fetched((found,), is_file=True)
+        prefix = f"{path}/" if path else ""
+        below = {name.removeprefix(prefix): entry for name, entry in tree.items() if name.startswith(prefix)}
+        if not below:
+            raise NotFoundError(f'"{path or "."}" is not in {head.remote} at {head.commit}')
+        return Fetched(self._entries(head, below))
+
+    def _entries(self, head: Head, files: dict[str, TreeEntry]) -> list[SkeletonEntry]:
+        files = {path: entry for path, entry in files.items() if entry.mode != _SUBMODULE}
+        blobs = {entry.blob for entry in files.values()}
+        contents = self._mirrors.read(head.remote, blobs, size_limit_bytes=self._size_limit_bytes)
+        folders = {
+            "/".join(parts[:end]) for path in files for parts in [path.split("/")] for end in range(1, len(parts))
+        }
+        entries = [SkeletonEntry(folder, kind="directory") for folder in sorted(folders)]
+        for path, entry in sorted(files.items()):
+            content = contents[entry.blob]
+            if isinstance(content, int):
+                raise ActionError(f"{path} has {content} bytes; a template's file may have {self._size_limit_bytes}")
+            if entry.mode == _SYMLINK:
+                entries.append(SkeletonEntry(path, kind="symlink", target=content.decode("utf-8", "replace")))
+            else:
+                mode = _EXECUTABLE_MODE if entry.mode == _EXECUTABLE else _FILE_MODE
+                entries.append(SkeletonEntry(path, mode=mode, content=content))
+        return entries
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReader:
+    """Reads urls as one template means them."""
+
+    templates: Templates
+    target: Target
+    commit: str
+
+    def read(self, url: str) -> Fetched:
+        """Return what a url names; see `portal.actions.contract.Reader`."""
+        if is_absolute_target(url):
+            return self._absolute(url)
+        if self.target.tree.type == "folder":
+            return self._in_folder(url)
+        try:
+            wanted = relative_target(self.target, base=self.target.pattern, relative=url)
+        except InputError as error:
+            raise NotAllowedError(f'"{url}" leads out of the template\'s repository') from error
+        head = self.templates.head(self.target) if not self.commit else self._pinned()
+        return self.templates.files(head, wanted.pattern)
+
+    def _pinned(self) -> Head:
+        return Head(self.target.tree.root, self.target.tree.branch or "HEAD", self.commit)
+
+    def _absolute(self, url: str) -> Fetched:
+        if urlsplit(url).scheme == "file":
+            raise NotAllowedError(f'"{url}" may not be read; expected a path relative to the template or a git url')
+        base, mark, fragment = url.partition("#")
+        has_path = mark and ":" in fragment
+        target = parse_target("url", url if has_path or not mark else f"{base}#{fragment}:", trusted=False)
+        path = target.pattern if has_path or target.tree.root != base else ""
+        return self.templates.files(self.templates.head(target), path)
+
+    def _in_folder(self, url: str) -> Fetched:
+        here = Path(self.target.tree.root) / posixpath.dirname(self.target.pattern)
+        place = Workspace(here).resolve(url)
+        if place.is_file():
+            (found,) = [entry for entry in read_folder(place.parent) if entry.path == place.name]
+            return Fetched((found,), is_file=True)
+        if not place.is_dir():
+            raise NotFoundError(f'"{url}" is not beside the template in {here}')
+        return Fetched(read_folder(place))
