@@ -128,13 +128,13 @@ def tagged_value(tag: str, text: str, *, legacy: bool = False) -> tuple[Scalar, 
     """Return what a scalar with an explicit tag means, with whether the tag was understood.
 
     A tag that is not known, or does not fit its text (`!!int abc`, `!!float 5`), leaves the text as it is, as npm
-    `yaml` does: `!foo 5` is "5".
+    `yaml` does: `!foo 5` is "5". `! 5` says no more than that it is text.
     """
     name = tag.removeprefix(TAG_PREFIX)
+    if name in {"str", "!"}:
+        return text, True
     if name == tag:
         return text, False
-    if name == "str":
-        return text, True
     match = (_LEGACY if legacy or name == "timestamp" else _CORE).fullmatch(text)
     kind = "" if match is None else str(match.lastgroup)
     fits = kind in _KINDS_OF_TAG[name] if name in _KINDS_OF_TAG else name == "float" and kind in _FLOAT_KINDS

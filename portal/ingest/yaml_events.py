@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
 
-from yaml.cyaml import CParser
+from yaml._yaml import CParser
 from yaml.error import MarkedYAMLError
 from yaml.events import CollectionEndEvent, ScalarEvent
 
@@ -22,7 +22,6 @@ _SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-
 _MISREAD = re.compile("\r(?!\n)|[\x85\u2028\u2029]|" + _SURROGATES.pattern)
 _PLACEHOLDERS: Final = range(0xF0000, 0xFFFFE)  # private use
 _GLUED_COMMENT = re.compile(r"""['"\]}]#""")
-_BARE_TAG = re.compile(r"![ \t\r\n]")
 _BLANK_WITH_TAB = re.compile(r"[ \t]*\t[ \t]*(?=#|\r?$)", re.MULTILINE)
 _WHERE_A_KEY_IS_EMPTY: Final = {
     "did not find expected key",
@@ -54,11 +53,10 @@ def span_of(mark: Any) -> Span:
 def events(text: str) -> NextEvent:
     r"""Return the function that yields the parser's next event of a document, mended where npm `yaml` reads otherwise.
 
-    Each of these is looked for only in a text that has its characters. YAML 1.2 has no line breaks but `\n` and `\r\n`,
-    where libyaml also breaks lines at a single `\r`, NEL, LS and PS; JSON writes what is beyond U+FFFF as two escapes,
-    which libyaml refuses (both pass through it as private-use characters); `! 5` is text; a comment needs a blank
-    before it, also behind a quote. A block scalar at the end of a file has its newline in YAML 1.2, where libyaml gives
-    only what the file has.
+    YAML 1.2 has no line breaks but `\n` and `\r\n`, where libyaml also breaks lines at a single `\r`, NEL, LS and PS; JSON
+    writes what is beyond U+FFFF as two escapes, which libyaml refuses (both pass through it as private-use characters);
+    a comment needs a blank before it, also behind a quote or bracket. A block scalar at the end of a file has its
+    newline in YAML 1.2, where libyaml gives only what the file has.
     """
     source = text
     restored: _Restored | None = None
@@ -67,20 +65,16 @@ def events(text: str) -> NextEvent:
     if not text.endswith("\n"):
         source += "\n"
     next_event: NextEvent = CParser(source).get_event
-    bare_tag = "!" in source and _BARE_TAG.search(source)
     glued_comment = "#" in source and _GLUED_COMMENT.search(source)
-    if not (restored or bare_tag or glued_comment):
+    if not (restored or glued_comment):
         return next_event
 
     def mended() -> Any:
         event = next_event()
         if glued_comment and isinstance(event, (ScalarEvent, CollectionEndEvent)):
             _check_comment(source, event.end_mark)
-        if isinstance(event, ScalarEvent):
-            if restored:
-                event.value = event.value.translate(restored[event.style == '"'])
-            if bare_tag and event.implicit[0] and _BARE_TAG.match(source, event.start_mark.index):
-                event.implicit = (False, True)
+        if restored and isinstance(event, ScalarEvent):
+            event.value = event.value.translate(restored[event.style == '"'])
         return event
 
     return mended

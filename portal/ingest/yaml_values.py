@@ -25,6 +25,7 @@ from portal.ingest.yaml_events import DocumentFaultError, NextEvent, ValuePath, 
 from portal.model.problem import Span
 
 _HEADER_WITH_COMMENT = re.compile(r"[|>][-+0-9]*#")
+_MOST_UNKNOWN_TAGS: Final = 50
 _FLOW_STEP: Final = "  "
 _FLOW_WIDTH: Final = 80
 _NEEDS_QUOTES = re.compile(r"""[\[\]{},\n]|^[ #&*!|>'"%@`]|^[?-](?: |$)|: | #|[ :]$""")
@@ -141,7 +142,7 @@ class Constructor:
 
     def _collection(self, event: Any) -> Any:
         is_mapping = type(event) is MappingStartEvent
-        if event.tag is not None and event.tag != TAG_PREFIX + ("map" if is_mapping else "seq"):
+        if event.tag is not None and event.tag not in {"!", TAG_PREFIX + ("map" if is_mapping else "seq")}:
             self._unknown_tag(event)
         self._levels += 1
         self._check_levels(self._levels, event)
@@ -179,7 +180,7 @@ class Constructor:
                 )
             event = next_event()
             # Nearly all values are plain scalars; reading them here is a tenth of the whole time
-            if type(event) is ScalarEvent and event.implicit[0] and event.anchor is None:
+            if type(event) is ScalarEvent and event.implicit[0] and event.tag is None and event.anchor is None:
                 self._nodes += 1
                 result[key] = scalars[event.value]
             else:
@@ -224,7 +225,8 @@ class Constructor:
         return _flow_text(next(rest), rest, text=self.text, indent="")
 
     def _unknown_tag(self, event: Any) -> None:
-        self.unknown_tags.append(UnknownTag(event.tag, tuple(self._path), span_of(event.start_mark)))
+        if len(self.unknown_tags) < _MOST_UNKNOWN_TAGS:
+            self.unknown_tags.append(UnknownTag(event.tag, tuple(self._path), span_of(event.start_mark)))
 
     def _check_levels(self, levels: int, event: Any) -> None:
         if levels > self.most_levels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,6 @@ from portal.errors import SourceUnreachableError
 from portal.vcs.policy import without_credentials
 
 TIMEOUT_SECONDS = 600
-#: What a person's or a hook's environment says of one repository or one author is no business of Portal's.
-_NOT_INHERITED = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_DIR", "GIT_INDEX", "GIT_OBJECT", "GIT_WORK_TREE")
 _HARDENED = (
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -43,14 +40,16 @@ def git(
     stdin: bytes | None = None,
     remote: str = "",
     settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> bytes:
     """Run git and return what it printed.
 
-    `settings` are configuration values that must not appear among the arguments, such as credentials. Raises
+    `settings` are configuration values that must not appear among the arguments, such as credentials. `environment`
+    is added to the hardened one. Raises
     `SourceUnreachableError` naming `remote`, with git's own last line, credentials masked.
     """
     values = [*(tuple(item.split("=", 1)) for item in _HARDENED), *(settings or {}).items()]
-    environment = {
+    hardened = {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
         "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
@@ -58,14 +57,13 @@ def git(
         "GIT_CONFIG_COUNT": str(len(values)),
     }
     for number, (key, value) in enumerate(values):
-        environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+        hardened |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     runner = Git(str(folder) if folder else None)
     try:
         process = runner.execute(
             [Git.GIT_PYTHON_GIT_EXECUTABLE, *arguments],
             as_process=True,
-            env=inherited | environment,
+            env=hardened | dict(environment or {}),
             istream=subprocess.PIPE,
         )
         output, errors = process.communicate(input=stdin, timeout=TIMEOUT_SECONDS)

@@ -54,17 +54,14 @@ def push(
     git("init", "--quiet", "--template=", f"--initial-branch={branch}", str(workspace))
     git("add", "--all", "--force", folder=workspace)
     full = f"{message}\n\n{_TRAILER}: {task_id}\n" if task_id else message
-    identity = ("-c", f"user.name={who.name}", "-c", f"user.email={who.email}", "-c", "commit.gpgSign=false")
-    git(
-        *identity,
-        "commit",
-        "--quiet",
-        "--allow-empty",
-        "--no-verify",
-        "--file=-",
-        folder=workspace,
-        stdin=full.encode(),
-    )
+    identity = {
+        "GIT_AUTHOR_NAME": who.name,
+        "GIT_AUTHOR_EMAIL": who.email,
+        "GIT_COMMITTER_NAME": who.name,
+        "GIT_COMMITTER_EMAIL": who.email,
+    }
+    commit = ("commit", "--quiet", "--allow-empty", "--no-verify", "--no-gpg-sign", "--file=-")
+    git(*commit, folder=workspace, stdin=full.encode(), environment=identity)
     existing = git("ls-remote", "--", url, f"refs/heads/{branch}", remote=remote, settings=settings).split()
     if existing:
         return _adopted(workspace, url, existing[0].decode(), remote=remote, settings=settings)

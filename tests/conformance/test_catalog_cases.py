@@ -32,7 +32,7 @@ def _field_at_fault(message: str) -> str:
     pointer = next(part for part in message.split() if part.startswith(("/", "<root>")))
     path = pointer.removeprefix("<root>").strip("/").replace("/", ".")
     if "required property '" in message:
-        missing = message.split("required property '")[1].split("'")[0]
+        missing = message.split("required property '")[1].split("'", maxsplit=1)[0]
         return f"{path}.{missing}".strip(".")
     return path
 

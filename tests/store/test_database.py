@@ -1,7 +1,8 @@
+from sqlalchemy import select
+
 from portal.store.database import Database
 from portal.store.dialect import insert_rows
 from portal.store.tables import sources
-from sqlalchemy import select
 
 
 def test_rows_written_in_bulk_are_read_back(database: Database) -> None:

@@ -156,7 +156,7 @@ def test_an_export_keeps_modes_and_leaves_out_what_could_escape(
 
 @pytest.mark.parametrize(
     "remote",
-    ["ext::sh -c id", "ext::id", "fd::17", "-uid", "--upload-pack=id", "ssh://-oProxyCommand=id/x", "ftp://h/x", "", "a\nb"],
+    ["ext::sh -c id", "ext::id", "fd::17", "-uid", "--upload-pack=id", "ssh://-oProxyCommand=id/x", "ftp://h/x", ""],
 )
 @pytest.mark.parametrize("trusted", [True, False])
 def test_what_could_run_a_command_is_refused_for_everybody(remote: str, trusted: bool) -> None:
