@@ -43,7 +43,7 @@ class InputError(PortalError):
 
 
 class ValuesError(InputError):
-    """Values that do not fit the form of a template; `errors` are the single faults, as Backstage's clients read them."""
+    """Values that do not fit a template's form; `errors` are the single faults, as Backstage's clients read them."""
 
     def __init__(self, message: str, errors: Sequence[dict[str, Any]]) -> None:
         super().__init__(message, errors)

@@ -85,7 +85,7 @@ def load_input(action_id: str, schema: type[Schema], given: Any) -> dict[str, An
     try:
         loaded: dict[str, Any] = schema().load(given)
     except ValidationError as error:
-        faults = [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(error.normalized_messages().items())]
+        faults = [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(error.messages_dict.items())]
         raise InputError(f"Invalid input passed to action {action_id}, {'; '.join(faults)}", faults) from error
     return loaded
 

@@ -9,20 +9,33 @@ from types import TracebackType
 from typing import Self
 
 from portal.config import Settings
+from portal.defaults.actions import all_actions
+from portal.defaults.engine import build_engine
 from portal.defaults.kinds import all_kinds
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
 from portal.model.kind import Kinds
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
+from portal.scaffolder.engine import Engine
+from portal.scaffolder.filters import builtin_filters
 from portal.services.catalog import CatalogService
+from portal.services.jobs import Jobs
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
+from portal.services.refresher import Refresher
+from portal.services.scaffolding import ScaffoldingService
+from portal.services.templates import Templates
+from portal.services.vault import Vault
+from portal.services.workspaces import Workspaces
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
+
+#: Hosts whose repository urls templates may take apart, with their type.
+_INTEGRATIONS = {"github.com": "github", "gitlab.com": "gitlab", "bitbucket.org": "bitbucketCloud"}
 
 
 @dataclass(slots=True)
@@ -37,6 +50,17 @@ class Portal:
     locations: LocationsService
     catalog: CatalogService
     ownership: OwnershipService
+    engine: Engine
+    jobs: Jobs
+    scaffolding: ScaffoldingService
+    _refresher: Refresher | None = None
+
+    def start(self) -> None:
+        """Begin the work that goes on beside requests: tasks, and a look at all sources now and then."""
+        self.jobs.start(worker=self.settings.worker)
+        if self.settings.worker and self.settings.refresh_seconds:
+            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds)
+            self._refresher.start()
 
     def migrate(self) -> tuple[str, str]:
         """Bring the database to the present shape; return its version before and after."""
@@ -51,7 +75,12 @@ class Portal:
         return [target_of(text) for text in self.settings.catalog] or [reference_catalog()]
 
     def close(self) -> None:
-        """Close what is open."""
+        """End background work and close what is open."""
+        if self._refresher is not None:
+            self._refresher.stop()
+        self.jobs.stop()
+        self.scaffolding.journal.close()
+        self.engine.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -76,15 +105,35 @@ def build(settings: Settings) -> Portal:
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
     )
+    catalog = CatalogService(database)
+    ownership = OwnershipService(database, kinds)
+    locations = LocationsService(database, refresh)
+    engine = build_engine(builtin_filters(_INTEGRATIONS))
+    jobs = Jobs(database)
+    scaffolding = ScaffoldingService(
+        database,
+        catalog=catalog,
+        ownership=ownership,
+        locations=locations,
+        jobs=jobs,
+        engine=engine,
+        actions=all_actions(engine, repositories=settings.repositories, policy=policy),
+        templates=Templates(mirrors),
+        workspaces=Workspaces(settings.workspaces),
+        vault=Vault(settings.data / "instance.key"),
+    )
     return Portal(
         settings=settings,
         database=database,
         kinds=kinds,
         mirrors=mirrors,
         refresh=refresh,
-        locations=LocationsService(database, refresh),
-        catalog=CatalogService(database),
-        ownership=OwnershipService(database, kinds),
+        locations=locations,
+        catalog=catalog,
+        ownership=ownership,
+        engine=engine,
+        jobs=jobs,
+        scaffolding=scaffolding,
     )
 
 

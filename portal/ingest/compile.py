@@ -49,7 +49,10 @@ class DraftFile:
 
 @dataclass(frozen=True, slots=True)
 class CompiledDocument:
-    """A document that became an entity. `line` is where it begins, from 1; `occurrence` counts documents of the same ref in the same file."""
+    """A document that became an entity.
+
+    `line` is where it begins, from 1; `occurrence` counts documents of the same ref in the same file.
+    """
 
     location: str
     line: int

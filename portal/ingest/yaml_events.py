@@ -53,10 +53,10 @@ def span_of(mark: Any) -> Span:
 def events(text: str) -> NextEvent:
     r"""Return the function that yields the parser's next event of a document, mended where npm `yaml` reads otherwise.
 
-    YAML 1.2 has no line breaks but `\n` and `\r\n`, where libyaml also breaks lines at a single `\r`, NEL, LS and PS; JSON
-    writes what is beyond U+FFFF as two escapes, which libyaml refuses (both pass through it as private-use characters);
-    a comment needs a blank before it, also behind a quote or bracket. A block scalar at the end of a file has its
-    newline in YAML 1.2, where libyaml gives only what the file has.
+    YAML 1.2 has no line breaks but `\n` and `\r\n`, where libyaml also breaks lines at a single `\r`, NEL, LS and PS.
+    JSON writes what is beyond U+FFFF as two escapes, which libyaml refuses. Both pass through it as private-use
+    characters. A comment needs a blank before it, also behind a quote or bracket. A block scalar at the end of a file
+    has its newline in YAML 1.2, where libyaml gives only what the file has.
     """
     source = text
     restored: _Restored | None = None

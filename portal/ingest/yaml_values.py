@@ -130,7 +130,7 @@ class Constructor:
         return self.words.scalars[event.value] if event.implicit[0] else event.value
 
     def _check_block_scalar(self, event: Any) -> None:
-        """Refuse `spec:\n|-\n  x`, where npm `yaml` takes the text for a key of its own, and the comment in `|#`."""
+        r"""Refuse `spec:\n|-\n  x`, where npm `yaml` takes the text for a key of its own, and the comment in `|#`."""
         start = event.start_mark
         if self._block is not None and start.column <= _column(self._block, self.text):
             found, expected = f'"{event.style}" no further right than the keys around it', "it behind its key"
@@ -203,8 +203,8 @@ class Constructor:
     def _uncommon_key(self, event: Any) -> str:
         """Return the key that a tagged or anchored scalar, an alias or a collection stands for.
 
-        A collection becomes its own text in flow style, `{{ x }}` the key `{ x }`: its events are read to their end, and
-        then again for the value, which other rules and aliases ask for.
+        A collection becomes its own text in flow style, `{{ x }}` the key `{ x }`: its events are read to their end,
+        and then again for the value, which other rules and aliases ask for.
         """
         if type(event) is AliasEvent:
             value = self._node(event)
@@ -323,9 +323,9 @@ def _pair_text(key: Any, rest: Iterator[Any], *, text: str, indent: str) -> str:
     if is_collection:
         written = f"? {written}"
     value = next(rest)
-    is_empty = isinstance(value, ScalarEvent) and value.start_mark.index == value.end_mark.index
-    if is_empty and ":" not in text[key.end_mark.index : value.start_mark.index].rpartition("}")[2]:
-        return written
+    start, end = value.start_mark.index, value.end_mark.index
+    if isinstance(value, ScalarEvent) and start == end and not text[max(start - 80, 0) : start].rstrip().endswith(":"):
+        return written  # `{ x }`; in `{ x: }` the parser puts the empty value behind the colon
     value_text = _flow_text(value, rest, text=text, indent=indent + _FLOW_STEP)
     separator = f"\n{indent}:" if is_collection else ":"
     return f"{written}{separator} {value_text}".rstrip()

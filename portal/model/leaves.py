@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-_LONGEST = 200
+from portal.model.ref import DEFAULT_NAMESPACE
+
+#: Longest key and value (characters) that the index holds. Rule: catalog-backend 4.0.0 `buildEntitySearch`.
+LONGEST = 200
+#: The value of a leaf that is there but equals nothing: it was null, or too long. No real value can be this one,
+#: because real values are lower case.
+NOTHING = "NULL"
 #: Not flattened: relations have keys of their own, the others say nothing about the entity.
 _SKIPPED = frozenset({"attachments", "relations", "status"})
+#: JavaScript writes other fractions with an exponent.
+_PLAIN_FROM, _PLAIN_BELOW = 1e-6, 1e21
 
 
 class Leaf(NamedTuple):
-    """A value at a path: `key` and `value` lower case, `display` as it was written."""
+    """A value at a path: `key` and `value` lower case, `display` as it was written (empty for `NOTHING`)."""
 
     key: str
     value: str
@@ -19,39 +29,69 @@ class Leaf(NamedTuple):
 
 
 def leaves(document: Mapping[str, Any]) -> list[Leaf]:
-    """Return the leaves of a finished entity, sorted, without duplicates.
+    """Return the leaves of a finished entity, sorted; no two share key and value.
 
-    A list of scalars answers both `path=value` and `path.value=true`; lists of objects are flattened; objects are no
-    leaves. A value that is null, or longer than 200 characters, is there and equals nothing. Rule: catalog-backend
-    4.0.0 `buildEntitySearch`.
+    A list of texts answers both `path=value` and `path.value=true`; lists of objects are flattened; objects are no
+    leaves. A null, or a value longer than 200 characters, is there as `NOTHING`; a longer key is left out. The etag
+    is no leaf: it says nothing about the entity. Rule: catalog-backend 4.0.0 `buildEntitySearch`.
     """
-    found = {leaf for key, value in document.items() if key not in _SKIPPED for leaf in _flatten(key, value)}
+    found: dict[tuple[str, str], str] = {}
+    for name, member in document.items():
+        if name in _SKIPPED:
+            continue
+        if name == "metadata":
+            _flatten(name, {key: value for key, value in member.items() if key != "etag"}, found)
+            if not member.get("namespace"):
+                _add(f"{name}.namespace", DEFAULT_NAMESPACE, found)
+        else:
+            _flatten(name, member, found)
     for relation in document.get("relations") or ():
-        target = str(relation["targetRef"])
-        found.add(Leaf(f"relations.{relation['type']}".lower(), target.lower(), target))
-    return sorted(leaf for leaf in found if len(leaf.key) <= _LONGEST)
+        _add(f"relations.{relation['type']}", relation["targetRef"], found)
+    return sorted(Leaf(key, value, display) for (key, value), display in found.items())
 
 
-def _flatten(path: str, value: Any) -> Iterator[Leaf]:
+def scalar_text(value: str | float | None) -> str:
+    """Return a scalar as JavaScript's `String` writes it (1.0 is "1", true is "true"); null is empty."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, bool):
+        return {None: "", True: "true", False: "false"}[value]
+    return str(value) if isinstance(value, int) else _fraction_text(value)
+
+
+def _fraction_text(value: float) -> str:
+    if not math.isfinite(value):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    if value == 0:
+        return "0"
+    if _PLAIN_FROM <= abs(value) < _PLAIN_BELOW:
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    mantissa, _, exponent = repr(value).partition("e")
+    return f"{mantissa}e{int(exponent):+d}"
+
+
+def _flatten(path: str, value: Any, found: dict[tuple[str, str], str]) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _flatten(f"{path}.{key}", item)
+            _flatten(f"{path}.{key}", item, found)
     elif isinstance(value, list):
         for item in value:
-            yield from _flatten(path, item)
+            _flatten(path, item, found)
             if isinstance(item, str):
-                yield Leaf(f"{path}.{item}".lower(), "true", "true")
+                _add(f"{path}.{item}", "true", found)
+    elif value is None:
+        _add(path, None, found)
     else:
-        text = scalar_text(value)
-        yield Leaf(path.lower(), text.lower(), text) if len(text) <= _LONGEST else Leaf(path.lower(), "", "")
+        _add(path, scalar_text(value), found)
 
 
-def scalar_text(value: Any) -> str:
-    """Return a scalar as JavaScript prints it; null is empty."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+def _add(path: str, text: str | None, found: dict[tuple[str, str], str]) -> None:
+    """Add a leaf; of values that differ only in case the first one's writing is kept."""
+    key = path.lower()
+    if len(key) > LONGEST:
+        return
+    value = NOTHING if text is None else text.lower()
+    if text is None or len(value) > LONGEST:
+        found.setdefault((key, NOTHING), "")
+    else:
+        found.setdefault((key, value), text)

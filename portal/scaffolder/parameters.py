@@ -36,23 +36,20 @@ def pages(template: Mapping[str, Any]) -> list[dict[str, Any]]:
 def parameter_schema(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return the answer to a question for a template's form, with its schemas untouched."""
     metadata, spec = template.get("metadata", {}), template.get("spec", {})
-    answer: dict[str, Any] = {"title": metadata.get("title") or metadata.get("name")}
-    for name, value in (
-        ("presentation", spec.get("presentation")),
-        ("description", metadata.get("description")),
-        ("ui:options", metadata.get("ui:options")),
-    ):
-        if value is not None:
-            answer[name] = value
+    answer: dict[str, Any] = {
+        "title": metadata.get("title") or metadata.get("name"),
+        "presentation": spec.get("presentation"),
+        "description": metadata.get("description"),
+        "ui:options": metadata.get("ui:options"),
+        "formDecorators": spec.get("formDecorators") or spec.get("EXPERIMENTAL_formDecorators"),
+    }
+    answer = {name: value for name, value in answer.items() if value is not None}
     answer["steps"] = [
         {"title": page.get("title") or "Please enter the following information"}
         | ({"description": page["description"]} if page.get("description") else {})
         | {"schema": page}
         for page in pages(template)
     ]
-    decorators = spec.get("formDecorators") or spec.get("EXPERIMENTAL_formDecorators")
-    if decorators is not None:
-        answer["formDecorators"] = decorators
     return answer
 
 
@@ -103,10 +100,11 @@ def _page_errors(page: Mapping[str, Any], values: dict[str, Any], *, number: int
         validator = jsonschema_rs.Draft7Validator(
             schema, validate_formats=True, ignore_unknown_formats=True, retriever=_refuse
         )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as fault:
         raise InputError(
-            f"Page {number} of the template's form is no JSON Schema: {_first_line(error)}; ask the template's owner to mend it"
-        ) from error
+            f"Page {number} of the template's form is no JSON Schema: {_first_line(fault)}; "
+            "ask the template's owner to mend it"
+        ) from fault
     errors: list[dict[str, Any]] = []
     for found in validator.iter_errors(values):
         for error in _reported(found, schema):
@@ -126,40 +124,41 @@ def _refuse(url: str) -> Any:
 def _without_leftovers(schema: Any) -> Any:
     """Return a schema in plain draft 7.
 
-    Draft 3's `required: true` on a property moves to its object, `type: any` and unknown types accept everything, keywords
-    of later drafts are dropped.
+    Draft 3's `required: true` on a property moves to its object, `type: any` and unknown types accept everything,
+    keywords of later drafts are dropped.
     """
     if not isinstance(schema, Mapping):
         return schema
-    plain: dict[str, Any] = {}
-    for keyword, value in schema.items():
-        if keyword in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
-            plain[keyword] = {name: _without_leftovers(item) for name, item in value.items()}
-        elif keyword in _SCHEMAS:
-            plain[keyword] = (
-                [_without_leftovers(item) for item in value] if isinstance(value, list) else _without_leftovers(value)
-            )
-        elif keyword == "type":
-            types = value if isinstance(value, list) else [value]
-            if types and all(isinstance(name, str) and name in _TYPES for name in types):
-                plain[keyword] = value
-        elif keyword == "required":
-            if isinstance(value, list):
-                plain[keyword] = list(dict.fromkeys(value))
-        elif keyword not in _UNKNOWN and keyword != "$schema":
-            plain[keyword] = value
+    plain = {keyword: _plain_member(keyword, value) for keyword, value in schema.items() if _is_known(keyword, value)}
     properties = schema.get("properties")
     if isinstance(properties, Mapping):
-        required = [
+        inside = [
             name for name, item in properties.items() if isinstance(item, Mapping) and item.get("required") is True
         ]
-        if required:
-            plain["required"] = list(dict.fromkeys([*plain.get("required", []), *required]))
+        if inside:
+            plain["required"] = list(dict.fromkeys([*plain.get("required", []), *inside]))
     return plain
 
 
+def _is_known(keyword: str, value: Any) -> bool:
+    if keyword == "type":
+        types = value if isinstance(value, list) else [value]
+        return bool(types) and all(isinstance(name, str) and name in _TYPES for name in types)
+    if keyword == "required":
+        return isinstance(value, list)
+    return keyword not in _UNKNOWN and keyword != "$schema"
+
+
+def _plain_member(keyword: str, value: Any) -> Any:
+    if keyword in _SCHEMAS_BY_NAME and isinstance(value, Mapping):
+        return {name: _without_leftovers(item) for name, item in value.items()}
+    if keyword in _SCHEMAS:
+        return [_without_leftovers(item) for item in value] if isinstance(value, list) else _without_leftovers(value)
+    return list(dict.fromkeys(value)) if keyword == "required" else value
+
+
 def _reported(found: Any, schema: Any) -> list[dict[str, Any]]:
-    """Return a fault as Backstage tells it: the combinations that it stands in come first, each as a fault of its own."""
+    """Return a fault as Backstage tells it, after the combinations that it stands in, each a fault of its own."""
     errors: list[dict[str, Any]] = []
     path = [part for part in found.instance_path if part is not None]
     prefix: list[Any] = []
@@ -220,11 +219,15 @@ def _message(found: Any, *, name: str, argument: Any) -> str:
         "format": f'does not conform to the "{argument}" format',
         "uniqueItems": "contains duplicate item",
         "const": f"does not exactly match expected constant: {argument}",
-        "type": f"is not of a type(s) {', '.join(map(str, argument)) if isinstance(argument, list) else argument}",
-        "enum": f"is not one of enum values: {','.join(map(str, argument)) if isinstance(argument, list) else argument}",
+        "type": f"is not of a type(s) {_joined(argument, ', ')}",
+        "enum": f"is not one of enum values: {_joined(argument, ',')}",
         "pattern": f'does not match pattern "{argument}"',
     }
     return texts.get(name, str(found.message))
+
+
+def _joined(argument: Any, separator: str) -> str:
+    return separator.join(map(str, argument)) if isinstance(argument, list) else str(argument)
 
 
 def _error(

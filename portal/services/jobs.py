@@ -25,6 +25,8 @@ _VERSION = "1"
 _QUEUE = "portal-jobs"
 _MOST_WORKERS = 64
 _ADOPTION_SECONDS = 30.0
+#: Held by the one `Jobs` of the process that works, as DBOS has one instance a process.
+_WORKING = threading.Lock()
 
 
 class StepRunner(Protocol):
@@ -42,17 +44,18 @@ class StepRunner(Protocol):
 class _Job:
     run: Callable[[str, StepRunner], None]
     unfinished: Callable[[], Collection[str]]
+    interrupt: Callable[[], None]
 
 
-class _StoppingError(BaseException):
-    """Ends a job between two steps without DBOS taking note, so that it goes on at the next start.
+class JobStoppedError(BaseException):
+    """Ends a job, in a step or between two, without DBOS taking note, so that it goes on at the next start.
 
-    No `Exception`: DBOS would record that as the job's end.
+    No `Exception`: DBOS would record that as the step's or the job's end.
     """
 
 
 class Jobs:
-    """Jobs on one database. At most one `Jobs` of a process works; DBOS has one instance a process."""
+    """Jobs on one database. Of several in one process only the first works, the others hand in."""
 
     def __init__(self, database: Database, *, concurrency: int = 10, polling_seconds: float = 0.1) -> None:
         self._database = database
@@ -72,14 +75,20 @@ class Jobs:
         return self._slot is not None
 
     def register(
-        self, name: str, run: Callable[[str, StepRunner], None], *, unfinished: Callable[[], Collection[str]]
+        self,
+        name: str,
+        run: Callable[[str, StepRunner], None],
+        *,
+        unfinished: Callable[[], Collection[str]],
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
         """Make a kind of job known, before `start`.
 
         `unfinished` returns the ids of those that are not over; they are handed in again at the start, which does
-        nothing for those that have been: a process can die between storing a task and handing it in.
+        nothing for those that have been: a process can die between storing a task and handing it in. `interrupt` is
+        called at the stop; steps that wait raise `JobStoppedError` then.
         """
-        self._jobs[name] = _Job(run, unfinished)
+        self._jobs[name] = _Job(run, unfinished, interrupt)
 
     def start(self, *, worker: bool = True, alone: bool = False) -> None:
         """Begin: recover what dead processes left, and work on jobs if `worker`.
@@ -101,10 +110,12 @@ class Jobs:
             self._client.register_queue(
                 _QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=self._polling_seconds
             )
-            if worker:
+            if worker and _WORKING.acquire(blocking=False):
                 self._slot = claim_slot(self._database, range(1 if alone else _MOST_WORKERS))
-            if self._slot is not None:
-                self._launch(url, self._slot.number)
+                if self._slot is None:
+                    _WORKING.release()
+                else:
+                    self._launch(url, self._slot.number)
         except error.DBOSException as fault:
             self.stop()
             raise ServiceUnavailableError(f"Background work cannot start: {fault}") from fault
@@ -132,6 +143,8 @@ class Jobs:
     def stop(self, *, timeout_seconds: float = 10.0) -> None:
         """End: no further step begins, steps under way have this long to finish; the rest goes on at the next start."""
         self._stopping.set()
+        for job in self._jobs.values():
+            job.interrupt()
         with self._idle:
             is_idle = self._idle.wait_for(lambda: not self._running, timeout_seconds)
         if self._adopter is not None:
@@ -145,6 +158,7 @@ class Jobs:
             if is_idle:  # else the end of the process frees it: nobody may take over a step that still runs
                 self._slot.release()
             self._slot = None
+            _WORKING.release()
 
     def _launch(self, url: str, number: int) -> None:
         config: DBOSConfig = {
@@ -154,6 +168,7 @@ class Jobs:
             "executor_id": _executor(number),
             "serializer": DBOSPortableJSONSerializer(),
             "sys_db_pool_size": 5,
+            "notification_listener_polling_interval_sec": 0.1,  # what the stop has to wait for; it reads nothing
             "enable_otlp": False,
             "log_level": "WARNING",
         }
@@ -177,7 +192,7 @@ class Jobs:
 
     def _step(self, name: str, function: Callable[[], Any]) -> Any:
         if self._stopping.is_set():
-            raise _StoppingError
+            raise JobStoppedError
         return DBOS.run_step({"name": name}, function)
 
     def _adopt(self) -> None:

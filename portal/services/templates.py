@@ -104,7 +104,8 @@ class TemplateReader:
         return self.templates.files(head, wanted.pattern)
 
     def _pinned(self) -> Head:
-        return Head(self.target.tree.root, self.target.tree.branch or "HEAD", self.commit)
+        tree = self.target.tree
+        return Head(tree.root, tree.branch or "HEAD", self.commit)
 
     def _absolute(self, url: str) -> Fetched:
         if urlsplit(url).scheme == "file":
@@ -119,8 +120,8 @@ class TemplateReader:
         here = Path(self.target.tree.root) / posixpath.dirname(self.target.pattern)
         place = Workspace(here).resolve(url)
         if place.is_file():
-            (found,) = [entry for entry in read_folder(place.parent) if entry.path == place.name]
-            return Fetched((found,), is_file=True)
+            mode = place.stat().st_mode & 0o777
+            return Fetched((SkeletonEntry(place.name, mode=mode, content=place.read_bytes()),), is_file=True)
         if not place.is_dir():
             raise NotFoundError(f'"{url}" is not beside the template in {here}')
         return Fetched(read_folder(place))

@@ -90,9 +90,9 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     if not rows:
         return
     columns = list(rows[0])
+    preparer = connection.dialect.identifier_preparer
+    names = ", ".join(preparer.quote(name) for name in columns)
     if connection.dialect.name == "postgresql":
-        preparer = connection.dialect.identifier_preparer
-        names = ", ".join(preparer.quote(name) for name in columns)
         driver = connection.connection.driver_connection
         if driver is None:
             raise RuntimeError("the connection is closed")
@@ -103,7 +103,12 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
             for row in rows:
                 copy.write_row([row[name] for name in columns])
         return
-    connection.execute(table.insert(), [dict(row) for row in rows])
+    # The driver takes tuples as they are; SQLAlchemy's own executemany spends as long again on binding each row.
+    marks = ", ".join("?" * len(columns))
+    connection.exec_driver_sql(
+        f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ({marks})",  # noqa: S608  # names are our tables'
+        [tuple(row[name] for name in columns) for row in rows],
+    )
 
 
 def in_chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:

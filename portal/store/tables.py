@@ -28,6 +28,9 @@ metadata = MetaData(
     }
 )
 
+#: Text that is compared byte by byte, so that both databases order and match alike.
+Exact = Text().with_variant(Text(collation="C"), "postgresql")
+
 #: A key that counts up by itself: SQLite does so only for a column of the type INTEGER.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
@@ -87,7 +90,7 @@ entities = Table(
     "entities",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
-    Column("ref", Text, nullable=False, unique=True),
+    Column("ref", Exact, nullable=False, unique=True),
     Column("uid", Text, nullable=False, unique=True, comment="uuid, stable for the life of the ref"),
     Column("etag", Text, nullable=False, comment="changes with the body"),
     Column("kind", Text, nullable=False, comment="lower case"),
@@ -120,9 +123,9 @@ terms = Table(
     "terms",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
-    Column("key", Text, nullable=False, comment="path of a leaf, lower case"),
-    Column("value", Text, nullable=False, comment="lower case"),
-    Column("display", Text, nullable=False, comment="the value with its case"),
+    Column("key", Exact, nullable=False, comment="path of a leaf, lower case"),
+    Column("value", Exact, nullable=False, comment="lower case"),
+    Column("display", Exact, nullable=False, comment="the value with its case"),
     UniqueConstraint("key", "value", "display"),
 )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from portal.store.tables import task_events, tasks
 
@@ -168,7 +168,7 @@ _COLUMNS = (
 )
 
 
-def _task(row: Row[Any]) -> TaskRow:
+def _task(row: Any) -> TaskRow:
     return TaskRow(
         row.id, row.status, orjson.loads(row.spec), row.created_by, row.created_at_ms, row.last_heartbeat_at_ms
     )

@@ -14,7 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "entities",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("ref", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False),
         sa.Column("uid", sa.Text(), nullable=False, comment="uuid, stable for the life of the ref"),
         sa.Column("etag", sa.Text(), nullable=False, comment="changes with the body"),
         sa.Column("kind", sa.Text(), nullable=False, comment="lower case"),
@@ -118,9 +118,21 @@ def upgrade() -> None:
     op.create_table(
         "terms",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False, comment="path of a leaf, lower case"),
-        sa.Column("value", sa.Text(), nullable=False, comment="lower case"),
-        sa.Column("display", sa.Text(), nullable=False, comment="the value with its case"),
+        sa.Column(
+            "key",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="path of a leaf, lower case",
+        ),
+        sa.Column(
+            "value", sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=False, comment="lower case"
+        ),
+        sa.Column(
+            "display",
+            sa.Text().with_variant(sa.Text(collation="C"), "postgresql"),
+            nullable=False,
+            comment="the value with its case",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_terms")),
         sa.UniqueConstraint("key", "value", "display", name=op.f("uq_terms_key_value_display")),
     )

@@ -1,0 +1,1 @@
+"""The HTTP API: JSON contracts, as Backstage's clients speak them."""

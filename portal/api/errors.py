@@ -1,0 +1,107 @@
+"""Turns every fault into a response: Backstage's error body for the API, a plain page elsewhere."""
+
+from __future__ import annotations
+
+import html
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from portal.errors import (
+    AuthenticationError,
+    ConflictError,
+    InputError,
+    NotAllowedError,
+    NotFoundError,
+    PortalError,
+    ServiceUnavailableError,
+    ValuesError,
+)
+
+_log = logging.getLogger(__name__)
+
+#: The status of each exception, the special ones first, with the name that Backstage's clients know.
+_STATUSES: tuple[tuple[type[PortalError], int, str], ...] = (
+    (InputError, 400, "InputError"),
+    (AuthenticationError, 401, "AuthenticationError"),
+    (NotAllowedError, 403, "NotAllowedError"),
+    (NotFoundError, 404, "NotFoundError"),
+    (ConflictError, 409, "ConflictError"),
+    (ServiceUnavailableError, 503, "ServiceUnavailableError"),
+)
+_HTTP_NAMES = {400: "InputError", 401: "AuthenticationError", 403: "NotAllowedError", 404: "NotFoundError",
+               409: "ConflictError", 413: "PayloadTooLargeError", 415: "InputError", 422: "InputError",
+               503: "ServiceUnavailableError"}  # fmt: skip
+_JSON_PREFIXES = ("/api/", "/.backstage/", "/.well-known/")
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Make the application answer every fault in one form."""
+    app.register_error_handler(PortalError, _on_portal_error)
+    app.register_error_handler(ValidationError, _on_validation_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Exception, _on_unexpected)
+
+
+def _on_portal_error(error: PortalError) -> Response:
+    if isinstance(error, ValuesError):
+        return Response(orjson.dumps({"errors": error.errors}), 400, mimetype="application/json")
+    for kind, status, name in _STATUSES:
+        if isinstance(error, kind):
+            return _answer(status, name, error.message)
+    _log.error("a request failed", exc_info=error)
+    return _answer(500, "Error", "An unexpected error occurred")
+
+
+def _on_validation_error(error: ValidationError) -> Response:
+    return _answer(400, "InputError", validation_message("request", error.messages))
+
+
+def _on_http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    name = _HTTP_NAMES.get(status, "Error")
+    details = getattr(error, "data", None) or {}
+    messages = details.get("messages") if isinstance(details, dict) else None
+    if messages:
+        # flask-smorest says 422 where Backstage's description says 400.
+        return _answer(400, "InputError", validation_message("request", messages))
+    response = _answer(status, name, error.description or HTTPStatus(status).phrase)
+    for header, value in error.get_headers():
+        if header.lower() == "allow":
+            response.headers[header] = value
+    return response
+
+
+def _on_unexpected(error: Exception) -> Response:
+    _log.error("a request failed unexpectedly", exc_info=error)
+    return _answer(500, "Error", "An unexpected error occurred")
+
+
+def validation_message(path: str, messages: Any) -> str:
+    """Return marshmallow's nested messages as one sentence naming each member."""
+    if isinstance(messages, dict):
+        return "; ".join(validation_message(f"{path}/{name}", nested) for name, nested in messages.items())
+    texts = messages if isinstance(messages, list) else [messages]
+    return f"{path} {' '.join(str(text) for text in texts)}"
+
+
+def _answer(status: int, name: str, message: str) -> Response:
+    if request.path.startswith(_JSON_PREFIXES):
+        body = {
+            "error": {"name": name, "message": message},
+            "request": {"method": request.method, "url": request.full_path.rstrip("?")},
+            "response": {"statusCode": status},
+        }
+        return Response(orjson.dumps(body), status, mimetype="application/json")
+    phrase = html.escape(HTTPStatus(status).phrase)
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{phrase} · Portal</title></head>'
+        f"<body><main><h1>{phrase}</h1><p>{html.escape(message)}</p>"
+        '<p><a href="/">All layers</a></p></main></body></html>'
+    )
+    return Response(page, status, mimetype="text/html")

@@ -1,0 +1,58 @@
+"""The summary that the command line prints after an ingest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.text import Text
+
+from portal.app import Portal
+from portal.cli.output import console, counts_table, print_problems, problem_json
+from portal.services.refresh import RefreshReport
+
+_MOST_SHOWN = 20
+_NO_LAYER = "no layer"
+
+
+def print_summary(portal: Portal, report: RefreshReport) -> None:
+    """Print entities by kind and layer, owners, problems, and what the layers' rules find."""
+    found = portal.ownership.summary()
+    out = console()
+    columns = [*found.layers, _NO_LAYER]
+    rows = {kind: {name or _NO_LAYER: count for name, count in row.items()} for kind, row in found.counts.items()}
+    out.print(counts_table("Entities", rows, columns))
+    shown = ", ".join(f"{owner.name} {count}" for owner, count in list(found.owners.items())[:_MOST_SHOWN])
+    out.print(Text.assemble((f"{len(found.owners)} owners: ", "bold"), shown), soft_wrap=True)
+    for changes in report.changes.values():
+        if changes.revision is not None:
+            counts = f"{len(changes.added)} added, {len(changes.changed)} changed, {len(changes.removed)} removed"
+            out.print(Text(f"revision {changes.revision}: {counts}"))
+    print_problems(found.problems[:_MOST_SHOWN])
+    for finding in found.findings[:_MOST_SHOWN]:
+        out.print(Text(f"{finding.severity}: {finding.ref}: {finding.message} {finding.fix}"), soft_wrap=True)
+    click.echo(f"{len(found.problems)} problems, {len(found.findings)} findings")
+
+
+def summary_json(portal: Portal, report: RefreshReport) -> dict[str, Any]:
+    """Return the summary as JSON has it."""
+    found = portal.ownership.summary()
+    return {
+        "counts": found.counts,
+        "layers": found.layers,
+        "owners": found.owners,
+        "changes": [
+            {
+                "revision": changes.revision,
+                "added": changes.added,
+                "changed": changes.changed,
+                "removed": changes.removed,
+            }
+            for changes in report.changes.values()
+        ],
+        "problems": [problem_json(problem) for problem in found.problems],
+        "findings": [
+            {"rule": item.rule, "severity": item.severity, "ref": item.ref, "message": item.message, "fix": item.fix}
+            for item in found.findings
+        ],
+    }

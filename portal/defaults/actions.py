@@ -1,0 +1,34 @@
+"""The scaffolder actions that ship with Portal, beside those that installed distributions add."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from portal.actions.catalog import CatalogRegister, CatalogWrite
+from portal.actions.contract import Action
+from portal.actions.debug import DebugLog, DebugWait
+from portal.actions.fetch import FetchPlain, FetchTemplate
+from portal.actions.publish import PublishGit
+from portal.plugins import Registry
+from portal.scaffolder.engine import Engine
+from portal.vcs.policy import RemotePolicy
+
+
+def all_actions(engine: Engine, *, repositories: Path, policy: RemotePolicy) -> Mapping[str, Action]:
+    """Return the actions by id. `repositories` is where repositories without a remote of their own are made."""
+    shipped: tuple[Action, ...] = (
+        FetchTemplate(engine),
+        FetchPlain(),
+        PublishGit(repositories=repositories, policy=policy),
+        CatalogRegister(),
+        CatalogWrite(),
+        DebugLog(),
+        DebugWait(),
+    )
+    registry = Registry[Action](
+        "portal.actions",
+        defaults={action.id: action for action in shipped},
+        kind=Action,  # type: ignore[type-abstract]  # a protocol is what an action is asked to follow
+    )
+    return dict(registry.items())

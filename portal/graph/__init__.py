@@ -1,0 +1,1 @@
+"""Pure engines on the ownership graph: walks, impact, policies."""

@@ -1,0 +1,45 @@
+"""Whom a change reaches: everything that needs an entity, how far away, and who owns it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from portal.graph.walk import Walk
+from portal.model.ref import EntityRef
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """An entity that needs another, directly (distance 1) or through others; `path` leads from the one that changes."""
+
+    ref: EntityRef
+    distance: int
+    path: tuple[EntityRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerToTell:
+    """An owner of what a change reaches: how many entities, and how near the nearest is."""
+
+    ref: EntityRef
+    count: int
+    distance: int
+
+
+def dependents(walk: Walk, root: EntityRef) -> list[Dependent]:
+    """Return what a walk from `root` has reached, nearest first."""
+    found = [Dependent(ref, distance, tuple(walk.path(ref))) for ref, distance in walk.distances.items() if ref != root]
+    return sorted(found, key=lambda item: (item.distance, item.ref))
+
+
+def owners_to_tell(found: Collection[Dependent], owners: Mapping[EntityRef, EntityRef | None]) -> list[OwnerToTell]:
+    """Return the owners of what is reached, those of the nearest first, then those of the most."""
+    counts: dict[EntityRef, tuple[int, int]] = {}
+    for item in found:
+        owner = owners.get(item.ref)
+        if owner is not None:
+            count, distance = counts.get(owner, (0, item.distance))
+            counts[owner] = (count + 1, min(distance, item.distance))
+    told = [OwnerToTell(owner, count, distance) for owner, (count, distance) in counts.items()]
+    return sorted(told, key=lambda item: (item.distance, -item.count, item.ref))

@@ -1,0 +1,123 @@
+"""Writes down what happens in tasks, telling those who wait for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+
+from portal.scaffolder.task import TaskEvent
+from portal.store import tasks
+from portal.store.database import Database
+from portal.store.tasks import EventRow, TaskRow
+
+#: How often a waiting reader looks at what other processes have written.
+_LOOK_SECONDS = 1.0
+
+
+class Journal:
+    """The events of tasks; every event is stored before anybody sees it."""
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._generation = 0
+        self._closed = False
+
+    def now_ms(self) -> int:
+        """Return the time."""
+        return int(self._clock() * 1000)
+
+    def append(self, task_id: str, events: Sequence[TaskEvent]) -> None:
+        """Store events of a task."""
+        if not events:
+            return
+        now_ms = self.now_ms()
+        with self._database.writing() as connection:
+            tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
+            tasks.touch_task(connection, task_id, now_ms=now_ms)
+        self._notify()
+
+    def change(self, task_id: str, status: str, *, previous: Collection[str], events: Sequence[TaskEvent] = ()) -> bool:
+        """Set a task's status where it is one of `previous`, with events; return whether it was.
+
+        Done twice, it happens once: the end of a task clears its secrets, and is told once.
+        """
+        now_ms = self.now_ms()
+        with self._database.writing() as connection:
+            changed = tasks.change_status(connection, task_id, status, previous=previous, now_ms=now_ms)
+            if changed:
+                tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
+        self._notify()
+        return changed
+
+    def cancel(self, task_id: str, event: TaskEvent) -> None:
+        """Say that a task is cancelled, and forget its secrets."""
+        now_ms = self.now_ms()
+        with self._database.writing() as connection:
+            tasks.append_events(connection, task_id, _pairs([event]), now_ms=now_ms)
+            tasks.clear_secrets(connection, [task_id])
+        self._notify()
+
+    def task(self, task_id: str) -> TaskRow | None:
+        """Return a task, None when there is none."""
+        with self._database.reading() as connection:
+            return tasks.get_tasks(connection, [task_id]).get(task_id)
+
+    def events(self, task_id: str, *, after: int = 0, types: Collection[str] = ()) -> list[EventRow]:
+        """Return a task's events with an id above `after`, and its completion whatever its id."""
+        with self._database.reading() as connection:
+            return tasks.read_events(connection, task_id, after=after, types=types)
+
+    def wait_for_events(self, task_id: str, *, after: int, seconds: float) -> list[EventRow]:
+        """Return events as `events` does, waiting for the first at most so long."""
+        return next(self._looks(lambda: self.events(task_id, after=after), seconds), [])
+
+    def stream(self, task_id: str, *, after: int = 0) -> Iterator[EventRow]:
+        """Yield a task's events as they come, until its completion."""
+        while not self._closed:
+            for event in self.wait_for_events(task_id, after=after, seconds=_LOOK_SECONDS):
+                yield event
+                if event.type == "completion":
+                    return
+                after = max(after, event.id)
+
+    def is_cancelled(self, task_id: str, *, seconds: float = 0) -> bool:
+        """Return whether a task was cancelled, waiting for it at most so long."""
+        looks = self._looks(lambda: self.events(task_id, types=["cancelled"]), seconds)
+        return next(looks, None) is not None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether all waiting has ended, as Portal stops."""
+        return self._closed
+
+    def close(self) -> None:
+        """End all waiting."""
+        self._closed = True
+        self._notify()
+
+    def _looks(self, look: Callable[[], list[EventRow]], seconds: float) -> Iterator[list[EventRow]]:
+        """Yield what `look` finds, as soon as it finds something, until the time is over."""
+        deadline = time.monotonic() + seconds
+        while True:
+            with self._changed:
+                seen = self._generation
+            found = look()
+            if found:
+                yield found
+            remaining = deadline - time.monotonic()
+            if remaining <= 0 or self._closed:
+                return
+            with self._changed:
+                self._changed.wait_for(lambda: self._generation != seen, min(remaining, _LOOK_SECONDS))  # noqa: B023
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._generation += 1
+            self._changed.notify_all()
+
+
+def _pairs(events: Sequence[TaskEvent]) -> list[tuple[str, dict[str, object]]]:
+    return [(event.type, dict(event.body)) for event in events]

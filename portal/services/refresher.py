@@ -1,0 +1,36 @@
+"""Looks at all sources now and then, beside the requests of one server."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from portal.services.refresh import RefreshService
+
+_log = logging.getLogger(__name__)
+
+
+class Refresher:
+    """A thread that refreshes every so many seconds; a source without a new commit costs one question to its remote."""
+
+    def __init__(self, refresh: RefreshService, *, seconds: float) -> None:
+        self._refresh = refresh
+        self._seconds = seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="portal-refresher", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first look comes after the first pause."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, after the refresh that is under way."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._seconds):
+            try:
+                self._refresh.refresh()
+            except Exception:  # noqa: BLE001  # the thread's edge: one failed look must not end the looking
+                _log.exception("refresh failed")

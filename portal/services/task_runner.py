@@ -1,0 +1,325 @@
+"""Carries out the tasks of the scaffolder, one durable step for each step of the template."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import orjson
+
+from portal.actions.contract import Action, ActionContext, TemplateInfo
+from portal.actions.schema import load_input, unknown_members
+from portal.actions.workspace import Workspace
+from portal.actions.yaml_text import to_yaml
+from portal.errors import (
+    ActionError,
+    AuthenticationError,
+    ConflictError,
+    InputError,
+    NotAllowedError,
+    NotFoundError,
+    PortalError,
+    ServiceUnavailableError,
+    TaskCancelledError,
+)
+from portal.model.entity import LOCATION_ANNOTATION
+from portal.model.ref import EntityRef
+from portal.model.secret import Secret
+from portal.scaffolder.engine import Engine
+from portal.scaffolder.task import (
+    Progress,
+    Redactor,
+    Scope,
+    StepPlan,
+    StepResult,
+    cancelled_message,
+    completion,
+    log,
+    merge_outputs,
+    plan_step,
+    task_output,
+)
+from portal.services.jobs import JobStoppedError, StepRunner
+from portal.services.journal import Journal
+from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
+from portal.services.templates import Templates
+from portal.services.vault import Vault
+from portal.services.workspaces import Workspaces
+from portal.store import tasks
+from portal.store.database import Database
+from portal.store.tasks import TaskRow
+
+ANSWERS_FILE = ".portal/answers.yaml"
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Names that the operator gives to all templates: `environment.parameters` and `environment.secrets`."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step of a task that is being carried out."""
+
+    task: TaskRow
+    index: int
+    commit: str
+    progress: Progress
+    secrets: Mapping[str, Secret]
+    redact: Redactor
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        declared: dict[str, Any] = self.task.spec["steps"][self.index]
+        return declared
+
+    @property
+    def id(self) -> str:
+        return str(self.declared["id"])
+
+
+class TaskRunner:
+    """Runs tasks whose ids it is given; all that they need is in the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        journal: Journal,
+        engine: Engine,
+        actions: Mapping[str, Action],
+        catalog: CatalogReader,
+        locations: Registrar,
+        templates: Templates,
+        workspaces: Workspaces,
+        vault: Vault,
+        environment: Environment | None = None,
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._engine = engine
+        self._actions = actions
+        self._catalog = catalog
+        self._locations = locations
+        self._templates = templates
+        self._workspaces = workspaces
+        self._vault = vault
+        self._environment = environment or Environment()
+
+    def run(self, task_id: str, step: StepRunner) -> None:
+        """Carry out a task. It may be called again for a task that was broken off, and for one that is over."""
+        task = self._journal.task(task_id)
+        if task is None:
+            return
+        begun = step("begin", lambda: self._begin(task))
+        progress = Progress()
+        for index, declared in enumerate(task.spec["steps"]):
+            result = step(f"{index + 1} {declared['id']}", lambda: self._run_step(task, index, begun, progress))  # noqa: B023
+            progress.record(declared["id"], StepResult.from_json(result))
+        step("finish", lambda: self._finish(task, begun, progress))
+
+    def _begin(self, task: TaskRow) -> dict[str, Any]:
+        """Take the task up; return the commit of its template, empty when it cannot be told (a step will say why)."""
+        count = len(task.spec["steps"])
+        self._journal.change(
+            task.id,
+            "processing",
+            previous=["open"],
+            events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
+        )
+        try:
+            return {"commit": self._templates.commit(_location(task))}
+        except PortalError:
+            return {"commit": ""}
+
+    def _run_step(self, task: TaskRow, index: int, begun: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+        secrets = self._secrets(task.id)
+        redact = Redactor(secret.reveal() for secret in (*secrets.values(), *self._environment.secrets.values()))
+        step = _Step(task, index, begun["commit"], progress, secrets, redact)
+        try:
+            result = self._attempt(step)
+        except PortalError as error:
+            result = StepResult("failed", error={"name": error_name(error), "message": redact(error.message)})
+        except Exception as error:  # noqa: BLE001  # the worker's outermost edge: a task always ends
+            _LOG.exception("A step of a task failed for no known reason", extra={"task": task.id, "step": step.id})
+            result = StepResult(
+                "failed", error={"name": "Error", "message": redact(f"{type(error).__name__}: {error}")}
+            )
+        self._tell_result(step, result)
+        return result.to_json()
+
+    def _attempt(self, step: _Step) -> StepResult:
+        if self._journal.is_cancelled(step.task.id):
+            if step.progress.is_failed:
+                return StepResult("skipped")
+            raise TaskCancelledError(cancelled_message(step.id))
+        plan = plan_step(step.declared, self._scope(step), step.progress, engine=self._engine)
+        step.redact.hide(plan.hidden)
+        if plan.passes is None:
+            return StepResult("skipped")
+        self._journal.append(
+            step.task.id,
+            [log(f"Beginning step {step.declared['name']}", step_id=step.id, status="processing")]
+            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings],
+        )
+        workspace, is_again = self._workspaces.prepare(step.task.id, step.index)
+        if is_again:
+            self._log(step, "This step was broken off and is run again")
+        return self._act(step, plan, workspace)
+
+    def _act(self, step: _Step, plan: StepPlan, workspace: Workspace) -> StepResult:
+        passes = plan.passes or ()
+        action = self._actions.get(step.declared["action"])
+        if action is None:
+            raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
+        loaded = [None if one.is_skipped else load_input(action.id, action.input_schema, one.input) for one in passes]
+        for name in sorted({name for one in passes for name in unknown_members(action.input_schema, one.input)}):
+            self._log(step, f'The action {action.id} knows no input "{name}"; it is ignored')
+        outputs = []
+        for one, given in zip(passes, loaded, strict=True):
+            if one.each is not None:
+                verb = "Skipping" if given is None else "Running"
+                self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
+            if given is None:
+                continue
+            if action.id.startswith("publish:"):
+                self._write_answers(step, workspace, given)
+            output: dict[str, Any] = {}
+            action.run(self._context(step, workspace, given, output))
+            if self._journal.is_cancelled(step.task.id):
+                raise TaskCancelledError(cancelled_message(step.id))
+            outputs.append(output)
+        return StepResult("completed", merge_outputs(outputs, is_each="each" in step.declared))
+
+    def _context(
+        self, step: _Step, workspace: Workspace, given: Mapping[str, Any], output: dict[str, Any]
+    ) -> ActionContext:
+        def put(name: str, value: Any) -> None:
+            try:
+                output[name] = orjson.loads(orjson.dumps(value))
+            except TypeError as error:
+                raise ActionError(f'The output "{name}" of {step.declared["action"]} is no JSON: {error}') from error
+
+        expected = step.task.spec.get("ownership")
+        return ActionContext(
+            input=given,
+            workspace=workspace,
+            reader=self._templates.reader(_location(step.task), commit=step.commit),
+            catalog=VerifyingCatalog(
+                self._catalog,
+                self._locations,
+                expected=ExpectedOwnership.from_json(expected) if expected else None,
+            ),
+            secrets=step.secrets,
+            log=lambda message: self._log(step, message),
+            output=put,
+            cancelled=lambda seconds: self._is_cancelled(step, seconds),
+            task_id=step.task.id,
+            step_id=step.id,
+            user=step.task.spec["user"],
+            template=_template(step.task, step.commit),
+        )
+
+    def _is_cancelled(self, step: _Step, seconds: float) -> bool:
+        """Return whether the task was cancelled, waiting for it. Raises `JobStoppedError` when Portal stops."""
+        cancelled = self._journal.is_cancelled(step.task.id, seconds=seconds)
+        if self._journal.is_closed and not cancelled:
+            raise JobStoppedError
+        return cancelled
+
+    def _finish(self, task: TaskRow, begun: Mapping[str, Any], progress: Progress) -> None:
+        secrets = self._secrets(task.id)
+        redact = Redactor(secret.reveal() for secret in (*secrets.values(), *self._environment.secrets.values()))
+        output: dict[str, Any] = {}
+        if not progress.is_failed:
+            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, {}, redact))
+            try:
+                output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
+            except PortalError as error:
+                progress.errors.append({"name": error_name(error), "message": redact(error.message)})
+        self._workspaces.remove(task.id)
+        status = "failed" if progress.is_failed else "completed"
+        self._journal.change(task.id, status, previous=tasks.LIVE, events=[completion(output, progress.errors)])
+
+    def _scope(self, step: _Step) -> Scope:
+        spec = step.task.spec
+        template = _template(step.task, step.commit)
+        return Scope(
+            parameters=spec["parameters"],
+            user=spec["user"],
+            context={"task": {"id": step.task.id}, "template": {"ref": template.ref, "commit": template.commit}},
+            environment=self._environment.parameters,
+            secrets={name: secret.reveal() for name, secret in step.secrets.items()},
+            environment_secrets={name: secret.reveal() for name, secret in self._environment.secrets.items()},
+        )
+
+    def _write_answers(self, step: _Step, workspace: Workspace, given: Mapping[str, Any]) -> None:
+        """Write the file that tells what a repository was generated from, unless the skeleton has."""
+        source = given.get("source_path") or given.get("sourcePath") or ""
+        place = workspace.resolve(str(PurePosixPath(source) / ANSWERS_FILE))
+        if place.exists():
+            return
+        template = _template(step.task, step.commit)
+        answers = {
+            "template": str(template.ref),
+            "commit": template.commit,
+            "parameters": step.redact.value(step.task.spec["parameters"]),
+        }
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(to_yaml(answers), "utf-8")
+
+    def _tell_result(self, step: _Step, result: StepResult) -> None:
+        """Say how a step ended, once: a step that is run again may have said so before it was broken off."""
+        said = self._journal.events(step.task.id, types=["log"])
+        if any(event.body.get("stepId") == step.id and event.body.get("status") == result.status for event in said):
+            return
+        if result.error is not None:
+            message = f"{result.error['name']}: {result.error['message']}"
+        else:
+            message = f"{'Skipped' if result.status == 'skipped' else 'Finished'} step {step.declared['name']}"
+        self._journal.append(step.task.id, [log(message, step_id=step.id, status=result.status)])
+
+    def _log(self, step: _Step, message: str) -> None:
+        self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)])
+
+    def _secrets(self, task_id: str) -> dict[str, Secret]:
+        with self._database.reading() as connection:
+            sealed = tasks.secrets_of(connection, task_id)
+        return self._vault.open(sealed)
+
+
+#: The names that Backstage's clients know, with the errors they stand for.
+_ERROR_NAMES: Sequence[tuple[type[PortalError], str]] = (
+    (InputError, "InputError"),
+    (AuthenticationError, "AuthenticationError"),
+    (NotAllowedError, "NotAllowedError"),
+    (NotFoundError, "NotFoundError"),
+    (ConflictError, "ConflictError"),
+    (ServiceUnavailableError, "ServiceUnavailableError"),
+)
+
+
+def error_name(error: PortalError) -> str:
+    """Return the name that Backstage's clients know an error by."""
+    return next((name for kind, name in _ERROR_NAMES if isinstance(error, kind)), "Error")
+
+
+def _location(task: TaskRow) -> str:
+    """Return where the template of a task is; the catalog itself has written it there."""
+    metadata = task.spec["templateInfo"]["entity"]["metadata"]
+    location = (metadata.get("annotations") or {}).get(LOCATION_ANNOTATION)
+    if not location:
+        raise InputError("The template has no location in the catalog, so nothing can be read beside it")
+    return str(location)
+
+
+def _template(task: TaskRow, commit: str) -> TemplateInfo:
+    about = task.spec["templateInfo"]
+    return TemplateInfo(EntityRef(about["entityRef"]), commit, about.get("baseUrl"), about["entity"]["metadata"])

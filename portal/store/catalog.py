@@ -1,0 +1,106 @@
+"""Reads entities in their finished form."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal.model.filter import EntityFilter
+from portal.model.query import EntityQuery, Place
+from portal.model.ref import EntityRef
+from portal.store.database import Database
+from portal.store.dialect import in_chunks
+from portal.store.query import Slice, count_statement, facet_statement, matching, page_statement
+from portal.store.tables import entities
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entity of an ordered answer: its finished JSON text, and its place."""
+
+    body: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an entity comes from: `location` is the `type:target` of its file."""
+
+    ref: EntityRef
+    body: str
+    source_id: str
+    location: str
+
+
+def bodies_by_ref(
+    connection: Connection, refs: Sequence[str], entity_filter: EntityFilter | None = None
+) -> dict[EntityRef, str]:
+    """Return the finished JSON texts of those of the entities that are there, and match the filter."""
+    condition = matching(EntityQuery(entity_filter), few=False)
+    found: dict[EntityRef, str] = {}
+    for chunk in in_chunks(_storable(refs)):
+        rows = connection.execute(select(entities.c.ref, entities.c.body).where(entities.c.ref.in_(chunk), condition))
+        found.update((EntityRef(row.ref), row.body) for row in rows)
+    return found
+
+
+def bodies_by_uid(connection: Connection, uids: Sequence[str]) -> dict[str, str]:
+    """Return the finished JSON texts of those of the entities that are there, by uid."""
+    found: dict[str, str] = {}
+    for chunk in in_chunks(_storable(uids)):
+        rows = connection.execute(select(entities.c.uid, entities.c.body).where(entities.c.uid.in_(chunk)))
+        found.update((row.uid, row.body) for row in rows)
+    return found
+
+
+def count(connection: Connection, query: EntityQuery) -> int:
+    """Return how many entities match."""
+    return int(connection.execute(count_statement(query)).scalar_one())
+
+
+def page(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> list[Found]:
+    """Return part of an ordered answer, in its order; `total` is about how many entities match."""
+    statement = page_statement(query, part, total=total, dialect=connection.dialect.name)
+    found = [Found(row[0], Place(tuple(row[2:]), row[1])) for row in connection.execute(statement)]
+    return found[::-1] if part.is_backwards else found
+
+
+def facets(
+    connection: Connection, keys: Collection[str], entity_filter: EntityFilter | None = None
+) -> Mapping[str, list[tuple[str, int]]]:
+    """Return how often each value of each key (lower case) occurs, as (value, count) sorted by value."""
+    found: dict[str, list[tuple[str, int]]] = {key: [] for key in keys}
+    for row in connection.execute(facet_statement(list(found), entity_filter)):
+        found[row.key].append((row.display, row[2]))
+    return {key: sorted(values) for key, values in found.items()}
+
+
+def origins(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, Origin]:
+    """Return where those of the entities that are there come from."""
+    found: dict[EntityRef, Origin] = {}
+    for chunk in in_chunks(_storable(refs)):
+        rows = connection.execute(_ORIGIN().where(entities.c.ref.in_(chunk)))
+        found.update((EntityRef(row.ref), Origin(EntityRef(row.ref), *row[1:])) for row in rows)
+    return found
+
+
+def location_entities(connection: Connection, source_ids: Collection[str]) -> list[Origin]:
+    """Return the Location entities of some sources, sorted by reference."""
+    found: list[Origin] = []
+    for chunk in in_chunks(sorted(source_ids)):
+        rows = connection.execute(_ORIGIN().where(entities.c.kind == "location", entities.c.source_id.in_(chunk)))
+        found += [Origin(EntityRef(row.ref), *row[1:]) for row in rows]
+    return sorted(found, key=lambda item: item.ref)
+
+
+def is_reachable(database: Database) -> bool:
+    """Return whether the database answers."""
+    try:
+        with database.reading() as connection:
+            connection.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    return True

@@ -1,0 +1,212 @@
+"""Turns questions about entities into SQL over the index of leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, false, func, null, or_, select, true
+
+from portal.errors import InputError
+from portal.model.filter import AllOf, AnyOf, EntityFilter, HasPrefix, Match, Not
+from portal.model.leaves import LONGEST, NOTHING
+from portal.model.query import EntityQuery, Place, TextSearch
+from portal.store.tables import entities, postings, terms
+
+#: Up to so many matches are sorted; of more, the order is walked until a page is full.
+SORTED_MATCHES = 1_000
+#: The collation that orders by code point, as Python does, by dialect.
+_CODE_POINTS = {"sqlite": "BINARY", "postgresql": "C"}
+_LARGEST = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of an ordered answer: from after (or back from before) a place, or `offset` entities in."""
+
+    limit: int
+    offset: int = 0
+    place: Place | None = None
+    is_backwards: bool = False
+
+
+def matching(query: EntityQuery, *, few: bool = True) -> ColumnElement[bool]:
+    """Return the condition on `entities` that a query's filter and text make.
+
+    With `few`, sets of ids are gathered first, which is best where few entities match or all must be visited anyway;
+    without, each entity is tried by itself, which is best where many match and a page of them is enough.
+    """
+    found = [true()] if query.filter is None else [_condition(query.filter, few=few)]
+    if query.text is not None and query.text.term:
+        found.append(_text_condition(query.text, few=few))
+    return and_(*found)
+
+
+def count_statement(query: EntityQuery) -> Select[Any]:
+    """Return the statement that counts the entities that match."""
+    return select(func.count()).select_from(entities).where(matching(query))
+
+
+def page_statement(query: EntityQuery, part: Slice, *, total: int, dialect: str) -> Select[Any]:
+    """Return the statement for part of an answer of `total` entities: rows of body, ref, then each order value.
+
+    A backward slice comes in reverse. Raises `InputError` when the slice's place does not fit the query's order.
+    """
+    if part.place is not None and len(part.place.values) != len(query.order):
+        raise InputError("Malformed cursor; its place does not fit its order")
+    few = total <= SORTED_MATCHES
+    candidates = _candidates(query, few=few, dialect=dialect)
+    ref = candidates.c.ref.collate(_CODE_POINTS[dialect])
+    values = [candidates.c[f"value{number}"] for number in range(len(query.order))]
+    found = (
+        select(candidates.c.id, candidates.c.ref, *values)
+        .order_by(*_ordering(query, values, ref, is_backwards=part.is_backwards))
+        .limit(min(part.limit, _LARGEST))
+        .offset(min(part.offset, _LARGEST))
+    )
+    if part.place is not None:
+        found = found.where(_beyond(query, values, ref, place=part.place, is_backwards=part.is_backwards))
+    # Bodies join last: what is sorted stays small.
+    chosen = found.subquery("chosen")
+    chosen_values = [chosen.c[f"value{number}"] for number in range(len(query.order))]
+    chosen_ref = chosen.c.ref.collate(_CODE_POINTS[dialect])
+    return (
+        select(entities.c.body, chosen.c.ref, *chosen_values)
+        .join(chosen, chosen.c.id == entities.c.id)
+        .order_by(*_ordering(query, chosen_values, chosen_ref, is_backwards=part.is_backwards))
+    )
+
+
+def facet_statement(keys: Sequence[str], entity_filter: EntityFilter | None) -> Select[Any]:
+    """Return the statement that counts the leaves of some keys (lower case): rows of key, display, count."""
+    counted = func.count().label("count")
+    found = (
+        select(terms.c.key, terms.c.display, counted)
+        .join(postings, postings.c.term_id == terms.c.id)
+        .where(terms.c.key.in_(_possible(keys)), terms.c.value != NOTHING)
+        .group_by(terms.c.key, terms.c.display)
+    )
+    if entity_filter is not None:
+        found = found.where(postings.c.entity_id.in_(select(entities.c.id).where(_condition(entity_filter, few=True))))
+    return found
+
+
+def _condition(wanted: EntityFilter, *, few: bool) -> ColumnElement[bool]:
+    match wanted:
+        case AllOf():
+            return and_(true(), *(_condition(part, few=few) for part in wanted.parts))
+        case AnyOf():
+            return or_(false(), *(_condition(part, few=few) for part in wanted.parts))
+        case Not():
+            return ~_condition(wanted.part, few=few)
+        case Match(key="kind", values=values) if values is not None:
+            return entities.c.kind.in_(_possible(values))
+        case Match(key="metadata.uid", values=values) if values is not None:
+            return entities.c.uid.in_(_possible(values))
+        case Match():
+            return _match_condition(wanted, few=few)
+        case HasPrefix():
+            if not _possible([wanted.key, wanted.prefix]) or len(wanted.prefix) > LONGEST:
+                return false()
+            value = terms.c.value.startswith(wanted.prefix, autoescape=True)
+            return _has_leaf(terms.c.key == wanted.key, value, terms.c.value != NOTHING, few=few)
+        case _:
+            raise TypeError(f"{type(wanted).__name__} has no SQL")
+
+
+def _match_condition(wanted: Match, *, few: bool) -> ColumnElement[bool]:
+    if not _possible([wanted.key]):
+        return false()
+    if wanted.values is None:
+        return _has_leaf(terms.c.key == wanted.key, few=few)
+    values = _possible(wanted.values)
+    if not values:
+        return false()
+    found = select(terms.c.id).where(terms.c.key == wanted.key, terms.c.value.in_(values))
+    if few:
+        return entities.c.id.in_(select(postings.c.entity_id).where(postings.c.term_id.in_(found)))
+    return exists().where(postings.c.term_id.in_(found), postings.c.entity_id == entities.c.id)
+
+
+def _text_condition(text: TextSearch, *, few: bool) -> ColumnElement[bool]:
+    term = text.term.lower()
+    keys = _possible([field.lower() for field in text.fields])
+    if not keys or not _possible([term]):
+        return false()
+    value = terms.c.value.contains(term, autoescape=True)
+    return _has_leaf(terms.c.key.in_(keys), value, terms.c.value != NOTHING, few=few)
+
+
+def _has_leaf(*wanted: ColumnElement[bool], few: bool) -> ColumnElement[bool]:
+    """Return the condition that an entity has a leaf of which all this is true."""
+    found = select(postings.c.entity_id).join(terms, terms.c.id == postings.c.term_id).where(*wanted)
+    if few:
+        return entities.c.id.in_(found)
+    return found.where(postings.c.entity_id == entities.c.id).exists()
+
+
+def _possible(texts: Sequence[str]) -> list[str]:
+    """Return the texts that a leaf can hold; others would only make the statement larger, or one that fails."""
+    return [text for text in texts if len(text) <= LONGEST and "\0" not in text]
+
+
+def _candidates(query: EntityQuery, *, few: bool, dialect: str) -> Subquery:
+    """Return id, ref, order values of the entities that match.
+
+    An entity with several values of a key stands where the first of them in the order would.
+    """
+    columns: list[ColumnElement[Any]] = []
+    source: Any = entities
+    for number, order in enumerate(query.order):
+        value = terms.c.value.collate(_CODE_POINTS[dialect])
+        first = (func.max(value) if order.descending else func.min(value)).label("value")
+        if not _possible([order.field]):
+            columns.append(null().label(f"value{number}"))
+            continue
+        wanted = (terms.c.id == postings.c.term_id, terms.c.key == order.field, terms.c.value != NOTHING)
+        if few:
+            found = select(first).where(*wanted, postings.c.entity_id == entities.c.id).correlate(entities)
+            columns.append(found.scalar_subquery().label(f"value{number}"))
+        else:
+            every = select(postings.c.entity_id, first).where(*wanted).group_by(postings.c.entity_id)
+            joined = every.subquery(f"order{number}")
+            source = source.outerjoin(joined, joined.c.entity_id == entities.c.id)
+            columns.append(joined.c.value.label(f"value{number}"))
+    found = select(entities.c.id, entities.c.ref, *columns).select_from(source).where(matching(query, few=few))
+    return found.subquery("candidates")
+
+
+def _ordering(
+    query: EntityQuery, values: Sequence[ColumnElement[Any]], ref: ColumnElement[Any], *, is_backwards: bool
+) -> list[ColumnElement[Any]]:
+    found: list[ColumnElement[Any]] = []
+    for order, value in zip(query.order, values, strict=True):
+        is_missing = value.is_(None)
+        found.append(is_missing.desc() if is_backwards else is_missing.asc())
+        found.append(value.desc() if order.descending != is_backwards else value.asc())
+    return [*found, ref.desc() if is_backwards else ref.asc()]
+
+
+def _beyond(
+    query: EntityQuery,
+    values: Sequence[ColumnElement[Any]],
+    ref: ColumnElement[Any],
+    *,
+    place: Place,
+    is_backwards: bool,
+) -> ColumnElement[bool]:
+    """Return the condition that an entity comes after a place; before it when the walk goes backwards."""
+    ways: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for order, value, at in zip(query.order, values, place.values, strict=True):
+        if at is None:
+            further = value.is_not(None) if is_backwards else false()
+        else:
+            further = value < at if order.descending != is_backwards else value > at
+            if not is_backwards:
+                further = or_(further, value.is_(None))
+        ways.append(and_(*equal, further))
+        equal.append(value.is_(None) if at is None else value == at)
+    ways.append(and_(*equal, ref < place.ref if is_backwards else ref > place.ref))
+    return or_(*ways)

@@ -1,0 +1,255 @@
+"""Real scaffolding for tests: real git, database, engine, actions, jobs; only who may own is a table of the test."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from portal.actions.catalog import CatalogRegister, CatalogWrite
+from portal.actions.contract import Action, ActionContext
+from portal.actions.debug import DebugLog, DebugWait
+from portal.actions.fetch import FetchPlain, FetchTemplate
+from portal.actions.publish import PublishGit
+from portal.actions.schema import ActionSchema, Value
+from portal.defaults.engine import build_engine
+from portal.defaults.kinds import all_kinds
+from portal.errors import ActionError
+from portal.model.ref import EntityRef
+from portal.providers.folder import FolderProvider
+from portal.providers.git import GitProvider
+from portal.scaffolder.filters import builtin_filters
+from portal.services.jobs import Jobs
+from portal.services.locations import LocationsService
+from portal.services.refresh import RefreshService
+from portal.services.scaffolding import ScaffoldingService
+from portal.services.templates import Templates
+from portal.services.vault import Vault
+from portal.services.workspaces import Workspaces
+from portal.store.database import Database
+from portal.store.tables import entities, metadata
+from portal.vcs.mirror import Mirrors
+from portal.vcs.policy import RemotePolicy
+
+DEADLINE_SECONDS = 30.0
+
+
+def eventually(check: Callable[[], Any], what: str) -> Any:
+    """Return the first true answer of `check`; fail when none comes in time."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        found = check()
+        if found:
+            return found
+        pause.wait(0.02)
+    raise AssertionError(f"waited {DEADLINE_SECONDS:g} s in vain for {what}")
+
+
+class StoredCatalog:
+    """The catalog, read by sets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_refs(self, refs: Sequence[EntityRef]) -> dict[EntityRef, str]:
+        with self._database.reading() as connection:
+            rows = connection.execute(select(entities.c.ref, entities.c.body).where(entities.c.ref.in_(refs)))
+            return {EntityRef(row.ref): row.body for row in rows}
+
+
+@dataclass(frozen=True)
+class Finding:
+    rule: str
+    message: str
+    fix: str
+    severity: str = "enforce"
+
+
+class OwnerTable:
+    """Which owners each layer allows."""
+
+    def __init__(self, allowed: Mapping[str, Sequence[str]]) -> None:
+        self._allowed = allowed
+
+    def check_owner(self, owner_ref: EntityRef, layer: str) -> list[Finding]:
+        allowed = self._allowed.get(layer, ())
+        if owner_ref in allowed:
+            return []
+        fix = f"Owners of the layer are {', '.join(allowed)}"
+        return [Finding("owner-role", f"{owner_ref} may not own in the layer {layer}", fix)]
+
+
+class EchoAction:
+    """Outputs its input."""
+
+    id = "test:echo"
+    description = "Outputs its input."
+    examples: Sequence[Any] = ()
+    output_schema = None
+    supports_dry_run = True
+
+    class input_schema(ActionSchema):  # noqa: N801
+        x = Value()
+
+    def run(self, context: ActionContext) -> None:
+        context.output("x", context.input["x"])
+
+
+class FailAction:
+    """Fails, with its message."""
+
+    id = "test:fail"
+    description = "Fails."
+    examples: Sequence[Any] = ()
+    output_schema = None
+    supports_dry_run = True
+
+    class input_schema(ActionSchema):  # noqa: N801
+        message = Value(str, default="boom")
+
+    def run(self, context: ActionContext) -> None:
+        raise ActionError(context.input["message"])
+
+
+class GateAction:
+    """Says in a file that it has begun, then waits for another file before it says that it is done."""
+
+    id = "test:gate"
+    description = "Waits for a file."
+    examples: Sequence[Any] = ()
+    output_schema = None
+    supports_dry_run = True
+
+    class input_schema(ActionSchema):  # noqa: N801
+        name = Value(str, required=True)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(self, context: ActionContext) -> None:
+        name = context.input["name"]
+        half = context.workspace.resolve(f"half-{name}")
+        self._note(f"begin {name} {'dirty' if half.exists() else 'clean'}")
+        half.write_text("half written")
+        while not (self._folder / f"open-{name}").exists():
+            if context.cancelled(0.02):
+                return
+        self._note(f"end {name}")
+
+    def _note(self, line: str) -> None:
+        with (self._folder / "notes").open("a") as file:
+            file.write(f"{line}\n")
+
+
+class Scaffold:
+    """A Portal's scaffolding, over a database and a folder."""
+
+    def __init__(self, url: str, folder: Path, *, owners: Mapping[str, Sequence[str]] | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.repositories = folder / "repositories"
+        self.database = Database(url)
+        metadata.create_all(self.database.engine)
+        policy = RemotePolicy(allowed_schemes=frozenset({"https"}), file_roots=(self.repositories,))
+        mirrors = Mirrors(folder / "mirrors", policy)
+        self.refresh = RefreshService(
+            self.database,
+            providers={"git": GitProvider(mirrors), "folder": FolderProvider()},
+            kinds=all_kinds(),
+        )
+        self.catalog = StoredCatalog(self.database)
+        self.engine = build_engine(builtin_filters({}))
+        self.jobs = Jobs(self.database, polling_seconds=0.02)
+        found: list[Action] = [
+            FetchTemplate(self.engine),
+            FetchPlain(),
+            PublishGit(repositories=self.repositories, policy=policy),
+            CatalogRegister(),
+            CatalogWrite(),
+            DebugLog(),
+            DebugWait(),
+            EchoAction(),
+            FailAction(),
+            GateAction(folder),
+        ]
+        self.service = ScaffoldingService(
+            self.database,
+            catalog=self.catalog,
+            ownership=OwnerTable(owners or {}),
+            locations=LocationsService(self.database, self.refresh),
+            jobs=self.jobs,
+            engine=self.engine,
+            actions={action.id: action for action in found},
+            templates=Templates(mirrors),
+            workspaces=Workspaces(folder / "workspaces"),
+            vault=Vault(folder / "instance.key"),
+        )
+
+    def ingest(self, target: str) -> None:
+        """Add an operator's location and refresh."""
+        self.refresh.add([("file" if target.startswith("/") else "url", target)])
+        self.refresh.refresh()
+
+    def run(self, template: str, values: Mapping[str, Any] | None = None, **more: Any) -> list[dict[str, Any]]:
+        """Run a template to its end and return its events."""
+        return list(self.service.event_stream(self.service.create_task(template, values or {}, **more)))
+
+    def close(self) -> None:
+        self.jobs.stop()
+        self.engine.close()
+        self.database.close()
+
+
+@contextmanager
+def scaffold(url: str, folder: Path, *, worker: bool = True, **more: Any):
+    """Open a scaffolding whose jobs have started."""
+    opened = Scaffold(url, folder, **more)
+    try:
+        opened.jobs.start(worker=worker)
+        yield opened
+    finally:
+        opened.close()
+
+
+def template(name: str, steps: Sequence[Mapping[str, Any]], **spec: Any) -> dict[str, Any]:
+    """Return a Template entity."""
+    return {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": name},
+        "spec": {"type": "service", "owner": "group:default/team-a", "steps": list(steps), **spec},
+    }
+
+
+def statuses(events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the last state of each step."""
+    found = {}
+    for event in events:
+        body = event["body"]
+        if event["type"] == "log" and body.get("status"):
+            found[body["stepId"]] = body["status"]
+    return found
+
+
+def messages(events: Sequence[Mapping[str, Any]]) -> str:
+    """Return all that a task told, one line each."""
+    return "\n".join(str(event["body"].get("message", "")) for event in events)
+
+
+def main(url: str, folder: str) -> None:
+    """Work on the tasks of a database until killed; the parent process watches the notes."""
+    with scaffold(url, Path(folder)):
+        (Path(folder) / "up").touch()
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
