@@ -58,9 +58,8 @@ class After(Schema):
 
 def scaffolder_blueprint(service: ScaffoldingService, *, actor: Callable[[], str | None] = lambda: None) -> Blueprint:
     """Return the routes below /api/scaffolder; `actor` tells the reference of the user who asks."""
-    blueprint = _ScaffolderBlueprint(
-        "scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates."
-    )
+    blueprint = Blueprint("scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates")
+    blueprint.ARGUMENTS_PARSER = _Parser()
     _add_tasks(blueprint, service, actor)
     _add_events(blueprint, service)
     _add_templates(blueprint, service)

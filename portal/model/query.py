@@ -71,13 +71,14 @@ class Place:
 class Cursor:
     """A place in a walk over the answer to a query, from which the walk goes on, or back.
 
-    `fields` are the paths of the entities that the walk shows; none: all. `total_items` was counted when it began.
+    `fields` are the paths of the entities that the walk shows; none: all. `total_items` was counted when it began,
+    unless it was not asked for.
     """
 
     query: EntityQuery
     place: Place
     direction: Literal["next", "previous"]
-    total_items: int
+    total_items: int | None = None
     fields: tuple[str, ...] = ()
 
     def encode(self) -> str:
@@ -110,7 +111,7 @@ def parse_cursor(text: str) -> Cursor:
             ),
             place=Place(tuple(None if item is None else _text(item) for item in values), _text(ref)),
             direction="previous" if value["isPrevious"] is True else "next",
-            total_items=int(value["totalItems"]),
+            total_items=None if value["totalItems"] is None else int(value["totalItems"]),
             fields=tuple(map(_text, value["fields"])),
         )
     except (binascii.Error, UnicodeError, ValueError, TypeError, KeyError, IndexError) as error:

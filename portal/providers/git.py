@@ -68,4 +68,4 @@ class GitProvider:
 
 
 def _head(listing: Listing) -> Head:
-    return Head(listing.tree.root, listing.branch, listing.commit)
+    return Head(listing.tree.root, listing.branch, listing.commit, listing.tree.trusted)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Select, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.model.filter import EntityFilter
@@ -82,7 +83,7 @@ def origins(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, Orig
     """Return where those of the entities that are there come from."""
     found: dict[EntityRef, Origin] = {}
     for chunk in in_chunks(_storable(refs)):
-        rows = connection.execute(_ORIGIN().where(entities.c.ref.in_(chunk)))
+        rows = connection.execute(_origin_statement().where(entities.c.ref.in_(chunk)))
         found.update((EntityRef(row.ref), Origin(EntityRef(row.ref), *row[1:])) for row in rows)
     return found
 
@@ -91,7 +92,9 @@ def location_entities(connection: Connection, source_ids: Collection[str]) -> li
     """Return the Location entities of some sources, sorted by reference."""
     found: list[Origin] = []
     for chunk in in_chunks(sorted(source_ids)):
-        rows = connection.execute(_ORIGIN().where(entities.c.kind == "location", entities.c.source_id.in_(chunk)))
+        rows = connection.execute(
+            _origin_statement().where(entities.c.kind == "location", entities.c.source_id.in_(chunk))
+        )
         found += [Origin(EntityRef(row.ref), *row[1:]) for row in rows]
     return sorted(found, key=lambda item: item.ref)
 
@@ -104,3 +107,12 @@ def is_reachable(database: Database) -> bool:
     except SQLAlchemyError:
         return False
     return True
+
+
+def _origin_statement() -> Select[Any]:
+    return select(entities.c.ref, entities.c.body, entities.c.source_id, entities.c.location)
+
+
+def _storable(texts: Sequence[str]) -> list[str]:
+    """Return the texts without those that no database column can hold."""
+    return [text for text in texts if "\0" not in text]

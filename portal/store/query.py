@@ -37,7 +37,9 @@ def matching(query: EntityQuery, *, few: bool = True) -> ColumnElement[bool]:
     With `few`, sets of ids are gathered first, which is best where few entities match or all must be visited anyway;
     without, each entity is tried by itself, which is best where many match and a page of them is enough.
     """
-    found = [true()] if query.filter is None else [_condition(query.filter, few=few)]
+    found: list[ColumnElement[bool]] = [true()]
+    if query.filter is not None:
+        found.append(_condition(query.filter, few=few))
     if query.text is not None and query.text.term:
         found.append(_text_condition(query.text, few=few))
     return and_(*found)
@@ -100,33 +102,34 @@ def _condition(wanted: EntityFilter, *, few: bool) -> ColumnElement[bool]:
             return or_(false(), *(_condition(part, few=few) for part in wanted.parts))
         case Not():
             return ~_condition(wanted.part, few=few)
-        case Match(key="kind", values=values) if values is not None:
-            return entities.c.kind.in_(_possible(values))
-        case Match(key="metadata.uid", values=values) if values is not None:
-            return entities.c.uid.in_(_possible(values))
         case Match():
             return _match_condition(wanted, few=few)
         case HasPrefix():
-            if not _possible([wanted.key, wanted.prefix]) or len(wanted.prefix) > LONGEST:
-                return false()
-            value = terms.c.value.startswith(wanted.prefix, autoescape=True)
-            return _has_leaf(terms.c.key == wanted.key, value, terms.c.value != NOTHING, few=few)
+            return _prefix_condition(wanted, few=few)
         case _:
             raise TypeError(f"{type(wanted).__name__} has no SQL")
 
 
 def _match_condition(wanted: Match, *, few: bool) -> ColumnElement[bool]:
-    if not _possible([wanted.key]):
-        return false()
     if wanted.values is None:
-        return _has_leaf(terms.c.key == wanted.key, few=few)
+        return _has_leaf(terms.c.key.in_(_possible([wanted.key])), few=few)
     values = _possible(wanted.values)
-    if not values:
+    if not values or not _possible([wanted.key]):
         return false()
+    column = {"kind": entities.c.kind, "metadata.uid": entities.c.uid}.get(wanted.key)
+    if column is not None:
+        return column.in_(values)
     found = select(terms.c.id).where(terms.c.key == wanted.key, terms.c.value.in_(values))
     if few:
         return entities.c.id.in_(select(postings.c.entity_id).where(postings.c.term_id.in_(found)))
     return exists().where(postings.c.term_id.in_(found), postings.c.entity_id == entities.c.id)
+
+
+def _prefix_condition(wanted: HasPrefix, *, few: bool) -> ColumnElement[bool]:
+    if not _possible([wanted.key]) or not _possible([wanted.prefix]):
+        return false()
+    value = terms.c.value.startswith(wanted.prefix, autoescape=True)
+    return _has_leaf(terms.c.key == wanted.key, value, terms.c.value != NOTHING, few=few)
 
 
 def _text_condition(text: TextSearch, *, few: bool) -> ColumnElement[bool]:
@@ -200,6 +203,7 @@ def _beyond(
     ways: list[ColumnElement[bool]] = []
     equal: list[ColumnElement[bool]] = []
     for order, value, at in zip(query.order, values, place.values, strict=True):
+        further: ColumnElement[bool]
         if at is None:
             further = value.is_not(None) if is_backwards else false()
         else:

@@ -1,91 +1,337 @@
-"""Runs git: one place with a hardened environment, where faults become typed exceptions."""
+"""Runs git for the other modules of this room, hardened in one place."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import os
+import re
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any, NoReturn, cast
+from urllib.parse import unquote, urlsplit
 
-from git import Git
-from git.exc import GitCommandError
+from portal.errors import ServiceUnavailableError, SourceError
+from portal.vcs.policy import RemotePolicy, normal_remote, scheme_of, without_credentials
 
-from portal.errors import SourceUnreachableError
-from portal.vcs.policy import without_credentials
+#: Seconds that a local command may take.
+LOCAL_SECONDS = 300.0
+_STDERR_KEPT_BYTES = 64 * 1024
+_CHUNK_BYTES = 1024 * 1024
+_USERINFO = re.compile(r"(https?://)[^/\s@]+@")
+_NOISE = re.compile(r"(warning|hint|From|To|Please make sure|and the repository exists)\b|\s*$", re.IGNORECASE)
+_HINTS = (
+    ("terminal prompts disabled", "it wants a login, and none is set up for this host"),
+    ("Authentication failed", "the login that is set up for this host is not accepted"),
+    ("returned error: 30", "it redirects, which is not followed; use the final url, which often ends in .git"),
+    ("Unable to update url base from redirection", "it redirects, which is not followed; use the final url"),
+    ("dubious ownership", "the folder belongs to another user than the one Portal runs as"),
+)
 
-TIMEOUT_SECONDS = 600
+#: Given through the environment, behind the operator's own configuration, which stays in force for all else (proxies,
+#: certificates, credential helpers).
 _HARDENED = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.protectHFS=true",
-    "core.protectNTFS=true",
-    "gc.auto=0",
-    "http.followRedirects=false",
-    "http.lowSpeedLimit=1000",
-    "http.lowSpeedTime=60",
-    "protocol.allow=never",
-    "protocol.ext.allow=never",
-    "protocol.file.allow=always",
-    "protocol.git.allow=always",
-    "protocol.http.allow=always",
-    "protocol.https.allow=always",
-    "protocol.ssh.allow=always",
-    "safe.directory=*",
-    "submodule.recurse=false",
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("core.alternateRefsCommand", ""),
+    ("core.autocrlf", "false"),
+    ("core.excludesFile", os.devnull),
+    ("core.attributesFile", os.devnull),
+    ("core.symlinks", "true"),
+    ("color.ui", "false"),
+    ("credential.interactive", "false"),
+    ("fetch.recurseSubmodules", "false"),
+    ("fetch.writeCommitGraph", "false"),
+    ("gc.auto", "0"),
+    ("http.followRedirects", "false"),
+    ("http.lowSpeedLimit", "1000"),
+    ("http.lowSpeedTime", "30"),
+    ("log.mailmap", "false"),
+    ("maintenance.auto", "false"),
+    ("protocol.ext.allow", "never"),
+    ("push.gpgSign", "false"),
+    ("submodule.recurse", "false"),
 )
 
 
-def git(
-    *arguments: str,
-    folder: Path | None = None,
-    stdin: bytes | None = None,
-    remote: str = "",
-    settings: Mapping[str, str] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> bytes:
-    """Run git and return what it printed.
+class GitFailureError(SourceError):
+    """A git command failed; `reason` is the line of its complaint that says why."""
 
-    `settings` are configuration values that must not appear among the arguments, such as credentials. `environment`
-    is added to the hardened one. Raises
-    `SourceUnreachableError` naming `remote`, with git's own last line, credentials masked.
+    def __init__(self, message: str, target: str, *, reason: str, timed_out: bool = False) -> None:
+        super().__init__(message, target)
+        self.reason = reason
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A remote that the policy has let through, with its credentials held apart from its url."""
+
+    url: str
+    protocols: frozenset[str]
+    login: tuple[str, str] | None = None
+
+    @property
+    def config(self) -> tuple[tuple[str, str], ...]:
+        """The configuration by which git knows this remote as `origin`; it holds the credentials."""
+        entries = [("remote.origin.url", self.url)]
+        if scheme_of(self.url) == "file":
+            # git refuses to read another user's repository. Its serving side takes the permission from its own command
+            # line alone: it does not inherit our environment's configuration. Tried with 2.39.5.
+            entries.append(("remote.origin.uploadpack", "git -c safe.directory='*' upload-pack"))
+        if self.login:
+            parts = urlsplit(self.url)
+            header = f"Authorization: Basic {self._basic}"
+            entries.append((f"http.{parts.scheme}://{parts.netloc}/.extraHeader", header))
+        return tuple(entries)
+
+    def masked(self, text: str) -> str:
+        """Return a text without the credentials of this remote."""
+        for secret in (self._basic, *(self.login or ())[1:]):
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+    @property
+    def _basic(self) -> str:
+        return base64.b64encode(":".join(self.login).encode()).decode() if self.login else ""
+
+    def __repr__(self) -> str:
+        return f"Remote({self.url!r})"
+
+
+def open_remote(policy: RemotePolicy, remote: str, *, trusted: bool, token: str | None = None) -> Remote:
+    """Return a remote that may be spoken to; a `token` takes the place of a login in the url.
+
+    Raises as `RemotePolicy.check` does.
     """
-    values = [*(tuple(item.split("=", 1)) for item in _HARDENED), *(settings or {}).items()]
-    hardened = {
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "true",
-        "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oConnectTimeout=20",
-        "LC_ALL": "C",
-        "GIT_CONFIG_COUNT": str(len(values)),
-    }
-    for number, (key, value) in enumerate(values):
-        hardened |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    runner = Git(str(folder) if folder else None)
-    try:
-        process = runner.execute(
-            [Git.GIT_PYTHON_GIT_EXECUTABLE, *arguments],
-            as_process=True,
-            env=hardened | dict(environment or {}),
-            istream=subprocess.PIPE,
+    return _apart(policy, policy.check(remote, trusted=trusted), token)
+
+
+def known_remote(policy: RemotePolicy, remote: str) -> Remote:
+    """Return a remote of which a mirror may exist, and so was let through before."""
+    return _apart(policy, normal_remote(remote), None)
+
+
+def _apart(policy: RemotePolicy, url: str, token: str | None) -> Remote:
+    protocols = policy.protocols(url)
+    if scheme_of(url) not in {"http", "https"}:
+        return Remote(url, protocols)
+    parts = urlsplit(url)
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    login = (unquote(user), unquote(password)) if at else None
+    # Every host that takes tokens takes them as a password; the user's name is for GitHub, the others do not look.
+    return Remote(without_credentials(url), protocols, ("x-access-token", token) if token else login)
+
+
+class Stream:
+    """What a running git command prints."""
+
+    def __init__(self, process: subprocess.Popen[bytes], fail: _Failures) -> None:
+        self._process = process
+        self._out = cast("IO[bytes]", process.stdout)
+        self._fail = fail
+
+    def line(self) -> bytes:
+        """Return the next line without its end. Raises `GitFailureError` where there is none."""
+        line = self._out.readline()
+        if not line.endswith(b"\n"):
+            self._fail.raise_now(self._process)
+        return line[:-1]
+
+    def exactly(self, size_bytes: int) -> bytes:
+        """Return so many bytes. Raises `GitFailureError` where there are fewer."""
+        content = self._out.read(size_bytes)
+        if len(content) != size_bytes:
+            self._fail.raise_now(self._process)
+        return content
+
+    def refuse(self, reason: str) -> NoReturn:
+        """End the command and raise `GitFailureError`: what it printed is not what was asked for."""
+        _end(self._process)
+        self._fail.raise_now(self._process, reason)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what is printed until the command ends. Raises `GitFailureError` when it fails."""
+        while chunk := self._out.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]
+            yield chunk
+        if self._process.wait() != 0:
+            self._fail.raise_now(self._process)
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    place: Path,
+    folder: Path | None = None,
+    remote: Remote | None = None,
+    config: Sequence[tuple[str, str]] = (),
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout_seconds: float = LOCAL_SECONDS,
+) -> bytes:
+    """Return what a git command prints; see `stream`. Raises `GitFailureError` when it fails."""
+    with stream(
+        arguments,
+        place=place,
+        folder=folder,
+        remote=remote,
+        config=config,
+        environment=environment,
+        stdin=stdin,
+        timeout_seconds=timeout_seconds,
+    ) as output:
+        return b"".join(output.chunks())
+
+
+@contextmanager
+def stream(
+    arguments: Sequence[str],
+    *,
+    place: Path,
+    folder: Path | None = None,
+    remote: Remote | None = None,
+    config: Sequence[tuple[str, str]] = (),
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout_seconds: float = LOCAL_SECONDS,
+) -> Iterator[Stream]:
+    """Run git on the repository at `place`, yield what it prints, and end it with the block.
+
+    It runs in `folder`, the repository itself where none is named.
+    It can reach no other host or folder than `remote`, which it knows as `origin`. It cannot prompt, runs no hook and
+    is killed with its children after `timeout_seconds`. Raises `ServiceUnavailableError` where git is not installed.
+    """
+    fail = _Failures(arguments[0], remote, place, timeout_seconds)
+    with ExitStack() as stack:
+        source = None
+        if stdin:
+            # A file, not a pipe: git may print before it has read all, and neither side then waits for the other.
+            source = stack.enter_context(tempfile.TemporaryFile())
+            source.write(stdin)
+            source.seek(0)
+        process = _start(
+            arguments, folder or place, source, _environment(place, remote, config) | dict(environment or {})
         )
-        output, errors = process.communicate(input=stdin, timeout=TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        process.kill()
-        raise SourceUnreachableError(
-            f"git took longer than {TIMEOUT_SECONDS} s", without_credentials(remote)
-        ) from error
-    except GitCommandError as error:
-        raise SourceUnreachableError(str(error), without_credentials(remote)) from error
-    if process.returncode != 0:
-        raise SourceUnreachableError(_reason(errors, remote), without_credentials(remote))
-    return bytes(output)
+        stack.callback(_end, process)
+        timer = threading.Timer(timeout_seconds, fail.time_out, [process])
+        timer.daemon = True
+        timer.start()
+        stack.callback(timer.cancel)
+        fail.listen(process)
+        yield Stream(process, fail)
 
 
-def _reason(errors: bytes, remote: str) -> str:
-    lines = [line.strip() for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    useful = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))] or lines[-1:]
-    text = (useful[0] if useful else "git gave no reason").split(": ", 1)[-1]
-    return text.replace(remote, without_credentials(remote)) if remote else text
+class _Failures:
+    """Why a command failed: what it printed as errors, or that its time was over."""
+
+    def __init__(self, name: str, remote: Remote | None, place: Path, timeout_seconds: float) -> None:
+        self._name = name
+        self._remote = remote
+        self._place = place
+        self._timeout_seconds = timeout_seconds
+        self._timed_out = False
+        self._kept = bytearray()
+        self._listener: threading.Thread | None = None
+
+    def listen(self, process: subprocess.Popen[bytes]) -> None:
+        self._listener = threading.Thread(target=self._read, args=[process.stderr], daemon=True)
+        self._listener.start()
+
+    def time_out(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            self._timed_out = True
+            _kill(process)
+
+    def raise_now(self, process: subprocess.Popen[bytes], reason: str = "") -> NoReturn:
+        process.wait()
+        if self._listener:
+            # A daemon that git left behind (ssh's ControlPersist) may hold the pipe open for ever.
+            self._listener.join(timeout=2)
+        text = self._kept.decode("utf-8", "replace")
+        if self._timed_out:
+            reason = f"no answer within {self._timeout_seconds:g} seconds"
+        reason = reason or _reason(text)
+        reason = _USERINFO.sub(r"\1", self._remote.masked(reason) if self._remote else reason)
+        target = self._remote.url if self._remote else str(self._place)
+        hint = next((f" ({hint})" for mark, hint in _HINTS if mark in text), "")
+        message = f"{target}: git {self._name} failed: {reason}{hint}"
+        raise GitFailureError(message, target, reason=reason, timed_out=self._timed_out)
+
+    def _read(self, pipe: IO[bytes]) -> None:
+        with pipe:
+            while chunk := os.read(pipe.fileno(), 8192):
+                self._kept += chunk[: max(0, _STDERR_KEPT_BYTES - len(self._kept))]
 
 
-def lines(output: bytes, *, separator: bytes = b"\n") -> Sequence[str]:
-    """Return the parts of git's output, names that are not UTF-8 included."""
-    return [part.decode(errors="surrogateescape") for part in output.split(separator) if part]
+def _start(
+    arguments: Sequence[str], folder: Path, source: IO[bytes] | None, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    try:
+        # GitPython looks for git when it is imported: not to stop a Portal that reads folders only.
+        from git.cmd import Git  # noqa: PLC0415
+        from git.exc import GitCommandNotFound  # noqa: PLC0415
+    except ImportError as error:
+        raise ServiceUnavailableError("git is not installed, or not on the PATH") from error
+    try:
+        handle: Any = Git(folder if folder.is_dir() else None).execute(
+            ["git", *arguments],
+            istream=cast("Any", source),
+            as_process=True,
+            env=environment,
+            # So that what git starts is killed with it, and that ssh has no terminal to ask for a password.
+            start_new_session=True,
+        )
+    except GitCommandNotFound as error:
+        raise ServiceUnavailableError("git is not installed, or not on the PATH") from error
+    process: subprocess.Popen[bytes] = handle.proc
+    handle.proc = None
+    return process
+
+
+def _environment(place: Path, remote: Remote | None, config: Sequence[tuple[str, str]]) -> dict[str, str]:
+    entries = (*_HARDENED, *(remote.config if remote else ()), *config)
+    given = os.environ.get("GIT_CONFIG_COUNT", "0")
+    first = int(given) if given.isdecimal() else 0
+    environment = {
+        "GCM_INTERACTIVE": "never",
+        "GIT_ALLOW_PROTOCOL": ":".join(sorted(remote.protocols)) if remote else "",
+        "GIT_CONFIG_COUNT": str(first + len(entries)),
+        # All four, so that a Portal called from a git hook does not work on the hook's repository.
+        "GIT_DIR": str(place),
+        "GIT_INDEX_FILE": str(place / "index"),
+        "GIT_OBJECT_DIRECTORY": str(place / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
+        "GIT_LITERAL_PATHSPECS": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+    for number, (key, value) in enumerate(entries, first):
+        environment[f"GIT_CONFIG_KEY_{number}"] = key
+        environment[f"GIT_CONFIG_VALUE_{number}"] = value
+    return environment
+
+
+def _reason(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if not _NOISE.match(line)]
+    return lines[0][:500] if lines else "it gave no reason"
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        _kill(process)
+    cast("IO[bytes]", process.stdout).close()
+    process.wait()

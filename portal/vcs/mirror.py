@@ -1,302 +1,324 @@
-"""Mirrors of git remotes: bare, locked, one folder a remote."""
+"""Keeps bare mirrors of git remotes, to read sets of trees, blobs or changes from them."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-import os
-import posixpath
-import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from portal.errors import PortalError, RevisionNotFoundError, SourceError
-from portal.vcs.command import git, lines
-from portal.vcs.policy import RemotePolicy, without_credentials
+from portal.errors import (
+    InputError,
+    PortalError,
+    RevisionNotFoundError,
+    SourceError,
+    SourceUnreachableError,
+)
+from portal.vcs import export, history, objects
+from portal.vcs.command import GitFailureError, Remote, known_remote, open_remote, run
+from portal.vcs.heads import Head, Revision, ask, find
+from portal.vcs.history import Change
+from portal.vcs.objects import TreeEntry
+from portal.vcs.policy import RemotePolicy
 
-_PARALLEL = 8
-_CHUNK_BYTES = 64 * 1024 * 1024
-_LONGEST_HISTORY = 10_000
-_COMMIT_CHARACTERS = 40
-_LOCK_SECONDS = 900
+__all__ = ["Change", "Head", "Mirrors", "Revision", "TreeEntry"]
 
-
-@dataclass(frozen=True, slots=True)
-class Revision:
-    """What is asked of a remote: a branch, or its default one. A `trusted` remote was named by the operator."""
-
-    remote: str
-    branch: str | None
-    trusted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where a branch stands: the commit is 40 hex characters."""
-
-    remote: str
-    branch: str
-    commit: str
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """A file, link or submodule of a tree; `mode` is git's, such as `100644`."""
-
-    path: str
-    mode: str
-    blob: str
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The commit that last touched a file; `time` is the author's, in UTC."""
-
-    commit: str
-    author_name: str
-    author_email: str
-    time: datetime
+_AT_ONCE = 8
+#: Each fetch leaves a pack; so many slow every reading down.
+_PACKS_KEPT = 50
+_SHA256_LENGTH = 64
+_EXPORT_LIMIT_BYTES = 512 * 1024 * 1024
+#: Known to fetches alone. All other commands see a repository that lacks some objects, and so can never start to fetch
+#: them one by one behind our back, as git does for a partial clone.
+_PARTIAL = (
+    ("remote.origin.promisor", "true"),
+    ("remote.origin.partialclonefilter", "blob:none"),
+)
+_FETCH = (
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--recurse-submodules=no",
+    "--stdin",
+    "origin",
+)
+#: What git says where the remote answers, but does not have or show what is asked for.
+_ABSENT = ("not our ref", "unadvertised object", "find remote ref")
+_T = TypeVar("_T")
+_K = TypeVar("_K", Revision, Head)
+_V = TypeVar("_V")
 
 
 class Mirrors:
-    """The mirrors below one folder."""
+    """Mirrors of git remotes in one folder, shared by threads and processes.
 
-    def __init__(self, root: Path, policy: RemotePolicy) -> None:
-        self._root = root
+    A mirror holds the commits and trees that were fetched, and the blobs that were read. It is a cache: it may be
+    deleted while Portal is stopped, and a damaged one is built anew.
+    """
+
+    def __init__(
+        self, root: Path, policy: RemotePolicy, *, answer_seconds: float = 60.0, transfer_seconds: float = 900.0
+    ) -> None:
+        self._root = root.absolute()
         self._policy = policy
+        self._answer_seconds = answer_seconds
+        self._transfer_seconds = transfer_seconds
 
     def heads(self, wanted: Collection[Revision]) -> Mapping[Revision, Head | PortalError]:
-        """Return where each branch stands now, or why that cannot be told; each remote is asked once."""
-        remotes = sorted({(revision.remote, revision.trusted) for revision in wanted})
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            answers = dict(zip(remotes, pool.map(lambda item: self._ask(*item), remotes), strict=True))
-        return {revision: _head(revision, answers[revision.remote, revision.trusted]) for revision in wanted}
+        """Return where each revision stands, or why that is not known; each remote is asked once.
 
-    def fetch(self, heads: Collection[Head]) -> Mapping[Head, SourceError | None]:
-        """Bring each commit into its mirror where it is not yet; return why it failed, if it did."""
-        by_remote: dict[str, list[Head]] = {}
-        for head in heads:
-            by_remote.setdefault(head.remote, []).append(head)
-        result: dict[Head, SourceError | None] = {}
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            for found in pool.map(self._fetch, by_remote.values()):
-                result |= found
-        return result
+        The reason is `RevisionNotFoundError`, `SourceUnreachableError`, or what the policy says of the remote.
+        """
+        found: dict[Revision, Head | PortalError] = {}
+        refused: dict[Revision, PortalError] = {}
+        groups = _by_remote(
+            wanted, refused, lambda revision: open_remote(self._policy, revision.remote, trusted=revision.trusted)
+        )
+        for answer in _at_once(self._heads_of, groups):
+            found |= answer
+        return found | refused
+
+    def fetch(self, heads: Collection[Head]) -> Mapping[Head, PortalError | None]:
+        """Fetch these very commits, and return for each None or why it could not be had.
+
+        Remotes whose commits are there are not spoken to. Blobs are left out where the remote can do that.
+        """
+        found: dict[Head, PortalError | None] = dict.fromkeys(heads)
+        refused: dict[Head, PortalError] = {}
+        # What is held already was let through before, and needs no leave again.
+        groups = _by_remote(heads, refused, lambda head: known_remote(self._policy, head.remote))
+        lacking = [head for absent in _at_once(self._absent, groups) for head in absent]
+        groups = _by_remote(lacking, refused, lambda head: open_remote(self._policy, head.remote, trusted=head.trusted))
+        for answer in _at_once(self._fetched, groups):
+            found |= answer
+        return found | refused
 
     def tree(self, heads: Collection[Head]) -> Mapping[Head, Mapping[str, TreeEntry]]:
-        """Return the files of each commit by path."""
-        return {head: self._tree(head) for head in heads}
+        """Return all files of each fetched head by path. Raises `SourceError` for one that was not fetched."""
+
+        def listing(remote: Remote, wanted: Sequence[Head]) -> dict[Head, Mapping[str, TreeEntry]]:
+            return {head: self._mended(remote, [head], partial(objects.entries, commit=head.commit)) for head in wanted}
+
+        groups: defaultdict[Remote, list[Head]] = defaultdict(list)
+        for head in heads:
+            groups[known_remote(self._policy, head.remote)].append(head)
+        return {head: files for answer in _at_once(listing, groups) for head, files in answer.items()}
+
+    def sizes(self, remote: str, blobs: Collection[str]) -> Mapping[str, int]:
+        """Return the sizes of blobs in bytes; what the mirror lacks is fetched in one go. Raises `SourceError`."""
+        known = known_remote(self._policy, remote)
+        return self._mended(known, [], lambda place: self._stocked(place, known, blobs))
 
     def read(self, remote: str, blobs: Collection[str], *, size_limit_bytes: int) -> Mapping[str, bytes | int]:
-        """Return the content of blobs; one above the limit gives its size and is not read."""
-        folder = self._folder(remote)
-        wanted = sorted(set(blobs))
-        self._complete(remote, folder, wanted)
-        sizes = self._sizes(folder, wanted)
-        found: dict[str, bytes | int] = {blob: size for blob, size in sizes.items() if size > size_limit_bytes}
-        for chunk in _chunks({blob: size for blob, size in sizes.items() if size <= size_limit_bytes}):
-            found |= dict(_batch(git("cat-file", "--batch", folder=folder, stdin=_listed(chunk), remote=remote)))
-        return found
+        """Return the content of blobs; one above the limit is never in memory and gives its size instead.
+
+        What the mirror lacks is fetched in one go. Raises `SourceError` for blobs that cannot be had.
+        """
+        known = known_remote(self._policy, remote)
+
+        def contents(place: Path) -> dict[str, bytes | int]:
+            sizes = self._stocked(place, known, blobs)
+            small = [blob for blob, size in sizes.items() if size <= size_limit_bytes]
+            return sizes | dict(objects.contents(place, small))
+
+        return self._mended(known, [], contents)
 
     def authors(self, head: Head, *, since: str | None, paths: Collection[str]) -> Mapping[str, Change]:
-        """Return the commit that last touched each path; of the newest 10,000, else the head itself."""
-        folder = self._folder(head.remote)
-        form = "--format=%x01%H%x02%aN%x02%aE%x02%at%x02"
-        common = ("log", form, "--name-only", "--no-renames", "-z", f"--max-count={_LONGEST_HISTORY}")
-        spans = [f"{since}..{head.commit}", head.commit] if since and self._has(folder, since) else [head.commit]
-        found: dict[str, Change] = {}
-        newest: Change | None = None
-        for span in spans:
-            if found.keys() >= set(paths):
-                break
-            for change, touched in _log(git(*common, span, folder=folder, remote=head.remote)):
-                newest = newest or change
-                for path in touched:
-                    if path in paths:
-                        found.setdefault(path, change)
-        if newest is None:
-            (newest,) = [change for change, _ in _log(git("log", form, "-1", "-z", head.commit, folder=folder))]
-        return {path: found.get(path, newest) for path in paths}
+        """Return the last change to each path at a fetched head; see `history.last_changes`."""
 
-    def export(self, head: Head, folder: str, into: Path) -> None:
-        """Write the files below `folder` (empty: all) to a directory.
+        def changes(place: Path) -> dict[str, Change]:
+            return history.last_changes(place, head.commit, since=since, paths=paths)
 
-        Links that leave the folder, submodules and anything called `.git` are left out.
+        return self._mended(known_remote(self._policy, head.remote), [head], changes)
+
+    def export(
+        self, head: Head, folder: str, into: Path, *, size_limit_bytes: int = _EXPORT_LIMIT_BYTES
+    ) -> Sequence[str]:
+        """Write the files below a folder of a fetched head ("" is the root) into a local one.
+
+        Returns the symbolic links left out, as they lead out of the folder, sorted. Submodules and anything named
+        `.git` are passed over. Raises `InputError` where the files together exceed the limit, `NotFoundError` where
+        there is no such folder, `ConflictError` where a file and a folder would share a name.
         """
-        prefix = f"{folder.strip('/')}/" if folder.strip("/") else ""
-        entries = {
-            path.removeprefix(prefix): entry
-            for path, entry in self._tree(head).items()
-            if path.startswith(prefix) and ".git" not in path.lower().split("/")
-        }
-        contents = self.read(head.remote, {entry.blob for entry in entries.values() if entry.mode != "160000"},
-                             size_limit_bytes=_CHUNK_BYTES)  # fmt: skip
-        for path, entry in entries.items():
-            content = contents.get(entry.blob)
-            if not isinstance(content, bytes):
-                continue
-            target = into / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if entry.mode == "120000":
-                link = posixpath.normpath(posixpath.join(posixpath.dirname(path), os.fsdecode(content)))
-                if not link.startswith(("/", "..")):
-                    target.symlink_to(os.fsdecode(content))
-                continue
-            target.write_bytes(content)
-            target.chmod(0o755 if entry.mode == "100755" else 0o644)
+        known = known_remote(self._policy, head.remote)
 
-    def _ask(self, remote: str, trusted: bool) -> tuple[str, dict[str, str]] | PortalError:  # noqa: FBT001
-        """Return the default branch's ref and all refs of a remote with their commits."""
-        try:
-            url = self._policy.check(remote, trusted=trusted)
-            output = git("ls-remote", "--symref", "--", url, "HEAD", "refs/heads/*", remote=remote)
-        except PortalError as error:
-            return error
-        default, refs = "", {}
-        for line in lines(output):
-            left, _, right = line.partition("\t")
-            if left.startswith("ref: "):
-                default = left.removeprefix("ref: ")
-            else:
-                refs[right] = left
-        return default, refs
+        def written(place: Path) -> list[str]:
+            entries = export.below(objects.entries(place, head.commit), folder)
+            sizes = self._stocked(place, known, {entry.blob for entry in entries.values()})
+            total = sum(sizes[entry.blob] for entry in entries.values())
+            if total > size_limit_bytes:
+                raise InputError(f'"{folder}" of {known.url} has {total} bytes; at most {size_limit_bytes} are taken')
+            paths: defaultdict[str, list[str]] = defaultdict(list)
+            for path, entry in entries.items():
+                paths[entry.blob].append(path)
+            files = (
+                (path, entries[path], content)
+                for blob, content in objects.contents(place, paths)
+                for path in paths[blob]
+            )
+            return export.write(files, into)
 
-    def _fetch(self, heads: Sequence[Head]) -> dict[Head, SourceError | None]:
-        remote = heads[0].remote
+        return self._mended(known, [head], written)
+
+    def _heads_of(self, remote: Remote, revisions: Sequence[Revision]) -> dict[Revision, Head | PortalError]:
         try:
-            with self._locked(remote) as folder:
-                missing = [head for head in heads if not self._has(folder, head.commit)]
-                if missing:
-                    specs = [f"+{head.commit}:refs/portal/{head.commit}" for head in missing]
-                    url = self._policy.check(remote, trusted=True)
-                    git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none",
-                        "--recurse-submodules=no", "--", url, *specs, folder=folder, remote=remote)  # fmt: skip
+            refs = ask(
+                remote,
+                branches={revision.branch for revision in revisions},
+                timeout_seconds=self._answer_seconds,
+            )
+        except GitFailureError as failure:
+            error = SourceUnreachableError(str(failure), remote.url)
+            return dict.fromkeys(revisions, error)
+        return {revision: find(revision, refs, shown=remote.url) for revision in revisions}
+
+    def _fetched(self, remote: Remote, heads: Sequence[Head]) -> dict[Head, PortalError | None]:
+        try:
+            with self._locked(remote):
+                absent = self._absent(remote, heads)
+                fetched = self._obtained(self._place(remote), remote, absent) if absent else {}
         except SourceError as error:
             return dict.fromkeys(heads, error)
+        return dict.fromkeys(heads) | fetched
+
+    def _obtained(self, place: Path, remote: Remote, heads: Sequence[Head]) -> dict[Head, PortalError | None]:
+        try:
+            if place.exists():
+                self._transfer(place, remote, heads)
+            else:
+                self._rebuild(place, remote, heads)
+        except GitFailureError as failure:
+            if any(mark in failure.reason for mark in _ABSENT):
+                if len(heads) > 1:
+                    return {head: self._obtained(place, remote, [head])[head] for head in heads}
+                message = (
+                    f"{remote.url}: the remote no longer has commit {heads[0].commit} of {heads[0].branch}; "
+                    "read it again to find where the branch stands now"
+                )
+                return {heads[0]: RevisionNotFoundError(message, remote.url)}
+            return self._obtained_anew(place, remote, heads, failure)
         return dict.fromkeys(heads)
 
-    def _tree(self, head: Head) -> dict[str, TreeEntry]:
-        output = git("ls-tree", "-r", "-z", "--full-tree", head.commit, folder=self._folder(head.remote))
-        found = {}
-        for line in lines(output, separator=b"\0"):
-            facts, _, path = line.partition("\t")
-            mode, _, blob = facts.split(" ")
-            found[path] = TreeEntry(path, mode, blob)
-        return found
+    def _obtained_anew(
+        self, place: Path, remote: Remote, heads: Sequence[Head], failure: GitFailureError
+    ) -> dict[Head, PortalError | None]:
+        # Whether the remote or a damaged mirror is at fault, git's words do not tell. A new mirror does.
+        if place.exists() and not failure.timed_out:
+            try:
+                self._rebuild(place, remote, heads)
+            except GitFailureError as second:
+                failure = second
+            else:
+                return dict.fromkeys(heads)
+        return dict.fromkeys(heads, SourceUnreachableError(str(failure), remote.url))
 
-    def _complete(self, remote: str, folder: Path, blobs: Sequence[str]) -> None:
-        """Fetch the blobs that a partial mirror lacks, all in one go."""
-        if (
-            not blobs
-            or not (folder / "objects" / "pack").is_dir()
-            or not list((folder / "objects/pack").glob("*.promisor"))
-        ):
-            return
-        output = git(
-            "rev-list", "--objects", "--missing=print", "--no-walk", "--stdin", folder=folder, stdin=_listed(blobs)
-        )
-        missing = [line[1:] for line in lines(output) if line.startswith("?")]
+    def _absent(self, remote: Remote, heads: Sequence[Head]) -> list[Head]:
+        place = self._place(remote)
+        if not place.exists():
+            return list(heads)
+        try:
+            held = objects.present(place, {head.commit for head in heads})
+        except GitFailureError:
+            return list(heads)
+        return [head for head in heads if head.commit not in held]
+
+    def _transfer(self, place: Path, remote: Remote, heads: Sequence[Head]) -> None:
+        """Fetch commits and keep them by a ref each branch; the names are hashes, as "a" and "a/b" cannot both be."""
+        kept = {_ref(head): head.commit for head in heads}
+        others = {head.commit for head in heads} - set(kept.values())
+        wanted = [*(f"+{commit}:{ref}" for ref, commit in sorted(kept.items())), *sorted(others)]
+        self._take(place, remote, wanted)
+        if sum(1 for _ in (place / "objects/pack").glob("*.pack")) > _PACKS_KEPT:
+            run(["gc", "--quiet"], place=place, config=_PARTIAL, timeout_seconds=self._transfer_seconds)
+
+    def _take(self, place: Path, remote: Remote, wanted: Sequence[str], *, negotiate: bool = True) -> None:
+        config = _PARTIAL if negotiate else (*_PARTIAL, ("fetch.negotiationAlgorithm", "noop"))
+        lines = "".join(f"{line}\n" for line in wanted).encode()
+        run(_FETCH, place=place, remote=remote, config=config, stdin=lines, timeout_seconds=self._transfer_seconds)
+
+    def _rebuild(self, place: Path, remote: Remote, heads: Sequence[Head]) -> None:
+        """Build a mirror aside with these heads, and put it in place; others are fetched again when needed."""
+        with tempfile.TemporaryDirectory(dir=self._root, prefix=".staging-") as staging:
+            made = Path(staging) / "new"
+            hashing = "sha256" if any(len(head.commit) == _SHA256_LENGTH for head in heads) else "sha1"
+            run(["init", "--quiet", "--bare", "--template=", f"--object-format={hashing}", str(made)], place=made)
+            (made / "description").write_text(f"Mirror of {remote.url}\n", encoding="utf-8")
+            if heads:
+                self._transfer(made, remote, heads)
+            if place.exists():
+                place.rename(Path(staging) / "old")
+            made.rename(place)
+
+    def _stocked(self, place: Path, remote: Remote, blobs: Collection[str]) -> dict[str, int]:
+        """Return the sizes of blobs, all of which the mirror then holds."""
+        sizes = objects.sizes(place, blobs)
+        lacking = sorted(set(blobs) - sizes.keys())
+        if lacking:
+            with self._locked(remote):
+                try:
+                    self._take(place, remote, lacking, negotiate=False)
+                except GitFailureError as failure:
+                    raise SourceUnreachableError(str(failure), remote.url) from failure
+            sizes |= objects.sizes(place, lacking)
+        missing = sorted(set(blobs) - sizes.keys())
         if missing:
-            git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--filter=blob:none", "--stdin",
-                "--recurse-submodules=no", self._policy.check(remote, trusted=True),
-                folder=folder, stdin=_listed(missing), remote=remote)  # fmt: skip
+            message = f"{remote.url}: blob {missing[0]} is missing in its mirror"
+            raise GitFailureError(message, remote.url, reason="a blob is missing")
+        return sizes
 
-    def _sizes(self, folder: Path, blobs: Sequence[str]) -> dict[str, int]:
-        form = "--batch-check=%(objectname) %(objectsize)"
-        output = git("cat-file", form, folder=folder, stdin=_listed(blobs)) if blobs else b""
-        return {name: int(size) for name, size in (line.split(" ") for line in lines(output))}
+    def _mended(self, remote: Remote, heads: Sequence[Head], action: Callable[[Path], _T]) -> _T:
+        """Return what `action` reads from a mirror; if it fails, the mirror is built anew, and it is tried again."""
+        place = self._place(remote)
+        if not place.exists():
+            raise SourceError(f"{remote.url} has not been fetched", remote.url)
+        try:
+            return action(place)
+        except GitFailureError:
+            with self._locked(remote):
+                self._rebuild(place, remote, heads)
+            return action(place)
 
-    def _has(self, folder: Path, commit: str) -> bool:
-        form = "--batch-check=%(objecttype)"
-        return git("cat-file", form, folder=folder, stdin=_listed([commit])).strip() == b"commit"
-
-    def _folder(self, remote: str) -> Path:
-        name = hashlib.sha256(without_credentials(remote).encode()).hexdigest()[:_COMMIT_CHARACTERS]
-        return self._root / f"{name}.git"
+    def _place(self, remote: Remote) -> Path:
+        return self._root / f"{hashlib.sha256(remote.url.encode()).hexdigest()[:40]}.git"
 
     @contextmanager
-    def _locked(self, remote: str) -> Iterator[Path]:
-        """Hold the mirror of a remote, made or mended first where needed."""
-        folder = self._folder(remote)
+    def _locked(self, remote: Remote) -> Iterator[None]:
         self._root.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock", timeout=_LOCK_SECONDS):
-            if folder.exists() and not _is_sound(folder):
-                shutil.rmtree(folder)
-            if not folder.exists():
-                staging = Path(tempfile.mkdtemp(dir=self._root))
-                git("init", "--quiet", "--bare", "--template=", str(staging))
-                staging.rename(folder)
-            yield folder
+        try:
+            with FileLock(self._place(remote).with_suffix(".lock"), timeout=self._transfer_seconds):
+                yield
+        except Timeout as error:
+            message = f"{remote.url}: its mirror has been in use for {self._transfer_seconds:g} seconds"
+            raise SourceUnreachableError(message, remote.url) from error
 
 
-def _is_sound(folder: Path) -> bool:
-    try:
-        git("rev-parse", "--git-dir", folder=folder)
-        git("for-each-ref", folder=folder)
-    except SourceError:
-        return False
-    return (folder / "HEAD").is_file()
+def _by_remote(
+    wanted: Collection[_K], refused: dict[_K, PortalError], opened: Callable[[_K], Remote]
+) -> dict[Remote, list[_K]]:
+    groups: defaultdict[Remote, list[_K]] = defaultdict(list)
+    for item in wanted:
+        try:
+            groups[opened(item)].append(item)
+        except PortalError as error:
+            refused[item] = error
+    return groups
 
 
-def _head(revision: Revision, answer: tuple[str, dict[str, str]] | PortalError) -> Head | PortalError:
-    if isinstance(answer, PortalError):
-        return answer
-    default, refs = answer
-    shown = without_credentials(revision.remote)
-    branches = sorted(name.removeprefix("refs/heads/") for name in refs if name.startswith("refs/heads/"))
-    if revision.branch is None:
-        if "HEAD" in refs:
-            return Head(revision.remote, default.removeprefix("refs/heads/") or "HEAD", refs["HEAD"])
-        return RevisionNotFoundError(f"{shown} has no default branch; it has {_named(branches)}", shown)
-    commit = refs.get(f"refs/heads/{revision.branch}")
-    if commit is not None:
-        return Head(revision.remote, revision.branch, commit)
-    if len(revision.branch) == _COMMIT_CHARACTERS and revision.branch in refs.values():
-        return Head(revision.remote, revision.branch, revision.branch)
-    near = difflib.get_close_matches(revision.branch, branches, n=3) or branches[:10]
-    return RevisionNotFoundError(f'{shown} has no branch "{revision.branch}"; it has {_named(near)}', shown)
+def _ref(head: Head) -> str:
+    return f"refs/portal/{hashlib.sha256(head.branch.encode('utf-8', 'surrogateescape')).hexdigest()[:40]}"
 
 
-def _named(branches: Sequence[str]) -> str:
-    return ", ".join(branches) or "no branches at all"
-
-
-def _listed(names: Collection[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode()
-
-
-def _chunks(sizes: Mapping[str, int]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    total = 0
-    for blob, size in sizes.items():
-        if chunk and total + size > _CHUNK_BYTES:
-            yield chunk
-            chunk, total = [], 0
-        chunk.append(blob)
-        total += size
-    if chunk:
-        yield chunk
-
-
-def _batch(output: bytes) -> Iterator[tuple[str, bytes]]:
-    start = 0
-    while start < len(output):
-        end = output.index(b"\n", start)
-        name, _, size = output[start:end].decode().split(" ")
-        start = end + 1
-        yield name, output[start : start + int(size)]
-        start += int(size) + 1
-
-
-def _log(output: bytes) -> Iterator[tuple[Change, list[str]]]:
-    for record in output.split(b"\x01")[1:]:
-        commit, name, email, seconds, names = record.decode(errors="surrogateescape").split("\x02", 4)
-        touched = [path.lstrip("\n") for path in names.split("\0") if path.strip("\n")]
-        yield Change(commit, name, email, datetime.fromtimestamp(int(seconds), UTC)), touched
+def _at_once(work: Callable[[Remote, list[_K]], _V], groups: Mapping[Remote, list[_K]]) -> list[_V]:
+    if len(groups) < 2:  # noqa: PLR2004  # one needs no threads
+        return [work(remote, items) for remote, items in groups.items()]
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return list(pool.map(work, groups, groups.values()))

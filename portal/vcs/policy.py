@@ -1,66 +1,174 @@
-"""Decides which git remotes may be read."""
+"""Decides which git remotes may be read or written."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from portal.errors import InputError, NotAllowedError
 
-_SCP_LIKE = re.compile(r"(?P<user>[A-Za-z0-9_.\-]+)@(?P<host>[A-Za-z0-9][A-Za-z0-9_.\-]*):(?P<path>[^:].*)")
-_DEFAULT_SCHEMES = frozenset({"https", "http", "ssh", "git"})
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(.*)", re.DOTALL)
+#: `helper::address`, by which git runs any program called `git-remote-helper`; `ext::` runs a shell command.
+_REMOTE_HELPER = re.compile(r"[A-Za-z0-9+.\-]*::")
+_SCP_LIKE = re.compile(r"(?P<user>[\w.+~\-]+)@(?P<host>[\w.\-]+|\[[0-9A-Fa-f:.]+\]):(?P<path>(?!//).+)", re.ASCII)
+_HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:.]+")
+_USER = re.compile(r"[\w.+~\-]+")
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
 @dataclass(frozen=True, slots=True)
 class RemotePolicy:
-    """The transports that catalogs and requests may name, and the folders below which they may name repositories.
+    """Which remotes are allowed.
 
-    What the operator names (`trusted`) may also be any repository on disk. Remote helpers such as `ext::` are refused
-    for everybody: they run commands.
+    `allowed_schemes` are url schemes in lower case; `git@host:path` counts as `ssh`. Local folders do not go by scheme:
+    they must lie in one of `file_roots`, unless `any_file` is set or the remote was named by the operator.
     """
 
-    allowed_schemes: frozenset[str] = _DEFAULT_SCHEMES
-    file_roots: tuple[Path, ...] = field(default=())
+    allowed_schemes: frozenset[str] = frozenset({"https", "http", "ssh", "git"})
+    file_roots: tuple[Path, ...] = ()
+    any_file: bool = False
 
     def check(self, remote: str, *, trusted: bool = False) -> str:
-        """Return the remote as git is to see it. Raises `InputError` or `NotAllowedError`."""
-        if not remote or remote.startswith("-") or any(ord(character) <= ord(" ") for character in remote):
-            raise InputError("A git remote must not be empty, begin with '-', or hold spaces or control characters")
-        if "::" in remote.split("/", maxsplit=1)[0]:
-            raise NotAllowedError("Git remote helpers are not allowed")
-        scp_like = _SCP_LIKE.fullmatch(remote)
-        if scp_like is not None:
-            self._require("ssh", remote)
-            return remote
-        parts = urlsplit(remote)
-        if parts.scheme in {"", "file"}:
-            return self._local(unquote(parts.path), trusted=trusted)
-        self._require(parts.scheme, remote)
-        if not parts.hostname or parts.hostname.startswith("-"):
-            raise InputError(f'Git remote "{without_credentials(remote)}" names no host')
-        return remote
+        """Return the one url that stands for `remote`, if it may be used.
 
-    def _require(self, scheme: str, remote: str) -> None:
-        if scheme not in self.allowed_schemes:
-            allowed = ", ".join(sorted(self.allowed_schemes)) or "none"
+        A `trusted` remote was named by the operator and may be any local folder. Raises `InputError` for what is no
+        remote, and `NotAllowedError` for one that this policy does not allow.
+        """
+        url = normal_remote(remote)
+        scheme = scheme_of(url)
+        if scheme == "file":
+            if not (trusted or self.any_file or self._is_in_roots(url)):
+                raise NotAllowedError(
+                    f'Remote "{without_credentials(remote)}" is a local folder outside those that may be read; '
+                    "name a repository by its https or ssh url, or let the operator add it"
+                )
+        elif scheme not in self.allowed_schemes:
+            allowed = ", ".join(sorted(self.allowed_schemes - {"file"})) or "local folders only"
             raise NotAllowedError(
-                f'Git transport "{scheme}" of "{without_credentials(remote)}" is not allowed; allowed: {allowed}'
+                f'Remote "{without_credentials(remote)}" has the scheme "{scheme}", which is not allowed; '
+                f"allowed: {allowed}"
             )
+        return url
 
-    def _local(self, path: str, *, trusted: bool) -> str:
-        resolved = Path(path).resolve()
-        if not path.startswith("/") or not (
-            trusted or any(resolved.is_relative_to(root.resolve()) for root in self.file_roots)
-        ):
-            raise NotAllowedError(f'The repository "{path}" on disk may only be named by the operator')
-        return resolved.as_uri()
+    def protocols(self, url: str) -> frozenset[str]:
+        """Return the protocols that git may speak for this url: others of the policy too, as operators rewrite urls."""
+        scheme = scheme_of(url)
+        return frozenset({scheme}) if scheme == "file" else (self.allowed_schemes - {"file"}) | {scheme}
+
+    def _is_in_roots(self, url: str) -> bool:
+        folder = folder_of(url)
+        return any(folder.is_relative_to(root.resolve()) for root in self.file_roots)
 
 
-def without_credentials(remote: str) -> str:
-    """Return a remote without user and password."""
+def normal_remote(remote: str) -> str:
+    """Return the one url that stands for `remote`, credentials included: local folders resolved, no slash at the end.
+
+    Whether it may be used is for the policy to say. Raises `InputError` for what is no remote, and `NotAllowedError`
+    for git's remote helpers, which run programs.
+    """
+    shown = without_credentials(remote)
+    if not remote or any(ord(character) < ord(" ") or "\x7f" <= character <= "\x9f" for character in unquote(remote)):
+        raise InputError("A git remote must not be empty or hold control characters")
+    if remote.startswith("-"):
+        raise InputError(
+            f'Remote "{shown}" begins with "-"; expected a url such as https://host/organisation/repository'
+        )
+    if _REMOTE_HELPER.match(remote):
+        raise NotAllowedError(f'Remote "{shown}" names a git remote helper; these run programs, so none is allowed')
+    found = _SCHEME.fullmatch(remote)
+    if found:
+        scheme = found[1].lower()
+        return _file_url(remote, shown) if scheme == "file" else _host_url(f"{scheme}://{found[2]}", shown)
+    if remote.startswith("/") or _DRIVE.match(remote):
+        return _resolved(Path(remote), shown)
+    if remote.startswith((".", "~")):
+        raise NotAllowedError(f'Remote "{shown}" is a path that means another folder for each process; name it whole')
+    scp = _SCP_LIKE.fullmatch(remote)
+    if scp and not any(scp[part].startswith("-") for part in ("user", "host", "path")):
+        return remote.rstrip("/")
+    raise InputError(
+        f'Remote "{shown}" is not a git url; expected https://host/organisation/repository, '
+        "ssh://git@host/organisation/repository or git@host:organisation/repository"
+    )
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a normal remote, in lower case; `ssh` for `git@host:path`."""
+    found = _SCHEME.match(url)
+    return found[1] if found else "ssh"
+
+
+def folder_of(url: str) -> Path:
+    """Return the local folder of a normal `file` remote."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def without_credentials(url: str) -> str:
+    """Return a remote as it may be shown, faulty ones too: no password, no query, for http no user either."""
+    found = _SCHEME.search(url)
+    if not found:
+        return re.sub(r"^[^@]*:[^@]*@", "***@", url)
+    before, scheme = url[: found.start()], found[1]
+    authority, slash, tail = found[2].partition("?")[0].partition("/")
+    user, at, host = authority.rpartition("@")
+    if re.search(r":(?!\d*$)", host) and "@" in tail:
+        # A password with a "/" in it: what looks like host and port is its first half.
+        return f"{before}{scheme}://***@{tail.rpartition('@')[2]}"
+    if at and scheme.lower() == "ssh":
+        host = f"{user.partition(':')[0]}@{host}"
+    return f"{before}{scheme}://{host}{slash}{tail}"
+
+
+def _host_url(url: str, shown: str) -> str:
+    if "?" in url or "#" in url:
+        raise InputError(f'Remote "{shown}" has a query or fragment; expected the bare url of a repository')
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        raise InputError(
+            f'Remote "{shown}" has a port that is not a number; write ":" and "/" in a password as "%3A" and "%2F"'
+        ) from None
+    host = parts.hostname or ""
+    if not _HOST.fullmatch(host) or host.startswith("-"):
+        raise InputError(f'Remote "{shown}" has no valid host')
+    path = parts.path.rstrip("/")
+    if not path or path.lstrip("/").startswith("-") or unquote(path).lstrip("/").startswith("-"):
+        raise InputError(f'Remote "{shown}" has no valid path; expected one such as /organisation/repository')
+    user = _user_of(parts.netloc, parts.scheme, shown)
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{user}{host}{'' if port is None else f':{port}'}{quote(path, safe=_PATH_SAFE)}"
+
+
+_PATH_SAFE = "/%:~!$&'()*+,;=@[]"
+
+
+def _user_of(authority: str, scheme: str, shown: str) -> str:
+    userinfo, at, _ = authority.rpartition("@")
+    if not at:
+        return ""
+    if scheme in {"http", "https"}:
+        return f"{userinfo}@"
+    user = userinfo.partition(":")[0]
+    if scheme != "ssh" or not _USER.fullmatch(user) or user.startswith("-"):
+        raise InputError(f'Remote "{shown}" has a user name that is not accepted')
+    # ssh takes no password from a url.
+    return f"{user}@"
+
+
+def _file_url(remote: str, shown: str) -> str:
     parts = urlsplit(remote)
-    if not parts.scheme or "@" not in parts.netloc:
-        return remote
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or not parts.path.startswith("/"):
+        raise InputError(f'Remote "{shown}" is not the url of a local folder; expected file:///absolute/path')
+    return _resolved(Path(unquote(parts.path)), shown)
+
+
+def _resolved(path: Path, shown: str) -> str:
+    try:
+        # git itself also looks for the path with ".git" behind it: what is checked must be what it reads.
+        suffixed = path.with_name(f"{path.name}.git") if path.name else path
+        return (suffixed if not path.exists() and suffixed.exists() else path).resolve().as_uri()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f'Remote "{shown}" cannot be resolved to a folder') from error

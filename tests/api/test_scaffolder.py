@@ -1,0 +1,151 @@
+"""The scaffolder over HTTP, as Backstage's clients use it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from flask import Flask
+from flask_smorest import Api
+from scaffolds import eventually, scaffold, template
+
+from portal.api.errors import register_error_handlers
+from portal.api.scaffolder import scaffolder_blueprint
+
+FORM = {"title": "One", "required": ["n"], "properties": {"n": {"type": "string", "minLength": 2}}}
+
+
+@pytest.fixture
+def portal(tmp_path, repo):
+    with scaffold(f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data") as opened:
+        entity = template("known", [{"id": "e", "action": "test:echo", "input": {"x": 1}}], parameters=FORM)
+        gated = template("gated", [{"id": "g", "action": "test:gate", "input": {"name": "g"}}])
+        source = repo({"catalog-info.yaml": f"{json.dumps(entity)}\n---\n{json.dumps(gated)}\n"})
+        opened.ingest(f"{source.url}#main:catalog-info.yaml")
+        yield opened
+
+
+@pytest.fixture
+def client(portal):
+    app = Flask("test")
+    app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+    blueprint = scaffolder_blueprint(portal.service, actor=lambda: "user:default/ann")
+    Api(app).register_blueprint(blueprint)
+    register_error_handlers(app)
+    return app.test_client()
+
+
+def post(client, body):
+    return client.post("/api/scaffolder/v2/tasks", json=body)
+
+
+def create(client, name="known", **values):
+    answer = post(client, {"templateRef": name, "values": values})
+    assert answer.status_code == 201, answer.text
+    return answer.json["id"]
+
+
+def frames(answer):
+    found = []
+    for frame in answer.text.split("\n\n")[:-1]:
+        event, data = frame.split("\n")
+        found.append((event.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+def test_a_task_is_made_followed_and_read(client):
+    task_id = create(client, n="ab")
+    answer = client.get(f"/api/scaffolder/v2/tasks/{task_id}/eventstream")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert answer.headers["Cache-Control"] == "no-cache"
+    told = frames(answer)
+    assert [name for name, _ in told] == ["log", "log", "log", "completion"]
+    assert [name for name, _ in frames(client.get(f"/api/scaffolder/v2/tasks/{task_id}/eventstream?after=999999"))] == [
+        "completion"
+    ]
+    assert client.get(f"/api/scaffolder/v2/tasks/{task_id}/events").json == [event for _, event in told]
+    task = client.get(f"/api/scaffolder/v2/tasks/{task_id}").json
+    assert (task["status"], task["createdBy"], task["spec"]["parameters"]) == (
+        "completed",
+        "user:default/ann",
+        {"n": "ab"},
+    )
+    listed = client.get("/api/scaffolder/v2/tasks?createdBy=user:default/ann&limit=5&offset=0").json
+    assert (listed["totalTasks"], [item["id"] for item in listed["tasks"]]) == (1, [task_id])
+
+
+def test_values_that_do_not_fit_are_told_as_clients_read_them(client):
+    answer = post(client, {"templateRef": "known", "values": {"n": "a"}})
+    assert answer.status_code == 400
+    assert [(error["property"], error["message"]) for error in answer.json["errors"]] == [
+        ("instance.n", "does not meet minimum length of 2")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "name"),
+    [
+        ({"values": {}}, 400, "InputError"),
+        ({"templateRef": "known"}, 400, "InputError"),
+        ({"templateRef": "known", "values": []}, 400, "InputError"),
+        ({"templateRef": "template:default/any", "values": {}, "secrets": {"a": 1}}, 400, "InputError"),
+        ({"templateRef": "component:default/known", "values": {}}, 400, "InputError"),
+        ({"templateRef": ":::", "values": {}}, 400, "InputError"),
+        ({"templateRef": "template:default/ghost", "values": {}}, 404, "NotFoundError"),
+    ],
+)
+def test_requests_that_cannot_be_understood_are_refused(client, body, status, name):
+    answer = post(client, body)
+    assert (answer.status_code, answer.json["error"]["name"]) == (status, name)
+    assert client.get("/api/scaffolder/v2/tasks").json["totalTasks"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("tasks?bogus=1", 400),
+        ("tasks?order=created_at", 400),
+        ("tasks?order=asc:id", 400),
+        ("tasks?limit=-1", 400),
+        ("tasks?limit=x", 400),
+        ("tasks?limit=0", 200),
+        ("tasks?status=odd", 200),
+        ("tasks/absent", 404),
+        ("tasks/absent/events", 404),
+        ("tasks/absent/eventstream", 404),
+        ("tasks/absent/events?after=x", 400),
+    ],
+)
+def test_queries_are_checked(client, path, status):
+    assert client.get(f"/api/scaffolder/v2/{path}").status_code == status
+
+
+def test_a_running_task_is_cancelled_and_fails(client, portal):
+    task_id = create(client, "gated")
+    eventually((portal.folder / "notes").exists, "the gate")
+    answer = client.post(f"/api/scaffolder/v2/tasks/{task_id}/cancel")
+    assert (answer.status_code, answer.json) == (200, {"status": "cancelled"})
+    told = frames(client.get(f"/api/scaffolder/v2/tasks/{task_id}/eventstream"))
+    assert {"cancelled", "completion"} <= {name for name, _ in told}
+    assert client.get(f"/api/scaffolder/v2/tasks/{task_id}").json["status"] == "failed"
+    assert client.post(f"/api/scaffolder/v2/tasks/{task_id}/cancel").status_code == 200
+    assert client.post("/api/scaffolder/v2/tasks/absent/cancel").status_code == 404
+
+
+def test_the_form_of_a_template_is_served(client):
+    answer = client.get("/api/scaffolder/v2/templates/default/Template/known/parameter-schema")
+    assert answer.json == {"title": "known", "steps": [{"title": "One", "schema": FORM}]}
+    assert client.get("/api/scaffolder/v2/templates/default/component/known/parameter-schema").status_code == 400
+    assert client.get("/api/scaffolder/v2/templates/default/template/ghost/parameter-schema").status_code == 404
+
+
+def test_the_actions_are_listed_with_schemas_and_examples(client):
+    actions = {action["id"]: action for action in client.get("/api/scaffolder/v2/actions").json}
+    assert list(actions) == sorted(actions)
+    assert actions["fetch:template"]["schema"]["input"]["required"] == ["url"]
+    assert actions["publish:git"]["schema"]["output"]["properties"].keys() == {
+        "remoteUrl",
+        "repoContentsUrl",
+        "commitHash",
+    }
+    assert "action: debug:log" in actions["debug:log"]["examples"][0]["example"]
