@@ -24,7 +24,8 @@ _REMEMBERED_TOTALS = 1_000
 class Page:
     """Part of an answer: finished JSON texts in order, and the cursors of the parts beside it.
 
-    `total_items` counts the whole answer; 0 where it was not asked for. `fields` are the paths that the walk shows; none: all.
+    `total_items` counts the whole answer; 0 where it was not asked for. `fields` are the paths that the walk shows;
+    none: all.
     """
 
     bodies: Sequence[str]

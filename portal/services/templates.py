@@ -105,7 +105,7 @@ class TemplateReader:
 
     def _pinned(self) -> Head:
         tree = self.target.tree
-        return Head(tree.root, tree.branch or "HEAD", self.commit)
+        return Head(tree.root, tree.branch or "HEAD", self.commit, tree.trusted)
 
     def _absolute(self, url: str) -> Fetched:
         if urlsplit(url).scheme == "file":

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, false, func, null, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, exists, false, func, or_, select, true
 
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, HasPrefix, Match, Not
@@ -14,7 +14,7 @@ from portal.model.leaves import LONGEST, NOTHING
 from portal.model.query import EntityQuery, Place, TextSearch
 from portal.store.tables import entities, postings, terms
 
-#: Up to so many matches are sorted; of more, the order is walked until a page is full.
+#: Up to so many matches are sorted by reference; of more, references are walked until a page is full.
 SORTED_MATCHES = 1_000
 #: The collation that orders by code point, as Python does, by dialect.
 _CODE_POINTS = {"sqlite": "BINARY", "postgresql": "C"}
@@ -57,7 +57,7 @@ def page_statement(query: EntityQuery, part: Slice, *, total: int, dialect: str)
     """
     if part.place is not None and len(part.place.values) != len(query.order):
         raise InputError("Malformed cursor; its place does not fit its order")
-    few = total <= SORTED_MATCHES
+    few = total <= SORTED_MATCHES or bool(query.order)
     candidates = _candidates(query, few=few, dialect=dialect)
     ref = candidates.c.ref.collate(_CODE_POINTS[dialect])
     values = [candidates.c[f"value{number}"] for number in range(len(query.order))]
@@ -90,7 +90,9 @@ def facet_statement(keys: Sequence[str], entity_filter: EntityFilter | None) -> 
         .group_by(terms.c.key, terms.c.display)
     )
     if entity_filter is not None:
-        found = found.where(postings.c.entity_id.in_(select(entities.c.id).where(_condition(entity_filter, few=True))))
+        matched = select(entities.c.id).where(_condition(entity_filter, few=True))
+        # "+ 0" keeps SQLite from trying each matching entity with each term (measured: 53 ms instead of 4).
+        found = found.where((postings.c.entity_id + 0).in_(matched))
     return found
 
 
@@ -117,7 +119,7 @@ def _match_condition(wanted: Match, *, few: bool) -> ColumnElement[bool]:
     if not values or not _possible([wanted.key]):
         return false()
     column = {"kind": entities.c.kind, "metadata.uid": entities.c.uid}.get(wanted.key)
-    if column is not None:
+    if few and column is not None:
         return column.in_(values)
     found = select(terms.c.id).where(terms.c.key == wanted.key, terms.c.value.in_(values))
     if few:
@@ -157,25 +159,23 @@ def _possible(texts: Sequence[str]) -> list[str]:
 def _candidates(query: EntityQuery, *, few: bool, dialect: str) -> Subquery:
     """Return id, ref, order values of the entities that match.
 
-    An entity with several values of a key stands where the first of them in the order would.
+    An entity with several values of a key stands where the first of them in the order would. Values are gathered for
+    all entities at once: looking them up entity by entity took 0.2 ms each on SQLite, all of 10,000 take 10 ms.
     """
     columns: list[ColumnElement[Any]] = []
-    source: Any = entities
+    source: FromClause = entities
     for number, order in enumerate(query.order):
         value = terms.c.value.collate(_CODE_POINTS[dialect])
         first = (func.max(value) if order.descending else func.min(value)).label("value")
-        if not _possible([order.field]):
-            columns.append(null().label(f"value{number}"))
-            continue
-        wanted = (terms.c.id == postings.c.term_id, terms.c.key == order.field, terms.c.value != NOTHING)
-        if few:
-            found = select(first).where(*wanted, postings.c.entity_id == entities.c.id).correlate(entities)
-            columns.append(found.scalar_subquery().label(f"value{number}"))
-        else:
-            every = select(postings.c.entity_id, first).where(*wanted).group_by(postings.c.entity_id)
-            joined = every.subquery(f"order{number}")
-            source = source.outerjoin(joined, joined.c.entity_id == entities.c.id)
-            columns.append(joined.c.value.label(f"value{number}"))
+        gathered = (
+            select(postings.c.entity_id, first)
+            .join(terms, terms.c.id == postings.c.term_id)
+            .where(terms.c.key.in_(_possible([order.field])), terms.c.value != NOTHING)
+            .group_by(postings.c.entity_id)
+            .subquery(f"order{number}")
+        )
+        source = source.outerjoin(gathered, gathered.c.entity_id == entities.c.id)
+        columns.append(gathered.c.value.label(f"value{number}"))
     found = select(entities.c.id, entities.c.ref, *columns).select_from(source).where(matching(query, few=few))
     return found.subquery("candidates")
 
