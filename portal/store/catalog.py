@@ -64,8 +64,8 @@ def count(connection: Connection, query: EntityQuery) -> int:
 
 def page(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> list[Found]:
     """Return part of an ordered answer, in its order; `total` is about how many entities match."""
-    statement = page_statement(query, part, total=total, dialect=connection.dialect.name)
-    found = [Found(row[0], Place(tuple(row[2:]), row[1])) for row in connection.execute(statement)]
+    rows = connection.execute(page_statement(query, part, total=total))
+    found = [Found(row[0], Place(tuple(row[2:]), row[1])) for row in rows]
     return found[::-1] if part.is_backwards else found
 
 

@@ -16,8 +16,6 @@ from portal.store.tables import entities, postings, terms
 
 #: Up to so many matches are sorted by reference; of more, references are walked until a page is full.
 SORTED_MATCHES = 1_000
-#: The collation that orders by code point, as Python does, by dialect.
-_CODE_POINTS = {"sqlite": "BINARY", "postgresql": "C"}
 _LARGEST = 2**31 - 1
 
 
@@ -50,7 +48,7 @@ def count_statement(query: EntityQuery) -> Select[Any]:
     return select(func.count()).select_from(entities).where(matching(query))
 
 
-def page_statement(query: EntityQuery, part: Slice, *, total: int, dialect: str) -> Select[Any]:
+def page_statement(query: EntityQuery, part: Slice, *, total: int) -> Select[Any]:
     """Return the statement for part of an answer of `total` entities: rows of body, ref, then each order value.
 
     A backward slice comes in reverse. Raises `InputError` when the slice's place does not fit the query's order.
@@ -58,25 +56,23 @@ def page_statement(query: EntityQuery, part: Slice, *, total: int, dialect: str)
     if part.place is not None and len(part.place.values) != len(query.order):
         raise InputError("Malformed cursor; its place does not fit its order")
     few = total <= SORTED_MATCHES or bool(query.order)
-    candidates = _candidates(query, few=few, dialect=dialect)
-    ref = candidates.c.ref.collate(_CODE_POINTS[dialect])
+    candidates = _candidates(query, few=few)
     values = [candidates.c[f"value{number}"] for number in range(len(query.order))]
     found = (
         select(candidates.c.id, candidates.c.ref, *values)
-        .order_by(*_ordering(query, values, ref, is_backwards=part.is_backwards))
+        .order_by(*_ordering(query, values, candidates.c.ref, is_backwards=part.is_backwards))
         .limit(min(part.limit, _LARGEST))
         .offset(min(part.offset, _LARGEST))
     )
     if part.place is not None:
-        found = found.where(_beyond(query, values, ref, place=part.place, is_backwards=part.is_backwards))
+        found = found.where(_beyond(query, values, candidates.c.ref, place=part.place, is_backwards=part.is_backwards))
     # Bodies join last: what is sorted stays small.
     chosen = found.subquery("chosen")
     chosen_values = [chosen.c[f"value{number}"] for number in range(len(query.order))]
-    chosen_ref = chosen.c.ref.collate(_CODE_POINTS[dialect])
     return (
         select(entities.c.body, chosen.c.ref, *chosen_values)
         .join(chosen, chosen.c.id == entities.c.id)
-        .order_by(*_ordering(query, chosen_values, chosen_ref, is_backwards=part.is_backwards))
+        .order_by(*_ordering(query, chosen_values, chosen.c.ref, is_backwards=part.is_backwards))
     )
 
 
@@ -156,7 +152,7 @@ def _possible(texts: Sequence[str]) -> list[str]:
     return [text for text in texts if len(text) <= LONGEST and "\0" not in text]
 
 
-def _candidates(query: EntityQuery, *, few: bool, dialect: str) -> Subquery:
+def _candidates(query: EntityQuery, *, few: bool) -> Subquery:
     """Return id, ref, order values of the entities that match.
 
     An entity with several values of a key stands where the first of them in the order would. Values are gathered for
@@ -165,8 +161,7 @@ def _candidates(query: EntityQuery, *, few: bool, dialect: str) -> Subquery:
     columns: list[ColumnElement[Any]] = []
     source: FromClause = entities
     for number, order in enumerate(query.order):
-        value = terms.c.value.collate(_CODE_POINTS[dialect])
-        first = (func.max(value) if order.descending else func.min(value)).label("value")
+        first = (func.max if order.descending else func.min)(terms.c.value).label("value")
         gathered = (
             select(postings.c.entity_id, first)
             .join(terms, terms.c.id == postings.c.term_id)

@@ -1,0 +1,184 @@
+import pytest
+from catalogs import component, documents, entity, group
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from portals import Catalog
+from repositories import MakeRepository
+from sqlalchemy import event
+
+from portal.defaults.kinds import all_kinds
+from portal.errors import InputError, NotFoundError
+from portal.graph.walk import over, walk
+from portal.model.ref import EntityRef
+from portal.model.relation import Relation
+from portal.services.ownership import OwnershipService
+from portal.store import graph
+from portal.store.dialect import insert_rows
+from portal.store.tables import relations
+
+A, B, C = (EntityRef(f"component:default/{name}") for name in "abc")
+LAYERS = documents(
+    entity("Layer", "low", "rank: 1, owner: team-a, ownerRoles: [builder]", version="portal/v1alpha1"),
+    entity("Layer", "high", "rank: 2, owner: team-a, ownerRoles: [maker]", version="portal/v1alpha1"),
+    entity("Role", "builder", "layers: [low]", version="portal/v1alpha1"),
+)
+
+
+@pytest.fixture
+def ownership(catalog: Catalog) -> OwnershipService:
+    return OwnershipService(catalog.database, all_kinds())
+
+
+def chain(catalog: Catalog, repo: MakeRepository) -> None:
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                component("a"),
+                component("b", more="dependsOn: ['component:a']"),
+                component("c", owner="team-b", more="dependsOn: ['component:b', 'component:gone']"),
+                group("team-a"),
+                group("team-b"),
+            )
+        }
+    )
+    assert catalog.ingest(made.url).problems == []
+
+
+def test_impact_names_what_needs_an_entity_and_whom_to_tell(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    chain(catalog, repo)
+
+    impact = ownership.impact(A)
+
+    assert [(item.ref, item.distance, item.path) for item, _ in impact.dependents] == [
+        (B, 1, (A, B)),
+        (C, 2, (A, B, C)),
+    ]
+    assert [(item.ref, item.count, item.distance) for item in impact.owners] == [
+        ("group:default/team-a", 1, 1),
+        ("group:default/team-b", 1, 2),
+    ]
+
+
+def test_the_graph_is_walked_in_the_direction_asked(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    chain(catalog, repo)
+
+    out = ownership.graph(C, depth=2, direction="out", types=["dependsOn"])
+    back = ownership.graph(A, depth=5, direction="in", types=["dependsOn"])
+    both = ownership.graph(B, depth=1, types=["dependsOn"])
+
+    gone = EntityRef("component:default/gone")
+    assert [node.ref for node in out.nodes] == [A, B, C, gone]
+    assert out.edges == [Relation(B, "dependsOn", A), Relation(C, "dependsOn", B), Relation(C, "dependsOn", gone)]
+    assert back.edges == [Relation(B, "dependsOn", A), Relation(C, "dependsOn", B)]
+    assert both.edges == [Relation(B, "dependsOn", A), Relation(C, "dependsOn", B)]
+    assert {node.owner for node in both.nodes} == {"group:default/team-a", "group:default/team-b"}
+
+
+def test_what_is_not_in_the_catalog_has_no_graph(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    chain(catalog, repo)
+
+    with pytest.raises(NotFoundError):
+        ownership.graph(EntityRef("component:default/gone"))
+    with pytest.raises(NotFoundError):
+        ownership.impact(EntityRef("component:default/gone"))
+    with pytest.raises(InputError, match="dependson"):
+        ownership.graph(A, types=["dependson"])
+
+
+def test_a_layer_comes_from_the_entity_its_system_its_domain_or_its_kind(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                LAYERS,
+                entity("Domain", "d", "owner: team-a, layer: low"),
+                entity("System", "s", "owner: team-a, domain: d"),
+                entity("System", "own", "owner: team-a, layer: high"),
+                component("own", more="layer: high, system: s"),
+                component("by-system", more="system: own"),
+                component("by-domain", more="system: s"),
+                component("none"),
+                entity("Dataset", "by-kind", "type: table, lifecycle: x, owner: team-a", version="portal/v1alpha1"),
+                group("team-a", more="roles: [builder]"),
+            )
+        }
+    )
+    assert catalog.ingest(made.url).problems == []
+    with catalog.database.reading() as connection:
+        nodes = graph.nodes(connection, default_layers=all_kinds().default_layers)
+
+    layers = {ref.name: node.layer for ref, node in nodes.items() if ref.kind in {"component", "dataset"}}
+
+    assert layers == {
+        "own": "layer:default/high",
+        "by-system": "layer:default/high",
+        "by-domain": "layer:default/low",
+        "none": None,
+        "by-kind": "layer:default/shared",
+    }
+    findings = {(finding.ref.name, finding.rule) for finding in ownership.findings()}
+    assert ("none", "portal/layer-known") in findings
+    assert ("by-kind", "portal/layer-known") in findings
+    assert ("by-system", "portal/owner-role") in findings
+    assert not {rule for name, rule in findings if name == "by-domain"}
+
+
+def test_an_owner_is_checked_before_anything_is_made(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    made = repo({"catalog-info.yaml": documents(LAYERS, group("team-a", more="roles: [builder]"), group("team-b"))})
+    catalog.ingest(made.url)
+    good, other, gone = (EntityRef(f"group:default/{name}") for name in ("team-a", "team-b", "gone"))
+
+    assert ownership.check_owner(good, "low") == []
+    assert [finding.rule for finding in ownership.check_owner(other, "low")] == ["portal/owner-role"]
+    assert [finding.rule for finding in ownership.check_owner(gone, "low")] == ["portal/owner-exists"]
+    assert [finding.rule for finding in ownership.check_owner(good, "odd")] == ["portal/layer-known"]
+
+
+def test_the_number_of_statements_grows_with_the_depth_alone(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    counts = []
+    for size in (10, 20):
+        files = documents(
+            component(f"root-{size}"),
+            *(component(f"n{size}-{number}", more=f"dependsOn: ['component:root-{size}']") for number in range(size)),
+        )
+        catalog.ingest(repo({"catalog-info.yaml": files}, name=f"r{size}").url)
+        seen: list[str] = []
+
+        def note(connection, cursor, statement, parameters, context, executemany, seen=seen) -> None:
+            seen.append(statement)
+
+        event.listen(catalog.database.engine, "before_cursor_execute", note)
+        assert len(ownership.impact(EntityRef(f"component:default/root-{size}")).dependents) == size
+        event.remove(catalog.database.engine, "before_cursor_execute", note)
+        counts.append(len(seen))
+
+    assert counts[0] == counts[1]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(edges=st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
+def test_a_walk_over_sql_equals_a_walk_over_a_dict(edges: set[tuple[int, int]], catalog: Catalog) -> None:
+    refs = [EntityRef(f"component:default/n{number}") for number in range(7)]
+    made: dict[EntityRef, list[Relation]] = {}
+    for source, target in edges:
+        made.setdefault(refs[source], []).append(Relation(refs[source], "dependsOn", refs[target]))
+    rows = [relation._asdict() | {"origin": relation.source} for found in made.values() for relation in found]
+    with catalog.database.writing() as connection:
+        connection.execute(relations.delete())
+        insert_rows(connection, relations, rows)
+
+    with catalog.database.reading() as connection:
+        found = walk(refs[0], lambda frontier: graph.relations_from(connection, frontier))
+
+    assert found == walk(refs[0], over(made))
