@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from urllib.parse import urlencode
 
 import orjson
@@ -11,254 +11,290 @@ from flask import Response, request
 from flask_smorest import Blueprint
 
 from portal.api import catalog_queries as queries
+from portal.api.answers import answer, answer_stream, answer_text, shown
 from portal.errors import InputError, NotFoundError
-from portal.model.filter import EVERYTHING, parse_predicate
+from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
-from portal.services.catalog import CatalogService, Page, Query
-from portal.services.locations import LocationsService
+from portal.services.catalog import CatalogService, Page
+from portal.services.locations import Location, LocationsService
 
-_DEFAULT_LIMIT = 20
-_QUERY_PARAMETERS = frozenset(
-    {
-        "filter",
-        "fields",
-        "orderField",
-        "limit",
-        "offset",
-        "cursor",
-        "totalItems",
-        "fullTextFilterTerm",
-        "fullTextFilterFields",
-    }
-)
+_LARGEST = 2**31 - 2
+_YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 def catalog_blueprint(catalog: CatalogService, locations: LocationsService) -> Blueprint:
     """Return the routes below /api/catalog."""
-    blueprint = Blueprint("catalog", __name__, url_prefix="/api/catalog", description="The software catalog")
+    blueprint = _blueprint("catalog", "/api/catalog", "The software catalog")
     _add_entity_routes(blueprint, catalog)
     _add_query_routes(blueprint, catalog)
-    _add_list_routes(blueprint, catalog)
+    _add_list_route(blueprint, catalog)
+    _add_facet_routes(blueprint, catalog)
     _add_location_routes(blueprint, locations)
     return blueprint
 
 
 def health_blueprint(catalog: CatalogService) -> Blueprint:
     """Return the health routes."""
-    blueprint = Blueprint("health", __name__, url_prefix="/.backstage/health/v1", description="Health")
+    blueprint = _blueprint("health", "/.backstage/health/v1", "Whether this process can do its work")
 
     @blueprint.get("/liveness")
+    @blueprint.response(200)
     def liveness() -> Response:
         """Say that the process answers."""
-        return _json({"status": "ok"})
+        return answer({"status": "ok"})
 
     @blueprint.get("/readiness")
+    @blueprint.response(200)
     def readiness() -> Response:
-        """Say whether the database answers."""
-        return _json({"status": "ok"}) if catalog.is_ready() else _json({"status": "error"}, 503)
+        """Say whether the catalog can be read."""
+        return answer({"status": "ok"}) if catalog.is_ready() else answer({"status": "error"}, 503)
 
     return blueprint
 
 
+def _blueprint(name: str, prefix: str, description: str) -> Blueprint:
+    """Return a blueprint that refuses query parameters which a route has not been given by `_takes`."""
+    blueprint = Blueprint(name, __name__, url_prefix=prefix, description=description)
+    blueprint.taken = {}
+
+    @blueprint.before_request
+    def refuse_unknown() -> None:
+        if "\0" in request.path:
+            raise NotFoundError("Nothing has a name with a NUL character")
+        if request.args:
+            endpoint = (request.endpoint or "").rpartition(".")[2]
+            queries.require_known(request.args, blueprint.taken.get(endpoint, ()))
+
+    return blueprint
+
+
+def _takes(blueprint: Blueprint, *names: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Return the decorator that gives a route query parameters, in its description as well."""
+
+    def decorator(function: Callable[..., Response]) -> Callable[..., Response]:
+        blueprint.taken[function.__name__] = frozenset(names)
+        described = [
+            {"in": "query", "name": name, "required": name == "facet", "schema": {"type": "string"}}
+            for name in sorted(names)
+        ]
+        documented: Callable[..., Response] = blueprint.doc(parameters=described)(function)
+        return documented
+
+    return decorator
+
+
 def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>")
+    @blueprint.response(200)
     def by_name(kind: str, namespace: str, name: str) -> Response:
         """Return one entity."""
-        queries.require_known(request.args, ())
         ref = EntityRef.of(kind, namespace, name)
         body = catalog.by_refs([ref]).get(ref)
         if body is None:
             raise NotFoundError(f"No entity named '{name}' found, with kind '{kind}' in namespace '{namespace}'")
-        return _raw([body.encode()])
+        return answer_text(body)
 
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>/ancestry")
+    @blueprint.response(200)
     def ancestry(kind: str, namespace: str, name: str) -> Response:
         """Return an entity with the Locations that led to it."""
         ref = EntityRef.of(kind, namespace, name)
-        items = [{"entity": orjson.loads(body), "parentEntityRefs": parents} for body, parents in catalog.ancestry(ref)]
-        return _json({"rootEntityRef": ref, "items": items})
+        items = [
+            {"entity": orjson.Fragment(item.body), "parentEntityRefs": item.parent_refs}
+            for item in catalog.ancestry(ref)
+        ]
+        return answer({"rootEntityRef": str(ref), "items": items})
 
     @blueprint.get("/entities/by-uid/<uid>")
+    @blueprint.response(200)
     def by_uid(uid: str) -> Response:
         """Return one entity by uid."""
-        return _raw([catalog.by_uid(uid).encode()])
+        body = catalog.by_uids([uid]).get(uid)
+        if body is None:
+            raise NotFoundError(f"No entity with uid {uid}")
+        return answer_text(body)
 
     @blueprint.post("/entities/by-refs")
+    @_takes(blueprint, "filter", "fields")
+    @blueprint.response(200)
     def by_refs() -> Response:
         """Return entities in the order asked for, null for those that are not there."""
-        queries.require_known(request.args, {"filter"})
-        body = _body("entityRefs")
-        texts = body["entityRefs"]
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise InputError("request/body/entityRefs must be a list of texts")
-        where = queries.filters(request.args)
-        if "query" in body:
-            where = queries.both(where, parse_predicate(body["query"]))
-        refs = [EntityRef.parse(text) for text in texts]
-        found = catalog.by_refs(refs, where=where)
-        paths = body.get("fields") or []
-        shown = dict(zip(found, queries.projected(list(found.values()), paths), strict=True))
-        return _raw([b'{"items":[', *_joined([shown.get(ref, b"null") for ref in refs]), b"]}"])
+        body = queries.body_of("entityRefs")
+        wanted = [_ref_or_none(text) for text in queries.texts_of(body, "entityRefs")]
+        paths = queries.fields([*queries.texts_of(body, "fields"), *queries.fields_of_parameters(request.args)])
+        entity_filter = queries.both(queries.filter_of_parameters(request.args), queries.filter_of_body(body))
+        found = catalog.by_refs(sorted({ref for ref in wanted if ref is not None}), entity_filter)
+        texts = dict(zip(found, shown(found.values(), paths), strict=True))
+        return answer_text('{"items":[', ",".join(texts.get(ref, "null") if ref else "null" for ref in wanted), "]}")
 
 
 def _add_query_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entities/by-query")
+    @_takes(blueprint, *queries.BY_QUERY)
+    @blueprint.response(200)
     def by_query() -> Response:
         """Return a page of entities."""
         parameters = request.args
-        queries.require_known(parameters, _QUERY_PARAMETERS)
-        limit = queries.whole(parameters, "limit")
-        offset = queries.whole(parameters, "offset") or 0
-        if parameters.get("totalItems", "include") not in {"include", "exclude"}:
-            raise InputError("request/query/totalItems must be include or exclude")
-        with_total = parameters.get("totalItems") != "exclude"
-        size = _DEFAULT_LIMIT if limit is None else limit
-        cursor = parameters.get("cursor")
-        if cursor is not None:
-            page = catalog.page_at(cursor, limit=size, with_total=with_total)
-        else:
-            query = queries.query_of_parameters(parameters)
-            page = catalog.page(query, limit=size, offset=offset, with_total=with_total)
-        return _page(page, queries.fields(parameters))
+        limit = queries.page_size(queries.whole(parameters, "limit"))
+        fields = queries.fields_of_parameters(parameters)
+        if "cursor" in parameters:
+            return _answer_page(catalog.follow(parameters["cursor"], limit=limit, fields=fields))
+        page = catalog.query(
+            queries.query_of_parameters(parameters),
+            limit=limit,
+            offset=queries.whole(parameters, "offset") or 0,
+            with_total=queries.with_total(parameters.get("totalItems")),
+            fields=fields,
+        )
+        return _answer_page(page)
 
     @blueprint.post("/entities/by-query")
+    @blueprint.response(200)
     def by_predicate() -> Response:
         """Return a page of entities that meet a predicate."""
-        body = _body()
-        limit = queries.body_whole(body, "limit")
-        size = _DEFAULT_LIMIT if limit is None else limit
-        with_total = body.get("totalItems") != "exclude"
-        if body.get("cursor") is not None:
-            page = catalog.page_at(str(body["cursor"]), limit=size, with_total=with_total)
-        else:
-            offset = queries.body_whole(body, "offset") or 0
-            page = catalog.page(queries.query_of_body(body), limit=size, offset=offset, with_total=with_total)
-        return _page(page, body.get("fields") or [])
+        body = queries.body_of()
+        limit = queries.page_size(queries.body_whole(body, "limit"))
+        fields = queries.fields([part for text in queries.texts_of(body, "fields") for part in text.split(",")])
+        if "cursor" in body:
+            return _answer_page(catalog.follow(queries.text_of(body, "cursor"), limit=limit, fields=fields))
+        page = catalog.query(
+            queries.query_of_body(body),
+            limit=limit,
+            offset=queries.body_whole(body, "offset") or 0,
+            with_total=queries.with_total(body.get("totalItems")),
+            fields=fields,
+        )
+        return _answer_page(page)
 
 
-def _add_list_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
+def _add_list_route(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entities")
+    @_takes(blueprint, *queries.LIST)
+    @blueprint.response(200)
     def entities() -> Response:
         """Return entities as an array."""
         parameters = request.args
-        queries.require_known(parameters, {"filter", "fields", "order", "offset", "limit", "after"})
-        limit, offset = queries.whole(parameters, "limit"), queries.whole(parameters, "offset") or 0
-        query = Query(queries.filters(parameters), tuple(map(queries.list_order, parameters.getlist("order"))))
-        after = parameters.get("after")
-        if after is not None:
-            page = catalog.page_at(after, limit=_DEFAULT_LIMIT if limit is None else limit, with_total=False)
-        else:
-            page = catalog.page(query, limit=limit, offset=offset, with_total=False)
-        response = _raw([b"[", *_joined(queries.projected(page.bodies, queries.fields(parameters))), b"]"])
-        if page.next_cursor is not None:
+        query = EntityQuery(
+            queries.filter_of_parameters(parameters), tuple(map(queries.list_order, parameters.getlist("order")))
+        )
+        fields = queries.fields_of_parameters(parameters)
+        portion = queries.portion(parameters)
+        if portion is None:
+            portions = catalog.stream(query)
+            # The first one is read now, so that what fails still is answered as a failure.
+            first = next(portions)
+            return answer_stream(shown(bodies, fields) for bodies in chain([first], portions))
+        limit, offset = portion
+        page = catalog.query(query, limit=limit or _LARGEST, offset=offset, with_total=False)
+        response = answer_stream([shown(page.bodies, fields)])
+        if limit is not None and page.next_cursor is not None:
             kept = [(name, value) for name, value in parameters.items(multi=True) if name not in {"after", "offset"}]
-            link = f"{request.path}?{urlencode([*kept, ('after', page.next_cursor)])}"
-            response.headers["link"] = f'<{link}>; rel="next"'
+            link = urlencode([*kept, ("after", queries.after(limit, offset + limit))])
+            response.headers["link"] = f'<{request.path}?{link}>; rel="next"'
         return response
 
+
+def _add_facet_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entity-facets")
+    @_takes(blueprint, "facet", "filter")
+    @blueprint.response(200)
     def facets() -> Response:
         """Return how many entities have each value of some fields."""
-        queries.require_known(request.args, {"facet", "filter"})
         keys = request.args.getlist("facet")
         if not keys:
             raise InputError("request/query must have required property 'facet'")
-        return _facets(catalog.facets(keys, where=queries.filters(request.args)))
+        return _answer_facets(catalog.facets(keys, queries.filter_of_parameters(request.args)))
 
     @blueprint.post("/entity-facets")
+    @blueprint.response(200)
     def facets_by_predicate() -> Response:
         """Return how many of the entities that meet a predicate have each value of some fields."""
-        body = _body("facets")
-        where = parse_predicate(body["query"]) if "query" in body else EVERYTHING
-        return _facets(catalog.facets([str(key) for key in body["facets"]], where=where))
+        body = queries.body_of("facets")
+        keys = [key for key in queries.texts_of(body, "facets") if key]
+        if not keys:
+            raise InputError("Missing or empty facets parameter")
+        return _answer_facets(catalog.facets(keys, queries.filter_of_body(body)))
 
 
 def _add_location_routes(blueprint: Blueprint, locations: LocationsService) -> None:
     @blueprint.get("/locations")
+    @blueprint.response(200)
     def list_locations() -> Response:
         """Return the registered locations."""
-        return _json([{"data": _location(location)} for location in locations.list()])
+        return answer([{"data": _location(location)} for location in locations.list()])
 
     @blueprint.post("/locations")
+    @_takes(blueprint, "dryRun", "onConflict")
+    @blueprint.response(201)
     def add_location() -> Response:
         """Register a location, or tell what registering it would bring."""
-        queries.require_known(request.args, {"dryRun", "onConflict"})
-        body = _body("type", "target")
-        location_type, target = body["type"], body["target"]
-        if not isinstance(location_type, str) or not isinstance(target, str):
-            raise InputError("request/body/type and request/body/target must be texts")
-        if request.args.get("dryRun") == "true":
+        on_conflict = request.args.get("onConflict", "reject")
+        if on_conflict not in {"reject", "refresh"}:
+            raise InputError("request/query/onConflict must be equal to one of the allowed values: refresh, reject")
+        body = queries.body_of("type", "target")
+        for name in body.keys() - {"type", "target", "presence"}:
+            raise InputError(f"request/body must not have additional property '{name}'")
+        location_type, target = queries.text_of(body, "type"), queries.text_of(body, "target")
+        if request.args.get("dryRun", "").lower() in _YES:
             tried = locations.dry_run(location_type, target)
-            answer = {"location": _location(tried.location), "entities": tried.entities, "exists": tried.exists}
-            return _json(answer, 201)
-        added = locations.register(location_type, target)
-        return _json({"location": _location(added.location), "entities": []}, 201)
+            # Nothing has an id yet: upstream names the location itself instead.
+            location = _location(tried.location) | {"id": f"{location_type}:{target}"}
+            return answer({"location": location, "entities": tried.entities, "exists": tried.exists}, 201)
+        # A trusted registration is one that may be there already, and is read again then.
+        added = locations.register(location_type, target, trusted=on_conflict == "refresh")
+        return answer({"location": _location(added.location), "entities": []}, 201)
 
     @blueprint.get("/locations/<location_id>")
+    @blueprint.response(200)
     def get_location(location_id: str) -> Response:
         """Return a registered location."""
-        return _json(_location(locations.get(location_id)))
+        return answer(_location(locations.get(location_id)))
 
     @blueprint.delete("/locations/<location_id>")
+    @blueprint.response(204)
     def delete_location(location_id: str) -> Response:
         """Remove a registered location with all that it alone brought."""
         locations.delete(location_id)
         return Response(status=204)
 
     @blueprint.get("/locations/by-entity/<kind>/<namespace>/<name>")
+    @blueprint.response(200)
     def location_of_entity(kind: str, namespace: str, name: str) -> Response:
         """Return the location that brought an entity."""
-        return _json(_location(locations.by_entity(EntityRef.of(kind, namespace, name))))
+        return answer(_location(locations.by_entity(EntityRef.of(kind, namespace, name))))
 
     @blueprint.post("/refresh")
+    @blueprint.response(200)
     def refresh() -> Response:
         """Read the source of an entity again."""
-        text = _body("entityRef")["entityRef"]
-        if not isinstance(text, str):
-            raise InputError("request/body/entityRef must be a text")
-        locations.refresh(EntityRef.parse(text))
+        locations.refresh(EntityRef.parse(queries.text_of(queries.body_of("entityRef"), "entityRef")))
         return Response(status=200)
 
 
-def _body(*required: str) -> dict[str, Any]:
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InputError("request/body must be object")
-    for name in required:
-        if name not in body:
-            raise InputError(f"request/body must have required property '{name}'")
-    return body
+def _ref_or_none(text: str) -> EntityRef | None:
+    """Return the reference that a text stands for; a text that is none names no entity."""
+    try:
+        return EntityRef.parse(text)
+    except InputError:
+        return None
 
 
-def _location(location: Any) -> dict[str, str]:
+def _location(location: Location) -> dict[str, str]:
     return {
         "id": location.id,
         "type": location.type,
         "target": location.target,
-        "entityRef": location.entity_ref,
+        "entityRef": str(location.entity_ref),
     }
 
 
-def _page(page: Page, paths: Sequence[str]) -> Response:
-    info = {"nextCursor": page.next_cursor, "prevCursor": page.previous_cursor}
-    page_info = orjson.dumps({name: cursor for name, cursor in info.items() if cursor is not None})
-    items = _joined(queries.projected(page.bodies, paths))
-    head = f'],"totalItems":{page.total_items},"pageInfo":'.encode()
-    return _raw([b'{"items":[', *items, head, page_info, b"}"])
+def _answer_page(page: Page) -> Response:
+    cursors = {"nextCursor": page.next_cursor, "prevCursor": page.prev_cursor}
+    page_info = orjson.dumps({name: cursor for name, cursor in cursors.items() if cursor is not None}).decode()
+    items = ",".join(shown(page.bodies, page.fields))
+    return answer_text('{"items":[', items, f'],"totalItems":{page.total_items},"pageInfo":{page_info}}}')
 
 
-def _facets(found: Mapping[str, Sequence[tuple[str, int]]]) -> Response:
-    shown = {key: [{"value": value, "count": count} for value, count in values] for key, values in found.items()}
-    return _json({"facets": shown})
-
-
-def _joined(texts: Iterable[bytes]) -> list[bytes]:
-    return [b",".join(texts)]
-
-
-def _raw(parts: Sequence[bytes]) -> Response:
-    return Response(b"".join(parts), mimetype="application/json")
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, mimetype="application/json")
+def _answer_facets(found: Mapping[str, Sequence[tuple[str, int]]]) -> Response:
+    counted = {key: [{"value": value, "count": count} for value, count in values] for key, values in found.items()}
+    return answer({"facets": counted})

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
+from flask import request
 from werkzeug.datastructures import MultiDict
 
 from portal.errors import InputError
-from portal.model.filter import EVERYTHING, AllOf, EntityFilter, parse_filters, parse_predicate
-from portal.services.catalog import DEFAULT_TEXT_FIELDS, Query
-from portal.store.query import FullText, Order
+from portal.model.filter import AllOf, EntityFilter, parse_filter_params, parse_predicate
+from portal.model.query import TEXT_FIELDS, EntityQuery, Order, TextSearch
+from portal.services.catalog import DEFAULT_LIMIT
+
+#: The parameters of each GET route that takes any.
+BY_QUERY = frozenset(
+    {
+        "cursor",
+        "fields",
+        "filter",
+        "fullTextFilterFields",
+        "fullTextFilterTerm",
+        "limit",
+        "offset",
+        "orderField",
+        "totalItems",
+    }
+)
+LIST = frozenset({"after", "fields", "filter", "limit", "offset", "order"})
+_TOTALS = {"include": True, "exclude": False}
 
 
 def require_known(parameters: MultiDict[str, str], known: Collection[str]) -> None:
@@ -33,9 +53,112 @@ def whole(parameters: MultiDict[str, str], name: str) -> int | None:
         number = int(text)
     except ValueError:
         raise InputError(f"request/query/{name} must be integer") from None
-    if number < 0:
-        raise InputError(f"request/query/{name} must be >= 0")
-    return number
+    return _not_negative(number, f"request/query/{name}")
+
+
+def body_of(*required: str) -> dict[str, Any]:
+    """Return the JSON object that the request carries. Raises `InputError` where a required member is missing."""
+    text = request.get_data()
+    if text and not request.is_json:
+        raise InputError("Illegal Content-Type; expected application/json")
+    try:
+        body = orjson.loads(text) if text else {}
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"request/body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise InputError("request/body must be object")
+    for name in required:
+        if name not in body:
+            raise InputError(f"request/body must have required property '{name}'")
+    return body
+
+
+def text_of(body: Mapping[str, Any], name: str) -> str:
+    """Return a text of a body. Raises `InputError` for another type, or one with a NUL, which no database holds."""
+    value = body[name]
+    if not isinstance(value, str) or "\0" in value:
+        raise InputError(f"request/body/{name} must be string without NUL")
+    return value
+
+
+def texts_of(body: Mapping[str, Any], name: str) -> list[str]:
+    """Return a list of texts of a body, empty where it is absent. Raises `InputError` for another type."""
+    value = body.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InputError(f"request/body/{name} must be array of string")
+    return value
+
+
+def filter_of_parameters(parameters: MultiDict[str, str]) -> EntityFilter | None:
+    """Return what the `filter` parameters ask for."""
+    return parse_filter_params(parameters.getlist("filter"))
+
+
+def filter_of_body(body: Mapping[str, Any]) -> EntityFilter | None:
+    """Return what the predicate `query` of a body asks for."""
+    return parse_predicate(body["query"]) if "query" in body else None
+
+
+def both(*filters: EntityFilter | None) -> EntityFilter | None:
+    """Return the filter that all of the given ones make together."""
+    parts = tuple(part for part in filters if part is not None)
+    return AllOf(parts) if parts else None
+
+
+def fields_of_parameters(parameters: MultiDict[str, str]) -> list[str]:
+    """Return the paths of the `fields` parameters."""
+    return fields([part for text in parameters.getlist("fields") for part in text.split(",")])
+
+
+def fields(paths: Sequence[str]) -> list[str]:
+    """Return paths to show, without blanks. Raises `InputError` for one that points into a list."""
+    found = list(dict.fromkeys(path.strip() for path in paths if path.strip()))
+    for path in found:
+        if "[" in path:
+            raise InputError(f'Invalid field "{path}", array type fields are not supported')
+    return found
+
+
+def query_of_parameters(parameters: MultiDict[str, str]) -> EntityQuery:
+    """Return the query of GET /entities/by-query."""
+    order = [text.split(",") for text in parameters.getlist("orderField")]
+    keys = [key for text in parameters.getlist("fullTextFilterFields") for key in text.split(",")]
+    return EntityQuery(
+        filter_of_parameters(parameters),
+        tuple(Order.of(part[0].strip(), part[1].strip() if len(part) > 1 else "asc") for part in order),
+        _text_search(parameters.get("fullTextFilterTerm", ""), keys),
+    )
+
+
+def query_of_body(body: Mapping[str, Any]) -> EntityQuery:
+    """Return the query of POST /entities/by-query."""
+    order = body.get("orderBy", [])
+    if not isinstance(order, list) or not all(
+        isinstance(item, dict) and isinstance(item.get("field"), str) and "order" in item for item in order
+    ):
+        raise InputError("request/body/orderBy must be array of {field, order}")
+    text = body.get("fullTextFilter", {})
+    if not isinstance(text, dict):
+        raise InputError("request/body/fullTextFilter must be object")
+    term = text_of(text, "term") if "term" in text else ""
+    return EntityQuery(
+        filter_of_body(body),
+        tuple(Order.of(item["field"], str(item["order"])) for item in order),
+        _text_search(term, texts_of(text, "fields")),
+    )
+
+
+def list_order(text: str) -> Order:
+    """Return the order of GET /entities, `asc:FIELD` or `desc:FIELD`."""
+    direction, _, field = text.partition(":")
+    if direction not in {"asc", "desc"} or not field:
+        raise InputError(f'Invalid order parameter "{text}", expected "<asc or desc>:<field name>"')
+    return Order.of(field, direction)
+
+
+def page_size(limit: int | None) -> int:
+    """Return how many entities a page has."""
+    return DEFAULT_LIMIT if limit is None else limit
 
 
 def body_whole(body: Mapping[str, Any], name: str) -> int | None:
@@ -45,107 +168,53 @@ def body_whole(body: Mapping[str, Any], name: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise InputError(f"request/body/{name} must be integer")
-    if value < 0:
-        raise InputError(f"request/body/{name} must be >= 0")
-    return value
+    return _not_negative(value, f"request/body/{name}")
 
 
-def filters(parameters: MultiDict[str, str]) -> EntityFilter:
-    """Return the filter of the `filter` parameters."""
-    return parse_filters(parameters.getlist("filter"))
+def with_total(mode: object) -> bool:
+    """Return whether `totalItems` (include, exclude, or absent) wants a count."""
+    if mode is None:
+        return True
+    if not isinstance(mode, str) or mode not in _TOTALS:
+        raise InputError(f'Invalid totalItems value "{mode}", expected one of: {", ".join(_TOTALS)}')
+    return _TOTALS[mode]
 
 
-def fields(parameters: MultiDict[str, str]) -> list[str]:
-    """Return the paths of the `fields` parameters."""
-    return [part.strip() for text in parameters.getlist("fields") for part in text.split(",") if part.strip()]
+def portion(parameters: MultiDict[str, str]) -> tuple[int | None, int] | None:
+    """Return (limit, offset) of GET /entities, where `after` wins; None when all entities are wanted."""
+    limit, offset, after = whole(parameters, "limit"), whole(parameters, "offset"), parameters.get("after")
+    if limit == 0:
+        raise InputError("Invalid limit, must be greater than zero")
+    if after is not None:
+        return _parse_after(after)
+    return None if limit is None and offset is None else (limit, offset or 0)
 
 
-def query_of_parameters(parameters: MultiDict[str, str]) -> Query:
-    """Return the query of GET /entities/by-query."""
-    order = [_order_field(text) for text in parameters.getlist("orderField")]
-    term = (parameters.get("fullTextFilterTerm") or "").strip()
-    keys = [key for text in parameters.getlist("fullTextFilterFields") for key in text.split(",") if key]
-    return Query(filters(parameters), tuple(order), full_text(term, keys))
+def after(limit: int, offset: int) -> str:
+    """Return the `after` parameter of the portion of GET /entities that begins at `offset`."""
+    return base64.urlsafe_b64encode(orjson.dumps({"limit": limit, "offset": offset})).decode()
 
 
-def query_of_body(body: Mapping[str, Any]) -> Query:
-    """Return the query of POST /entities/by-query."""
-    where = parse_predicate(body["query"]) if "query" in body else EVERYTHING
-    order = body.get("orderBy") or []
-    items = order if isinstance(order, list) else [order]
-    found: list[Order] = []
-    for item in items:
-        if not isinstance(item, Mapping) or not isinstance(item.get("field"), str):
-            raise InputError("request/body/orderBy must be a list of {field, order}")
-        found.append(_order(item["field"], str(item.get("order", "asc"))))
-    text = body.get("fullTextFilter") or {}
-    if not isinstance(text, Mapping):
-        raise InputError("request/body/fullTextFilter must be object")
-    return Query(where, tuple(found), full_text(str(text.get("term") or "").strip(), text.get("fields") or []))
+def _parse_after(text: str) -> tuple[int, int]:
+    try:
+        value = orjson.loads(base64.b64decode(text.encode(), altchars=b"-_", validate=True))
+        limit, offset = value["limit"], value["offset"]
+    except (binascii.Error, UnicodeError, ValueError, TypeError, KeyError) as error:
+        raise InputError("Malformed after cursor, could not be parsed") from error
+    if type(limit) is not int or type(offset) is not int or limit < 1 or offset < 0:
+        raise InputError("Malformed after cursor, limit or offset was not a number")
+    return limit, offset
 
 
-def full_text(term: str, keys: Sequence[str]) -> FullText | None:
+def _text_search(term: str, keys: Sequence[str]) -> TextSearch | None:
     """Return the text to look for, in name, title, description and tags where no field is named."""
-    if not term:
+    if not term.strip():
         return None
-    return FullText(term, tuple(key.strip().lower() for key in keys) or DEFAULT_TEXT_FIELDS)
+    named = tuple(key.strip().lower() for key in keys if key.strip())
+    return TextSearch(term.strip().lower(), named or TEXT_FIELDS)
 
 
-def both(left: EntityFilter, right: EntityFilter) -> EntityFilter:
-    """Return the filter that both hold."""
-    return AllOf((left, right))
-
-
-def _order_field(text: str) -> Order:
-    field, _, direction = text.partition(",")
-    return _order(field.strip(), direction.strip() or "asc")
-
-
-def _order(field: str, direction: str) -> Order:
-    if direction not in {"asc", "desc"}:
-        raise InputError("Invalid order field order, must be asc or desc")
-    if not field:
-        raise InputError("Invalid order field, the field is missing")
-    return Order(field.lower(), direction == "desc")
-
-
-def list_order(text: str) -> Order:
-    """Return the order of GET /entities, `asc:FIELD` or `desc:FIELD`."""
-    direction, colon, field = text.partition(":")
-    if direction not in {"asc", "desc"} or not colon or not field:
-        raise InputError(f'Invalid order parameter "{text}", expected "<asc or desc>:<field name>"')
-    return Order(field.lower(), direction == "desc")
-
-
-def projected(bodies: Sequence[str], paths: Sequence[str]) -> list[bytes]:
-    """Return finished texts, cut down to some fields where any are named."""
-    if not paths:
-        return [body.encode() for body in bodies]
-    return [orjson.dumps(_project(orjson.loads(body), paths)) for body in bodies]
-
-
-def _project(document: Mapping[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """Return the parts of a document at some paths; maps and lists are given whole, what is absent is left out."""
-    result: dict[str, Any] = {}
-    for path in paths:
-        _copy(document, result, path)
-    return result
-
-
-def _copy(source: Any, target: dict[str, Any], path: str) -> None:
-    if not isinstance(source, Mapping):
-        return
-    if path in source:
-        target[path] = source[path]
-        return
-    # A key may itself hold dots, as those of annotations do: try the longest first.
-    for end in range(len(path) - 1, 0, -1):
-        head = path[:end]
-        if path[end] == "." and head in source:
-            nested = target.get(head)
-            if not isinstance(nested, dict) or nested is source[head]:
-                nested = {}
-            _copy(source[head], nested, path[end + 1 :])
-            if nested:
-                target[head] = nested
-            return
+def _not_negative(number: int, name: str) -> int:
+    if number < 0:
+        raise InputError(f"{name} must be >= 0")
+    return number

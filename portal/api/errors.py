@@ -54,8 +54,7 @@ def _on_portal_error(error: PortalError) -> Response:
     for kind, status, name in _STATUSES:
         if isinstance(error, kind):
             return _answer(status, name, error.message)
-    _log.error("a request failed", exc_info=error)
-    return _answer(500, "Error", "An unexpected error occurred")
+    return _on_unexpected(error)
 
 
 def _on_validation_error(error: ValidationError) -> Response:
@@ -78,7 +77,7 @@ def _on_http_error(error: HTTPException) -> Response:
 
 
 def _on_unexpected(error: Exception) -> Response:
-    _log.error("a request failed unexpectedly", exc_info=error)
+    _log.error("a request failed", exc_info=error, extra={"method": request.method, "path": request.path})
     return _answer(500, "Error", "An unexpected error occurred")
 
 

@@ -21,7 +21,7 @@ from portal.store import schema
 from portal.store.database import Database
 
 FILE = "catalog-http-cases.json"
-#: Routes that a later issue brings; their cases wait for it.
+#: Routes that are not built yet: a later issue.
 LATER = ("/api/catalog/validate-entity", "/api/catalog/analyze-location")
 #: Cases held to be wrong, with the proof.
 DISPUTED = {
@@ -31,11 +31,7 @@ DISPUTED = {
     ),
 }
 KINDS = {"list", "array", "walk", "walkset", "items", "facets", "entity", "error", "errors", "any"}
-PARAMETERS = [
-    pytest.param(case.values[0], id=case.id, marks=case.marks)
-    for case in cases(FILE, kinds=KINDS)
-    if case.values[0] is None or not case.values[0]["request"]["path"].startswith(LATER)
-]
+PARAMETERS = cases(FILE, kinds=KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +82,8 @@ def _refs(items: list[Any]) -> list[str | None]:
 def test_the_answer_is_backstages(case: dict[str, Any], client: FlaskClient) -> None:
     if case["id"] in DISPUTED:
         pytest.skip(DISPUTED[case["id"]])
+    if case["request"]["path"].startswith(LATER):
+        pytest.skip("later issue")
     response = _send(client, case["request"])
     expected = case["expect"]
     assert response.status_code == expected["status"], response.get_data(as_text=True)
@@ -98,8 +96,8 @@ def _check_list(client: FlaskClient, case: Any, response: Any, expected: Any) ->
     assert (sorted(found) if expected.get("unordered") else found) == expected["refs"]
     if "totalItems" in expected:
         assert response.json["totalItems"] - _generated_count(client, case) == expected["totalItems"]
-    for name in expected.get("pageInfo_has", ()):
-        assert name in response.json["pageInfo"]
+    if case["request"]["path"].endswith("/by-query"):
+        assert sorted(response.json["pageInfo"]) == sorted(expected.get("pageInfo_has", ()))
 
 
 def _generated_count(client: FlaskClient, case: Any) -> int:
