@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from catalogs import component
 from repositories import MakeRepository
 from servers import ROOT, eventually, free_port, run_portal, serving
 
@@ -121,8 +122,7 @@ def test_a_killed_server_finishes_its_task_when_it_is_back(tmp_path: Path, repo:
 
 
 def test_a_registered_location_follows_its_repository(tmp_path: Path, repo: MakeRepository) -> None:
-    component = "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {{name: {}}}\nspec: {{type: service, lifecycle: x, owner: mlops}}\n"
-    made = repo({"catalog-info.yaml": component.format("one")}, name="../data/repositories/one")
+    made = repo({"catalog-info.yaml": component("one", owner="mlops")}, name="../data/repositories/one")
     with serving(tmp_path, "--catalog", CATALOG) as server:
         body = {"type": "url", "target": f"{made.url}#main:catalog-info.yaml"}
         tried = server.ask("/api/catalog/locations?dryRun=true", method="POST", body=body)
@@ -134,7 +134,7 @@ def test_a_registered_location_follows_its_repository(tmp_path: Path, repo: Make
         outside = {"type": "url", "target": "file:///etc#main:passwd"}
         assert server.ask("/api/catalog/locations?dryRun=true", method="POST", body=outside)[0] == 400
 
-        made.commit({"catalog-info.yaml": component.format("two")})
+        made.commit({"catalog-info.yaml": component("two", owner="mlops")})
         refreshed = server.ask("/api/catalog/refresh", method="POST", body={"entityRef": "component:default/one"})
         assert refreshed[0] == 200
         assert server.ask("/api/catalog/entities/by-name/component/default/one")[0] == 404

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from queue import LifoQueue
 from typing import Any, Literal, Self, TypeVar
 
-import quickjs  # type: ignore[import-untyped]
+import quickjs
 
 from portal.errors import InputError, PortalError, ServiceUnavailableError, TemplateError
 from portal.scaffolder.values import UNDEFINED, Undefined

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,8 +25,8 @@ LATER = ("/api/catalog/validate-entity", "/api/catalog/analyze-location")
 #: Cases held to be wrong, with the proof.
 DISPUTED = {
     "http-a-055": (
-        "spec.type,asc then metadata.name,desc: among the three of type service the answer has search-api, zeta, billing, "
-        "which is no order of names in either direction; upstream breaks the tie by its random uid"
+        "spec.type,asc then metadata.name,desc: the three of type service come as search-api, zeta, billing, which is "
+        "no order of names in either direction; upstream breaks the tie by its random uid"
     ),
 }
 KINDS = {"list", "array", "walk", "walkset", "items", "facets", "entity", "error", "errors", "any"}

@@ -14,17 +14,16 @@ def faults(schema: dict, rows: list[dict]) -> list[str]:
     found = []
     properties = schema["properties"]
     for number, row in enumerate(rows, start=2):
-        for name in schema.get("required", []):
-            if not row.get(name):
-                found.append(f"data/sample.csv:{number}: {name} is missing")
+        place = f"data/sample.csv:{number}"
+        found += [f"{place}: {name} is missing" for name in schema.get("required", []) if not row.get(name)]
         for name, value in row.items():
             if name not in properties:
-                found.append(f"data/sample.csv:{number}: {name} is not in the schema")
+                found.append(f"{place}: {name} is not in the schema")
             elif value:
                 try:
                     CASTS[properties[name]["type"]](value)
                 except ValueError:
-                    found.append(f"data/sample.csv:{number}: {name} is {value!r}, expected a {properties[name]['type']}")
+                    found.append(f"{place}: {name} is {value!r}, expected a {properties[name]['type']}")
     return found
 
 
