@@ -12,7 +12,7 @@ from portal.defaults.kinds import all_kinds
 from portal.model.problem import PROBLEM_MESSAGES
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULES = sorted((ROOT / "portal").rglob("*.py"))
+MODULES = sorted(path for path in (ROOT / "portal").rglob("*.py") if path.parent.name != "versions")
 DOCS = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").rglob("*.md")))
 
 

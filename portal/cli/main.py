@@ -1,4 +1,4 @@
-"""The `portal` command and what all its commands share: settings, errors, output."""
+"""The `portal` command itself, with what all its commands share: settings, errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: one table of names, defaults and meanings, read from TOML, PORTAL_* variables and the command line."""
+"""Settings: one table of names, defaults, meanings, read from TOML, PORTAL_* variables, the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom a change reaches: everything that needs an entity, how far away, and who owns it."""
+"""Whom a change reaches: what needs an entity, how far away, owned by whom."""
 
 from __future__ import annotations
 

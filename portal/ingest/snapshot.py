@@ -1,4 +1,4 @@
-"""What a source means now, and what must change so that the store says the same."""
+"""What a source means now, with what must change so that the store says the same."""
 
 from __future__ import annotations
 

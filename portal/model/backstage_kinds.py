@@ -1,4 +1,4 @@
-"""The kinds that Backstage defines, with its fields, requirements and relations.
+"""The kinds that Backstage defines, with its fields, requirements, relations.
 
 Rules: catalog-model 1.10.1 (`schema/kinds`), scaffolder-common 2.3.0 (`Template.v1beta3.schema.json`).
 """

@@ -1,4 +1,4 @@
-"""The envelope that every entity shares: root fields and metadata, with the formats of names, labels, tags."""
+"""The envelope that every entity shares: root fields, metadata, the formats of names."""
 
 from __future__ import annotations
 

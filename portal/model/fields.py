@@ -1,4 +1,4 @@
-"""Fields of a kind's spec: marshmallow fields that also know their relation, their JSON Schema and what they expect."""
+"""Fields of a kind's spec: marshmallow fields that also know their relation, their JSON Schema, what they expect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds as data: name, versions, the shape of the spec, and the relations that its fields declare."""
+"""Kinds as data: name, versions, the shape of the spec, the relations that its fields declare."""
 
 from __future__ import annotations
 

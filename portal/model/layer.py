@@ -1,4 +1,4 @@
-"""Layers, their rules, and what a rule has to say about an entity."""
+"""Layers, with what a rule has to say about an entity in one."""
 
 from __future__ import annotations
 

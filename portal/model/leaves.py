@@ -1,4 +1,4 @@
-"""Flattens a finished entity into the leaves that filters, facets and ordering see."""
+"""Flattens a finished entity into the leaves that filters, facets, ordering see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locations: where catalog files are, as `type:target`, and what a target means."""
+"""Locations: where catalog files are, as `type:target`."""
 
 from __future__ import annotations
 
@@ -83,6 +83,10 @@ def parse_target(location_type: str, target: str, *, trusted: bool = False) -> T
     if location_type != "url":
         raise InputError(f'Location type "{location_type}" is not supported; expected url or file')
     remote, hash_mark, fragment = target.partition("#")
+    try:
+        urlsplit(remote)
+    except ValueError as error:
+        raise InputError(f'Location target "{target}" is not a url: {error}') from error
     if not (urlsplit(remote).scheme or _SCP_LIKE.match(remote)):
         raise InputError(f'Location target "{target}" is not a url')
     if not hash_mark:

@@ -1,4 +1,4 @@
-"""The kinds that Portal adds: the assets of machine learning, the layers, roles and policies."""
+"""The kinds that Portal adds: the assets of machine learning, layers, roles, policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fault in the input, as a value that names where it is, what was found and what was expected."""
+"""A fault in the input, as a value that names its place, what was found there, what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at all sources now and then, beside the requests of one server."""
+"""Looks at all sources again every so often, beside the requests of one server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaffolder tasks as people and clients see them: started, watched, cancelled."""
+"""Scaffolder tasks as their users see them: started, watched, cancelled."""
 
 from __future__ import annotations
 

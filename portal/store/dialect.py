@@ -1,4 +1,4 @@
-"""Every difference between SQLite and PostgreSQL."""
+"""What differs between the two databases, SQLite beside PostgreSQL."""
 
 from __future__ import annotations
 

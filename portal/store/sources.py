@@ -1,4 +1,4 @@
-"""Reads and writes what is known of sources: their files, documents, problems."""
+"""Keeps what is known of sources: their files, documents, problems."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from portal.errors import InputError, NotAllowedError
 
@@ -124,7 +124,7 @@ def without_credentials(url: str) -> str:
 def _host_url(url: str, shown: str) -> str:
     if "?" in url or "#" in url:
         raise InputError(f'Remote "{shown}" has a query or fragment; expected the bare url of a repository')
-    parts = urlsplit(url)
+    parts = _split(url, shown)
     try:
         port = parts.port
     except ValueError:
@@ -140,6 +140,13 @@ def _host_url(url: str, shown: str) -> str:
     user = _user_of(parts.netloc, parts.scheme, shown)
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{user}{host}{'' if port is None else f':{port}'}{quote(path, safe=_PATH_SAFE)}"
+
+
+def _split(url: str, shown: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise InputError(f'Remote "{shown}" is not a url: {error}') from error
 
 
 _PATH_SAFE = "/%:~!$&'()*+,;=@[]"
@@ -159,7 +166,7 @@ def _user_of(authority: str, scheme: str, shown: str) -> str:
 
 
 def _file_url(remote: str, shown: str) -> str:
-    parts = urlsplit(remote)
+    parts = _split(remote, shown)
     if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or not parts.path.startswith("/"):
         raise InputError(f'Remote "{shown}" is not the url of a local folder; expected file:///absolute/path')
     return _resolved(Path(unquote(parts.path)), shown)
