@@ -34,9 +34,12 @@ _STATUSES: tuple[tuple[type[PortalError], int, str], ...] = (
     (ConflictError, 409, "ConflictError"),
     (ServiceUnavailableError, 503, "ServiceUnavailableError"),
 )
-_HTTP_NAMES = {400: "InputError", 401: "AuthenticationError", 403: "NotAllowedError", 404: "NotFoundError",
-               409: "ConflictError", 413: "PayloadTooLargeError", 415: "InputError", 422: "InputError",
-               503: "ServiceUnavailableError"}  # fmt: skip
+_HTTP_NAMES = {status: name for _, status, name in _STATUSES} | {
+    405: "MethodNotAllowedError",
+    413: "PayloadTooLargeError",
+    415: "InputError",
+    422: "InputError",
+}
 _JSON_PREFIXES = ("/api/", "/.backstage/", "/.well-known/")
 
 
@@ -90,7 +93,7 @@ def validation_message(path: str, messages: Any) -> str:
 
 
 def _answer(status: int, name: str, message: str) -> Response:
-    if request.path.startswith(_JSON_PREFIXES):
+    if f"{request.path}/".startswith(_JSON_PREFIXES):
         body = {
             "error": {"name": name, "message": message},
             "request": {"method": request.method, "url": request.full_path.rstrip("?")},

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -167,19 +168,12 @@ PREDICATE_LIKE = st.recursive(
 
 @given(value=PREDICATE_LIKE)
 def test_reading_a_predicate_never_fails_otherwise(value: Any) -> None:
-    try:
-        found = parse_predicate(value)
-    except InputError as error:
-        assert error.message
-    else:
-        assert isinstance(found.matches(BILLING), bool)
+    with suppress(InputError):
+        assert isinstance(parse_predicate(value).matches(BILLING), bool)
 
 
 @given(texts=st.lists(st.text(max_size=20)))
 def test_reading_filter_parameters_never_fails_otherwise(texts: list[str]) -> None:
-    try:
+    with suppress(InputError):
         found = parse_filter_params(texts)
-    except InputError as error:
-        assert error.message
-    else:
         assert found is None or isinstance(found.matches(BILLING), bool)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from catalogs import component, documents, entity, group, location
+from catalogs import component, documents, group, location
 from portals import Catalog
 from repositories import MakeRepository, Repository
 
@@ -148,12 +148,3 @@ def test_ancestry_of_an_entity_that_is_not_there_is_not_found(service: CatalogSe
 def test_a_text_that_is_no_cursor_is_refused(service: CatalogService) -> None:
     with pytest.raises(InputError, match="Malformed cursor"):
         service.follow("xyz")
-
-
-def test_entities_of_portals_own_kinds_are_read_like_others(catalog: Catalog, repo: MakeRepository) -> None:
-    made = repo({"catalog-info.yaml": entity("Project", "p", "owner: team-a", version="portal/v1alpha1")})
-    catalog.ingest(made.url)
-
-    page = CatalogService(catalog.database).query(EntityQuery(parse_filter_params(["kind=project"])))
-
-    assert _names(page) == ["p"]

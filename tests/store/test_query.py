@@ -26,7 +26,7 @@ TOTALS = [0, 1_000_000]  # few matches, and many: the statements differ
 
 
 def _documents(count: int) -> list[dict[str, Any]]:
-    choose = random.Random(7)  # noqa: S311  # the same catalog each time
+    choose = random.Random(7)  # the same catalog each time
     return [
         document(
             choose.choice(["Component", "API", "Group"]),
@@ -60,7 +60,7 @@ filters = st.recursive(
 queries = st.builds(
     EntityQuery,
     st.none() | filters,
-    st.lists(st.builds(Order.of, keys, st.sampled_from(["asc", "desc"])), max_size=3).map(tuple),
+    st.lists(st.builds(Order.of, keys.filter(bool), st.sampled_from(["asc", "desc"])), max_size=3).map(tuple),
     st.none() | st.builds(TextSearch, texts, st.lists(keys, max_size=3).map(tuple)),
 )
 on_one_database = settings(

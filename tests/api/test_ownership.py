@@ -1,0 +1,71 @@
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from servers import ROOT
+
+from portal.app import build, create_app
+from portal.config import load_settings
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+    folder = tmp_path_factory.mktemp("ownership")
+    with build(load_settings(environment={}, overrides={"data": str(folder)})) as portal:
+        portal.migrate()
+        portal.ingest([("file", str(ROOT / "catalog-info.yaml"))])
+        yield create_app(portal).test_client()
+
+
+def test_the_graph_gives_nodes_and_edges(client: FlaskClient) -> None:
+    answer = client.get(
+        "/api/ownership/graph?root=Model:Forecast&depth=2&direction=out&relations=trainedOn,derivedFrom"
+    ).json
+
+    assert answer["edges"] == [
+        {"source": "featureset:default/calendar-features", "target": "dataset:default/calendar", "type": "derivedFrom"},
+        {"source": "featureset:default/shop-features", "target": "dataset:default/sales-daily", "type": "derivedFrom"},
+        {"source": "model:default/forecast", "target": "featureset:default/calendar-features", "type": "trainedOn"},
+        {"source": "model:default/forecast", "target": "featureset:default/shop-features", "type": "trainedOn"},
+    ]
+    assert {"ref", "kind", "title", "layer", "owner"} == set(answer["nodes"][0])
+    assert [node["layer"] for node in answer["nodes"] if node["kind"] == "model"] == ["layer:default/project"]
+
+
+def test_impact_names_whom_to_tell_with_counts(client: FlaskClient) -> None:
+    answer = client.get("/api/ownership/impact/dataset/default/sales-raw").json
+
+    by_ref = {item["ref"]: item for item in answer["items"]}
+    assert by_ref["dataset:default/sales-daily"]["distance"] == 1
+    forecast = by_ref["model:default/forecast"]
+    assert forecast["path"][0] == "dataset:default/sales-raw"
+    assert len(forecast["path"]) == forecast["distance"] + 1
+    assert forecast["layer"] == "layer:default/project"
+    counts = {owner["ref"]: owner["count"] for owner in answer["owners"]}
+    assert sum(counts.values()) == len(answer["items"])
+    assert [owner["distance"] for owner in answer["owners"]] == sorted(owner["distance"] for owner in answer["owners"])
+    assert "group:default/demand-forecast" in counts
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("graph", 400),
+        ("graph?root=x", 400),
+        ("graph?root=component:gone", 404),
+        ("graph?root=component:portal&depth=-1", 400),
+        ("graph?root=component:portal&depth=x", 400),
+        ("graph?root=component:portal&depth=1000", 400),
+        ("graph?root=component:portal&direction=up", 400),
+        ("graph?root=component:portal&relations=owns", 400),
+        ("graph?root=component:portal&odd=1", 400),
+        ("impact/component/default/gone", 404),
+        ("nothing", 404),
+    ],
+)
+def test_what_cannot_be_answered_says_why(path: str, status: int, client: FlaskClient) -> None:
+    response = client.get(f"/api/ownership/{path}")
+
+    assert response.status_code == status
+    assert response.json["response"] == {"statusCode": status}
+    assert response.json["error"]["message"]

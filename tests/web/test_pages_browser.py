@@ -1,0 +1,109 @@
+"""The pages in a real browser, over the reference organisation."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from servers import ROOT
+from werkzeug.serving import make_server
+
+from portal.app import build, create_app
+from portal.config import load_settings
+
+CHROMIUM = os.environ.get("PORTAL_TEST_CHROMIUM") or shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("pages")
+    with build(load_settings(environment={}, overrides={"data": str(folder)})) as portal:
+        portal.migrate()
+        portal.ingest([("file", str(ROOT / "catalog-info.yaml"))])
+        server = make_server("127.0.0.1", 0, create_app(portal), threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=url)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("request", lambda request: None if request.url.startswith(url) else faults.append(request.url))
+    yield opened
+    context.close()
+    assert faults == []
+
+
+def test_the_home_page_shows_the_layers_from_top_to_bottom(page: Page) -> None:
+    page.goto("/")
+
+    assert page.locator("section.band h2").all_inner_texts() == ["AI projects", "Shared assets", "Backbone"]
+    shared = page.locator("section.band.shared")
+    assert shared.get_by_role("link", name="Sales by day").is_visible()
+    assert shared.get_by_role("link", name="mlops").first.is_visible()
+    assert "0 problems, 0 findings" in page.locator(".lead").inner_text()
+
+
+def test_an_entity_shows_its_owner_relations_and_whom_to_tell(page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="Sales by day").click()
+
+    page.wait_for_url("**/catalog/default/dataset/sales-daily")
+    assert page.get_by_role("heading", level=1).inner_text() == "Sales by day"
+    assert page.locator(".accountable").inner_text() == "group:default/mlops"
+    assert page.get_by_role("link", name="pipeline:default/ingest-sales").first.is_visible()
+    assert "group:default/demand-forecast" in page.locator("section", has=page.locator("#impact")).inner_text()
+    page.locator(".accountable a").click()
+    page.wait_for_url("**/catalog/default/group/mlops")
+    assert page.get_by_role("heading", level=1).inner_text() == "MLOps"
+
+
+def test_the_page_can_be_used_by_keyboard(page: Page) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_colours_of_the_system_and_fits_a_phone(
+    scheme: str, browser: Browser, url: str, tmp_path: Path
+) -> None:
+    context = browser.new_context(base_url=url, color_scheme=scheme, viewport={"width": 390, "height": 800})
+    opened = context.new_page()
+    opened.goto("/")
+
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+    ground = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(18, 22, 28)") == (scheme == "dark")
+    opened.screenshot(path=str(tmp_path / "phone.png"))
+    context.close()
