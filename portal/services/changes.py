@@ -23,6 +23,8 @@ from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
 from portal.store.sources import Source
 
+_STITCHED_AT_ONCE = 2_000
+
 
 @dataclass(slots=True)
 class Changes:
@@ -203,6 +205,11 @@ class _Writer:
         entities.update_entities(self.connection, updated)
 
     def _stitch(self, refs: list[EntityRef]) -> None:
+        """Finish entities, a portion at a time: the finished texts and leaves of all would fill the memory."""
+        for start in range(0, len(refs), _STITCHED_AT_ONCE):
+            self._stitch_portion(refs[start : start + _STITCHED_AT_ONCE])
+
+    def _stitch_portion(self, refs: list[EntityRef]) -> None:
         faults: dict[str, list[Problem]] = {}
         for _, known in sources.problems_of_refs(self.connection, refs):
             # A claim that lost is the other document's fault, not this entity's.
