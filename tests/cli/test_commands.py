@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+
+import pytest
+from catalogs import component, documents, entity, group
+from repositories import MakeRepository
+from servers import ROOT, run_portal
+
+LAYERS = documents(
+    entity("Layer", "low", "rank: 1, owner: team-a, ownerRoles: [builder], enforcement: {portal/owner-role: enforce}",
+           version="portal/v1alpha1"),
+    entity("Role", "builder", "layers: [low]", version="portal/v1alpha1"),
+)  # fmt: skip
+
+
+def test_ingest_prints_what_the_catalog_holds(tmp_path: Path, repo: MakeRepository) -> None:
+    made = repo({"catalog-info.yaml": documents(component("a"), group("team-a")), "b.yaml": component("b")})
+
+    first = run_portal("ingest", f"{made.url}#main:*.yaml", folder=tmp_path)
+    again = run_portal("ingest", f"{made.url}#main:*.yaml", "--json", folder=tmp_path)
+
+    assert first.returncode == 0, first.stderr
+    assert "Component" in first.stdout
+    assert "1 owners: team-a 2" in first.stdout
+    assert "0 problems" in first.stdout
+    summary = json.loads(again.stdout)
+    assert summary["counts"]["Component"] == {"": 2}
+    assert summary["owners"] == {"group:default/team-a": 2}
+    assert summary["changes"] == []
+
+
+def test_ingest_takes_a_folder_and_a_bare_repository(tmp_path: Path, repo: MakeRepository) -> None:
+    made = repo({"catalog-info.yaml": component("a")})
+    made.git("clone", "--quiet", "--bare", ".", str(tmp_path / "bare.git"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "catalog-info.yaml").write_text(component("b"))
+
+    done = run_portal("ingest", str(tmp_path / "bare.git"), str(folder), "--json", folder=tmp_path)
+
+    assert json.loads(done.stdout)["counts"]["Component"] == {"": 2}
+
+
+def test_ingest_works_on_both_databases(tmp_path: Path, database_url: str, repo: MakeRepository) -> None:
+    made = repo({"catalog-info.yaml": component("a")})
+
+    done = run_portal("ingest", made.url, "--database", database_url, "--json", folder=tmp_path)
+
+    assert json.loads(done.stdout)["counts"]["Component"] == {"": 1}
+
+
+def test_validate_names_file_line_column_and_field(tmp_path: Path) -> None:
+    (tmp_path / "catalog-info.yaml").write_text(documents(component("a"), component("b", owner="''")))
+
+    done = run_portal("validate", "catalog-info.yaml", folder=tmp_path)
+    as_json = json.loads(run_portal("validate", "catalog-info.yaml", "--json", folder=tmp_path).stdout)
+
+    assert done.returncode == 1
+    assert "error: catalog-info.yaml:9:46 spec.owner: " in done.stdout
+    assert 'found ""; expected a text that is not empty' in done.stdout
+    assert "1 entities, 1 error" in done.stdout
+    (problem,) = as_json["problems"]
+    assert (problem["line"], problem["column"], problem["field"]) == (9, 46, "spec.owner")
+
+
+def test_validate_passes_what_is_good(tmp_path: Path) -> None:
+    (tmp_path / "one.yaml").write_text(component("a"))
+    (tmp_path / "two.yml").write_text(group("team-a"))
+
+    done = run_portal("validate", ".", folder=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert "2 entities, 0 errors" in done.stdout
+
+
+def test_validate_refuses_what_a_layer_enforces(tmp_path: Path) -> None:
+    (tmp_path / "catalog-info.yaml").write_text(documents(LAYERS, group("team-a"), component("a", more="layer: low")))
+
+    done = run_portal("validate", ".", folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "enforce: component:default/a: Its owner group:default/team-a holds no role" in done.stdout
+
+
+def test_validate_of_what_is_no_catalog_file_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+
+    done = run_portal("validate", "notes.txt", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert "expected .yaml" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["Component", "dataset"])
+def test_schema_prints_the_json_schema_of_a_kind(kind: str, tmp_path: Path) -> None:
+    schema = json.loads(run_portal("schema", kind, folder=tmp_path).stdout)
+
+    assert schema["title"].lower() == kind.lower()
+    assert "owner" in schema["properties"]["spec"]["required"]
+
+
+def test_schema_of_an_unknown_kind_names_those_that_are_known(tmp_path: Path) -> None:
+    done = run_portal("schema", "Unicorn", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert "Dataset" in done.stderr
+
+
+def test_db_upgrade_brings_an_empty_database_to_the_newest_schema(tmp_path: Path, database_url: str) -> None:
+    first = json.loads(run_portal("db", "upgrade", "--database", database_url, "--json", folder=tmp_path).stdout)
+    second = run_portal("db", "upgrade", "--database", database_url, folder=tmp_path)
+
+    assert first["before"] == ""
+    assert first["after"]
+    assert "up to date" in second.stdout
+
+
+def test_settings_are_printed_with_secrets_masked(tmp_path: Path) -> None:
+    (tmp_path / "portal.toml").write_text('database = "postgresql://portal:hidden@db/portal"\nport = 8008\n')
+
+    text = run_portal("settings", folder=tmp_path).stdout
+    shown = json.loads(run_portal("settings", "--json", folder=tmp_path).stdout)
+
+    assert "hidden" not in text + json.dumps(shown)
+    assert shown["database"] == "postgresql://portal:***@db/portal"
+    assert shown["port"] == 8008
+
+
+def test_a_source_that_cannot_be_read_is_a_problem_not_a_crash(tmp_path: Path) -> None:
+    done = run_portal("ingest", "https://127.0.0.1:1/nothing", folder=tmp_path)
+
+    assert done.returncode == 0
+    assert "The source does not answer" in done.stdout
+
+
+def test_the_reference_catalog_is_this_repository(tmp_path: Path) -> None:
+    done = run_portal("validate", str(ROOT), folder=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert "0 errors" in done.stdout

@@ -1,0 +1,87 @@
+import sys
+import types
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from portal.defaults.kinds import kind_registry
+from portal.errors import PluginError
+from portal.ingest import yaml
+from portal.ingest.check import check
+from portal.ingest.relate import relate
+from portal.model.kind import Kind, Kinds
+from portal.plugins import Registry
+
+DOCS = Path(__file__).resolve().parents[2] / "docs/extending.md"
+
+
+class _Distribution:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class _Point(EntryPoint):
+    """An entry point of a distribution that is not installed."""
+
+    def __init__(self, name: str, value: str, group: str, owner: str) -> None:
+        super().__init__(name, value, group)
+        vars(self)["dist"] = _Distribution(owner)
+
+
+def documented(heading: str) -> dict[str, object]:
+    """Return what the first code block under a heading of the documentation defines."""
+    block = DOCS.read_text(encoding="utf-8").partition(heading)[2].partition("\n    # pyproject.toml")[0]
+    block = block.partition("\n    [project.entry-points")[0]
+    code = "\n".join(line[4:] for line in block.splitlines() if line.startswith("    ") or not line.strip())
+    module = types.ModuleType("documented")
+    sys.modules["documented"] = module
+    exec(compile(code, str(DOCS), "exec"), vars(module))
+    return vars(module)
+
+
+def test_the_kind_of_the_documentation_works_as_a_built_in_one_does() -> None:
+    kind = documented("## A kind: `portal.kinds`")["DASHBOARD"]
+    assert isinstance(kind, Kind)
+    kinds = Kinds([*kind_registry().values(), kind])
+    text = (
+        "apiVersion: acme.example.com/v1\nkind: Dashboard\nmetadata: {name: x}\n"
+        "spec: {type: live, lifecycle: production, owner: a, shows: [sales]}\n"
+    )
+
+    checked = check(yaml.parse(text.encode())[0].value, kinds=kinds)
+
+    assert checked.entity is not None
+    assert ("dashboard:default/x", "dependsOn", "dataset:default/sales") in relate(checked.entity, kind)
+    assert kind.json_schema()["properties"]["kind"] == {"const": "Dashboard"}
+
+
+def test_the_action_of_the_documentation_is_an_action() -> None:
+    greet = documented("## An action: `portal.actions`")["Greet"]
+    lines: list[str] = []
+    context = types.SimpleNamespace(input={"name": "Ann"}, log=lines.append)
+
+    greet().run(context)
+
+    assert lines == ["hello Ann"]
+
+
+def test_two_extensions_of_one_name_stop_the_start_naming_both() -> None:
+    points = [_Point("Component", "os:path", "portal.kinds", "acme")]
+
+    with pytest.raises(PluginError, match="portal and acme"):
+        Registry("portal.kinds", defaults={"Component": object()}, kind=object, installed=points)
+
+
+def test_an_extension_that_cannot_be_imported_is_listed_with_its_reason() -> None:
+    points = [
+        _Point("Gone", "no_such_module:KIND", "portal.kinds", "acme"),
+        _Point("Odd", "os:sep", "portal.kinds", "acme"),
+    ]
+
+    registry = Registry("portal.kinds", defaults={}, kind=Kind, installed=points)
+
+    assert list(registry) == []
+    assert [(item.name, item.distribution) for item in registry.unavailable] == [("Gone", "acme"), ("Odd", "acme")]
+    assert "no_such_module" in registry.unavailable[0].reason
+    assert "found str" in registry.unavailable[1].reason
