@@ -34,7 +34,7 @@ class Journal:
         if not events:
             return
         now_ms = self.now_ms()
-        with self._database.writing() as connection:
+        with self._database.recording() as connection:
             tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
             tasks.touch_task(connection, task_id, now_ms=now_ms)
         self._notify()
@@ -45,7 +45,7 @@ class Journal:
         Done twice, it happens once: the end of a task clears its secrets, and is told once.
         """
         now_ms = self.now_ms()
-        with self._database.writing() as connection:
+        with self._database.recording() as connection:
             changed = tasks.change_status(connection, task_id, status, previous=previous, now_ms=now_ms)
             if changed:
                 tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
@@ -55,7 +55,7 @@ class Journal:
     def cancel(self, task_id: str, event: TaskEvent) -> None:
         """Say that a task is cancelled, and forget its secrets."""
         now_ms = self.now_ms()
-        with self._database.writing() as connection:
+        with self._database.recording() as connection:
             tasks.append_events(connection, task_id, _pairs([event]), now_ms=now_ms)
             tasks.clear_secrets(connection, [task_id])
         self._notify()

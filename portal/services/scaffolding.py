@@ -151,7 +151,7 @@ class ScaffoldingService:
         if expected is not None:
             spec["ownership"] = expected.to_json()
         task_id = self._new_id()
-        with self._database.writing() as connection:
+        with self._database.recording() as connection:
             tasks.create_task(
                 connection,
                 task_id,

@@ -30,7 +30,13 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write the catalog; it commits when the block ends without an error."""
-        with dialect.writing(self.engine) as connection:
+        with dialect.writing(self.engine, exclusive=True) as connection:
+            yield connection
+
+    @contextmanager
+    def recording(self) -> Iterator[Connection]:
+        """Open a transaction that writes tasks and their events; on PostgreSQL a refresh does not hold it up."""
+        with dialect.writing(self.engine, exclusive=False) as connection:
             yield connection
 
     def close(self) -> None:

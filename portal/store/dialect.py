@@ -61,15 +61,15 @@ def _sqlite_engine(url: URL) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """Open the transaction in which the catalog is written; only one is open at a time over all processes.
+def writing(engine: Engine, *, exclusive: bool) -> Iterator[Connection]:
+    """Open a transaction that writes; of the `exclusive` ones only one is open at a time over all processes.
 
     SQLite takes its write lock at once (a deferred one could fail half-way); PostgreSQL an advisory lock.
     """
     with engine.connect() as plain:
         connection = plain.execution_options(portal_mode="IMMEDIATE")
         with connection.begin():
-            if engine.dialect.name == "postgresql":
+            if exclusive and engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
             yield connection
 

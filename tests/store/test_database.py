@@ -1,8 +1,19 @@
+import pytest
 from sqlalchemy import select
 
 from portal.store.database import Database
 from portal.store.dialect import insert_rows
-from portal.store.tables import sources
+from portal.store.tables import sources, tasks
+
+TASK = {
+    "id": "t",
+    "status": "open",
+    "spec": "{}",
+    "secrets": None,
+    "created_by": None,
+    "created_at_ms": 0,
+    "last_heartbeat_at_ms": None,
+}
 
 
 def test_rows_written_in_bulk_are_read_back(database: Database) -> None:
@@ -26,3 +37,13 @@ def test_rows_written_in_bulk_are_read_back(database: Database) -> None:
         found = connection.execute(select(sources).order_by(sources.c.id)).mappings().all()
 
     assert [dict(row) for row in found] == rows
+
+
+def test_a_task_is_recorded_while_a_refresh_is_being_written(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer")
+    with database.writing(), database.recording() as connection:
+        insert_rows(connection, tasks, [TASK])
+
+    with database.reading() as connection:
+        assert connection.execute(select(tasks.c.id)).scalars().all() == ["t"]
