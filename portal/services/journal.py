@@ -35,8 +35,9 @@ class Journal:
             return
         now_ms = self.now_ms()
         with self._database.recording() as connection:
-            tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
+            # The task's row first: its lock keeps the numbers of a task's events in the order of their commits.
             tasks.touch_task(connection, task_id, now_ms=now_ms)
+            tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
         self._notify()
 
     def change(self, task_id: str, status: str, *, previous: Collection[str], events: Sequence[TaskEvent] = ()) -> bool:
@@ -56,8 +57,8 @@ class Journal:
         """Say that a task is cancelled, and forget its secrets."""
         now_ms = self.now_ms()
         with self._database.recording() as connection:
-            tasks.append_events(connection, task_id, _pairs([event]), now_ms=now_ms)
             tasks.clear_secrets(connection, [task_id])
+            tasks.append_events(connection, task_id, _pairs([event]), now_ms=now_ms)
         self._notify()
 
     def task(self, task_id: str) -> TaskRow | None:
