@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,20 +36,6 @@ from portal.store.database import Database
 from portal.store.tables import entities, metadata
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
-
-DEADLINE_SECONDS = 30.0
-
-
-def eventually(check: Callable[[], Any], what: str) -> Any:
-    """Return the first true answer of `check`; fail when none comes in time."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    pause = threading.Event()
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        pause.wait(0.02)
-    raise AssertionError(f"waited {DEADLINE_SECONDS:g} s in vain for {what}")
 
 
 class StoredCatalog:

@@ -7,32 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psutil
+from waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
-_DEADLINE_SECONDS = 60.0
-
-
-def eventually(check: Callable[[], Any], what: str) -> Any:
-    """Return the first true answer of `check`; fail when none comes in time."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    pause = threading.Event()
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        pause.wait(0.05)
-    raise AssertionError(f"waited {_DEADLINE_SECONDS:g} s in vain for {what}")
 
 
 def free_port() -> int:

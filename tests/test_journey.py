@@ -7,7 +7,8 @@ from pathlib import Path
 
 from catalogs import component
 from repositories import MakeRepository
-from servers import ROOT, eventually, free_port, run_portal, serving
+from servers import ROOT, free_port, run_portal, serving
+from waiting import eventually
 
 VALUES = {
     "name": "store-visits",

@@ -7,7 +7,8 @@ import json
 import pytest
 from flask import Flask
 from flask_smorest import Api
-from scaffolds import eventually, scaffold, template
+from scaffolds import scaffold, template
+from waiting import eventually
 
 from portal.api.errors import register_error_handlers
 from portal.api.scaffolder import scaffolder_blueprint

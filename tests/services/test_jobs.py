@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 import scaffolds
-from scaffolds import eventually, messages, scaffold, statuses, template
+from scaffolds import messages, scaffold, statuses, template
 from sqlalchemy import func, select
+from waiting import eventually
 
 from portal.model.secret import Secret
 from portal.services.jobs import Jobs

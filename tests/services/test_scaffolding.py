@@ -9,7 +9,8 @@ import threading
 import pytest
 import yaml
 from catalogs import documents, group
-from scaffolds import eventually, messages, scaffold, statuses, template
+from scaffolds import messages, scaffold, statuses, template
+from waiting import eventually
 
 from portal.errors import InputError, NotFoundError, ValuesError
 from portal.model.secret import Secret
