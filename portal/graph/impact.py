@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from portal.graph.walk import Walk
 from portal.model.ref import EntityRef
+from portal.model.relation import DEPENDENCY_TYPES, INVERSES
+
+#: A change runs against the direction of need: from what is needed to what needs it.
+REACHED_TYPES = frozenset(INVERSES[name] for name in DEPENDENCY_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,14 @@ class OwnerToTell:
 
 def dependents(walk: Walk, root: EntityRef) -> list[Dependent]:
     """Return what a walk from `root` has reached, nearest first."""
-    found = [Dependent(ref, distance, tuple(walk.path(ref))) for ref, distance in walk.distances.items() if ref != root]
-    return sorted(found, key=lambda item: (item.distance, item.ref))
+    paths: dict[EntityRef, tuple[EntityRef, ...]] = {root: (root,)}
+    found = []
+    for ref, distance in sorted(walk.distances.items(), key=lambda item: (item[1], item[0])):
+        if ref != root:
+            # What is nearer comes first, so that the path up to the one before is there already.
+            paths[ref] = (*paths[walk.previous[ref]], ref)
+            found.append(Dependent(ref, distance, paths[ref]))
+    return found
 
 
 def owners_to_tell(found: Collection[Dependent], owners: Mapping[EntityRef, EntityRef | None]) -> list[OwnerToTell]:

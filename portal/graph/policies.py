@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from portal.model.layer import Finding, FindingSeverity, Layer
 from portal.model.ref import EntityRef
 
+#: So many names are spelt out in a sentence; the finding itself carries them all.
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What the rules see of an entity. `stewards` are (who, duty); `needs` is what it depends on."""
+    """What the rules see of an entity. `stewards` are (who, duty); `needs` is what it depends on.
+
+    What is not `layered` stands beside the layers, as a Domain does: its owner must exist, no more is asked of it.
+    """
 
     ref: EntityRef
     owner: EntityRef | None
     layer: EntityRef | None
-    must_have_layer: bool = True
+    layered: bool = True
     stewards: tuple[tuple[EntityRef, str], ...] = ()
     needs: tuple[EntityRef, ...] = ()
 
@@ -26,8 +32,8 @@ class Asset:
 class Facts:
     """All that the rules look at, for the whole catalog.
 
-    `roles` are held directly, `parents` the groups above a group or person. `severities` overrides, by (rule, layer),
-    what the layers' own enforcement says.
+    `people` are the groups and users there are. `roles` are held directly, `parents` the groups above a group or
+    person. `severities` are what Policy entities say, by rule and layer, where a layer of None means all layers.
     """
 
     assets: Collection[Asset]
@@ -37,40 +43,68 @@ class Facts:
     parents: Mapping[EntityRef, Collection[EntityRef]] = field(default_factory=dict)
     layer_by_ref: Mapping[EntityRef, EntityRef | None] = field(default_factory=dict)
     severities: Mapping[tuple[str, EntityRef | None], str] = field(default_factory=dict)
+    _held: dict[EntityRef, frozenset[EntityRef]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _holders: dict[tuple[EntityRef, ...], list[EntityRef]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def layer_of(self, asset: Asset) -> Layer | None:
+        """Return the layer whose rules an asset must keep; None where there is no such layer."""
+        return self.layers.get(asset.layer) if asset.layer is not None and asset.layered else None
 
     def roles_of(self, ref: EntityRef) -> frozenset[EntityRef]:
         """Return the roles that a group or person holds, directly or through the groups above."""
-        held: set[EntityRef] = set()
-        seen: set[EntityRef] = set()
-        frontier = {ref}
-        while frontier:
-            seen |= frontier
-            held.update(role for who in frontier for role in self.roles.get(who, ()))
-            frontier = {parent for who in frontier for parent in self.parents.get(who, ())} - seen
-        return frozenset(held)
+        if ref not in self._held:
+            held: set[EntityRef] = set()
+            seen: set[EntityRef] = set()
+            frontier = {ref}
+            while frontier:
+                seen |= frontier
+                held.update(role for who in frontier for role in self.roles.get(who, ()))
+                frontier = {parent for who in frontier for parent in self.parents.get(who, ())} - seen
+            self._held[ref] = frozenset(held)
+        return self._held[ref]
 
     def holders_of(self, roles: Collection[EntityRef]) -> list[EntityRef]:
         """Return the groups that hold one of some roles directly, sorted."""
-        return sorted(who for who, held in self.roles.items() if who.kind == "group" and set(held) & set(roles))
+        key = tuple(roles)
+        if key not in self._holders:
+            wanted = set(roles)
+            self._holders[key] = sorted(
+                who for who, held in self.roles.items() if who.kind == "group" and not wanted.isdisjoint(held)
+            )
+        return self._holders[key]
 
     def severity(self, rule: str, layer: EntityRef | None) -> str:
-        """Return how much a rule matters in a layer: off, warn or enforce."""
-        if (rule, layer) in self.severities:
-            return self.severities[rule, layer]
-        if (rule, None) in self.severities:
-            return self.severities[rule, None]
+        """Return how much a rule matters in a layer: off, warn or enforce.
+
+        What a Policy says for the layer counts first, then what one says for all layers, then the layer's own word.
+        """
+        for key in ((rule, layer), (rule, None)):
+            if key in self.severities:
+                return self.severities[key]
         found = self.layers.get(layer) if layer is not None else None
         return found.enforcement.get(rule, "warn") if found is not None else "warn"
 
 
+class Violation(NamedTuple):
+    """An asset that breaks a rule: what is wrong, how to mend it, whom else it concerns."""
+
+    asset: Asset
+    message: str
+    fix: str
+    related: tuple[EntityRef, ...] = ()
+
+
 class Rule(Protocol):
-    """A rule: `explanation` says in a sentence what it asks for."""
+    """A rule: `explanation` says in a sentence what it asks for, `fix` how an asset comes to keep it."""
 
     id: str
     explanation: str
+    fix: str
 
-    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[tuple[Asset, str, str, tuple[EntityRef, ...]]]:
-        """Yield (asset, what is wrong, how to mend it, whom it concerns) for each violation."""
+    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
+        """Yield each violation among a whole set of assets."""
         ...
 
 
@@ -79,19 +113,16 @@ class OwnerExists:
 
     id = "portal/owner-exists"
     explanation = "The owner of an asset is a group or user of the catalog."
+    fix = "Set spec.owner to a group or user that exists, or add the one it names to the catalog."
 
-    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[tuple[Asset, str, str, tuple[EntityRef, ...]]]:
+    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets without a living owner."""
         for asset in assets:
             if asset.owner is None:
-                yield asset, "It has no owner.", "Set spec.owner to a group.", ()
+                if asset.layered:
+                    yield Violation(asset, "It has no owner.", self.fix)
             elif asset.owner not in facts.people:
-                yield (
-                    asset,
-                    f"Its owner {asset.owner} is not in the catalog.",
-                    "Name a group or user that exists, or add it to the catalog.",
-                    (asset.owner,),
-                )
+                yield Violation(asset, f"Its owner {asset.owner} is not in the catalog.", self.fix, (asset.owner,))
 
 
 class OwnerRole:
@@ -99,20 +130,21 @@ class OwnerRole:
 
     id = "portal/owner-role"
     explanation = "The owner of an asset holds, directly or through a parent group, one of its layer's owner roles."
+    fix = "Set spec.owner to who may own in the layer, or give the owner such a role in its spec.roles."
 
-    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[tuple[Asset, str, str, tuple[EntityRef, ...]]]:
+    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets whose owner may not own in their layer."""
         for asset in assets:
-            layer = facts.layers.get(asset.layer) if asset.layer is not None else None
+            layer = facts.layer_of(asset)
             if layer is None or asset.owner is None or asset.owner not in facts.people:
                 continue
-            if not facts.roles_of(asset.owner) & set(layer.owner_roles):
-                roles = " or ".join(role.name for role in layer.owner_roles)
+            if facts.roles_of(asset.owner).isdisjoint(layer.owner_roles):
                 able = facts.holders_of(layer.owner_roles)
-                yield (
+                yield Violation(
                     asset,
-                    f"Its owner {asset.owner} holds no role that may own in the layer {layer.ref.name}: {roles}.",
-                    f"Who could own: {', '.join(able) or 'nobody yet'}.",
+                    f"Its owner {asset.owner} holds no role that may own in the layer {layer.name}: "
+                    f"{' or '.join(role.name for role in layer.owner_roles)}.",
+                    f"{self.fix} Who could own: {_listed(able)}.",
                     tuple(able),
                 )
 
@@ -124,17 +156,18 @@ class LayerKnown:
     explanation = (
         "An asset stands in a layer that exists: its own, its system's, that system's domain's, or its kind's."
     )
+    fix = "Set spec.layer to a layer that exists, or spec.system to a system that stands in one."
 
-    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[tuple[Asset, str, str, tuple[EntityRef, ...]]]:
+    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets without a layer."""
-        names = ", ".join(ref.name for ref in sorted(facts.layers))
+        known = ", ".join(layer.name for layer in sorted(facts.layers.values(), key=lambda item: (item.rank, item.ref)))
         for asset in assets:
-            fix = f"Set spec.layer to one of {names}, or spec.system to a system that has one."
             if asset.layer is None:
-                if asset.must_have_layer:
-                    yield asset, "It stands in no layer.", fix, ()
+                if asset.layered:
+                    yield Violation(asset, "It stands in no layer.", f"{self.fix} Known layers: {known}.")
             elif asset.layer not in facts.layers:
-                yield asset, f"Its layer {asset.layer} does not exist.", fix, (asset.layer,)
+                message = f"Its layer {asset.layer} is not in the catalog."
+                yield Violation(asset, message, f"{self.fix} Known layers: {known}.", (asset.layer,))
 
 
 class LayerDirection:
@@ -142,25 +175,26 @@ class LayerDirection:
 
     id = "portal/layer-direction"
     explanation = "An asset depends only on assets of the layers that its layer may depend on."
+    fix = "Move what is needed into a layer that may be depended on, or turn the dependency round."
 
-    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[tuple[Asset, str, str, tuple[EntityRef, ...]]]:
-        """Yield assets that need something of a layer above."""
+    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
+        """Yield assets that need something of a layer above, once for each thing needed."""
         for asset in assets:
-            layer = facts.layers.get(asset.layer) if asset.layer is not None else None
+            layer = facts.layer_of(asset)
             if layer is None:
                 continue
             for needed in asset.needs:
-                other = facts.layers.get(facts.layer_by_ref.get(needed) or EntityRef(""))
-                if other is None:
-                    continue
-                allowed = other.rank <= layer.rank if layer.may_depend_on is None else other.ref in layer.may_depend_on
-                if not allowed:
-                    yield (
-                        asset,
-                        f"It stands in {layer.ref.name} and depends on {needed} of {other.ref.name}.",
-                        f"Move what is needed into {layer.ref.name} or below, or turn the dependency round.",
-                        (needed,),
+                place = facts.layer_by_ref.get(needed)
+                other = facts.layers.get(place) if place is not None else None
+                if other is not None and not layer.may_need(other):
+                    message = f"It stands in {layer.name} and depends on {needed} of {other.name}."
+                    allowed = ", ".join(
+                        found.name
+                        for found in sorted(facts.layers.values(), key=lambda item: (item.rank, item.ref))
+                        if layer.may_need(found)
                     )
+                    fix = f"{self.fix} {layer.name} may depend on: {allowed or 'nothing'}."
+                    yield Violation(asset, message, fix, (needed,))
 
 
 class StewardDuty:
@@ -168,19 +202,21 @@ class StewardDuty:
 
     id = "portal/steward-duty"
     explanation = "For each duty of its layer an asset has a steward who holds the duty's role."
+    fix = "Add to spec.stewards one who holds the duty's role."
 
-    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[tuple[Asset, str, str, tuple[EntityRef, ...]]]:
-        """Yield assets that lack a steward."""
+    def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
+        """Yield assets that lack a steward, once for each duty."""
         for asset in assets:
-            layer = facts.layers.get(asset.layer) if asset.layer is not None else None
+            layer = facts.layer_of(asset)
             for duty in layer.duties if layer is not None else ():
-                stewards = [who for who, what in asset.stewards if what == duty.duty]
+                stewards = [who for who, what in asset.stewards if what == duty.duty and who in facts.people]
                 if not any(duty.role in facts.roles_of(who) for who in stewards):
                     able = facts.holders_of([duty.role])
-                    yield (
+                    example = f": {{ref: {able[0]}, duty: {duty.duty}}}" if able else ""
+                    yield Violation(
                         asset,
                         f'Nobody with the role {duty.role.name} answers for "{duty.duty}".',
-                        f"Add to spec.stewards: {{ref: {able[0] if able else '…'}, duty: {duty.duty}}}.",
+                        f"{self.fix[:-1]}{example}. Who could: {_listed(able)}.",
                         tuple(able),
                     )
 
@@ -202,3 +238,10 @@ def evaluate(
                 grade: FindingSeverity = "enforce" if severity == "enforce" else "warn"
                 found.append(Finding(rule.id, grade, asset.ref, asset.layer, message, fix, related))
     return sorted(found, key=lambda finding: (finding.ref, finding.rule, finding.message))
+
+
+def _listed(refs: Collection[EntityRef]) -> str:
+    if not refs:
+        return "nobody yet"
+    shown = ", ".join(list(refs)[:_MOST_NAMED])
+    return shown if len(refs) <= _MOST_NAMED else f"{shown}, {len(refs) - _MOST_NAMED} more"

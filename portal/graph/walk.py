@@ -4,51 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+from portal.errors import InputError
 from portal.model.ref import EntityRef
-from portal.model.relation import Relation
+from portal.model.relation import INVERSES, RELATION_TYPES, Relation
 
-#: Gives all relations that leave some entities, in one go.
-Neighbours = Callable[[Collection[EntityRef]], Iterable[Relation]]
+Direction = Literal["in", "out", "both"]
+
+#: Gives every step, as (from, to), that leaves some entities, in one go.
+Neighbours = Callable[[Collection[EntityRef]], Iterable[tuple[str, str]]]
+
+_FORWARD_TYPES = frozenset(pair.forward for pair in RELATION_TYPES)
 
 
 @dataclass(slots=True)
 class Walk:
-    """What a walk has reached: the distance of each entity, the relation that led there first, and all relations."""
+    """What a walk has reached: the distance of each entity, and the one before it on a shortest path."""
 
     distances: dict[EntityRef, int] = field(default_factory=dict)
-    reached_by: dict[EntityRef, Relation] = field(default_factory=dict)
-    relations: set[Relation] = field(default_factory=set)
+    previous: dict[EntityRef, EntityRef] = field(default_factory=dict)
 
     def path(self, ref: EntityRef) -> list[EntityRef]:
         """Return one shortest path, from the root to an entity that was reached."""
         path = [ref]
-        while path[-1] in self.reached_by:
-            path.append(self.reached_by[path[-1]].source)
+        while path[-1] in self.previous:
+            path.append(self.previous[path[-1]])
         return path[::-1]
 
 
 def walk(root: EntityRef, neighbours: Neighbours, *, depth: int | None = None) -> Walk:
-    """Walk from `root` along the relations that `neighbours` gives, at most `depth` far; cycles end.
+    """Walk from `root` along the steps that `neighbours` gives, at most `depth` far; cycles end.
 
-    Of several shortest paths to an entity the one that sorts first is taken, so that walks compare equal.
+    Of several entities that lead to another at the same distance the one that sorts first counts, so that walks
+    compare equal, in whatever order the steps are given.
     """
     found = Walk({root: 0})
-    frontier = {root}
+    frontier: Collection[EntityRef] = {root}
     distance = 0
     while frontier and (depth is None or distance < depth):
         distance += 1
-        reached: dict[EntityRef, Relation] = {}
-        for relation in sorted(neighbours(frontier)):
-            found.relations.add(relation)
-            if relation.target not in found.distances:
-                reached.setdefault(relation.target, relation)
-        found.reached_by |= reached
-        found.distances |= dict.fromkeys(reached, distance)
-        frontier = set(reached)
+        reached: dict[str, str] = {}
+        for source, target in neighbours(frontier):
+            if target not in found.distances and (target not in reached or source < reached[target]):
+                reached[target] = source
+        frontier = {EntityRef(target) for target in reached}
+        found.distances.update(dict.fromkeys(frontier, distance))
+        found.previous.update((target, EntityRef(reached[target])) for target in frontier)
     return found
 
 
-def over(graph: Mapping[EntityRef, Collection[Relation]]) -> Neighbours:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Which relations a walk follows: those of `types` as they are (`out`), those that lead here (`in`), or either.
+
+    Each relation is held in both directions, so that one that leads here is found as its inverse, leaving from here.
+    """
+
+    types: frozenset[str] = _FORWARD_TYPES
+    direction: Direction = "both"
+
+    @classmethod
+    def of(cls, types: Collection[str] | None, direction: Direction) -> Course:
+        """Return the course along some types, or along every relation in its declared sense.
+
+        Raises `InputError` for an unknown type.
+        """
+        for name in types or ():
+            if name not in INVERSES:
+                raise InputError(f'Unknown relation "{name}"; known are {", ".join(sorted(INVERSES))}')
+        return cls(_FORWARD_TYPES if types is None else frozenset(types), direction)
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """The types of the relations to read, those that leave the frontier."""
+        turned = frozenset(INVERSES[name] for name in self.types)
+        return {"out": self.types, "in": turned, "both": self.types | turned}[self.direction]
+
+    def told(self, relation: Relation) -> Relation:
+        """Return a relation that was followed as it was asked for: one that leads here is told from its own side."""
+        if self.direction != "in" and relation.type in self.types:
+            return relation
+        return Relation(relation.target, INVERSES[relation.type], relation.source)
+
+
+def over(graph: Mapping[EntityRef, Collection[EntityRef]]) -> Neighbours:
     """Return the neighbours of a graph that is in memory."""
-    return lambda frontier: [relation for ref in frontier for relation in graph.get(ref, ())]
+    return lambda frontier: [(ref, target) for ref in frontier for target in graph.get(ref, ())]

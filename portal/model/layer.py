@@ -6,9 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from portal.errors import InputError
 from portal.model.ref import EntityRef
 
 FindingSeverity = Literal["warn", "enforce"]
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role that groups or people hold, the layers where it usually works, and what it does in words."""
+
+    ref: EntityRef
+    title: str
+    layers: tuple[EntityRef, ...] = ()
+    responsibilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,7 @@ class Layer:
     """A layer as its entity declares it; `rank` 1 is the lowest.
 
     `may_depend_on` are the layers that its assets may need; None means those of the same and lower ranks.
+    `enforcement` maps a rule's id to off, warn or enforce.
     """
 
     ref: EntityRef
@@ -34,11 +46,21 @@ class Layer:
     may_depend_on: frozenset[EntityRef] | None = None
     approvers: tuple[EntityRef, ...] = ()
     enforcement: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name, lower case."""
+        return self.ref.name
+
+    def may_need(self, other: Layer) -> bool:
+        """Return whether assets of this layer may depend on those of another."""
+        return other.rank <= self.rank if self.may_depend_on is None else other.ref in self.may_depend_on
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's verdict on an entity: what is wrong in a sentence, and how to mend it."""
+    """A rule's verdict on an entity: what is wrong in a sentence, how to mend it, and whom else it concerns."""
 
     rule: str
     severity: FindingSeverity
@@ -55,15 +77,59 @@ def layer_of(declared: Mapping[str, Any], ref: EntityRef) -> Layer:
     allowed = spec.get("mayDependOn")
     return Layer(
         ref,
-        str(declared["metadata"].get("title") or declared["metadata"]["name"]),
+        _title(declared),
         spec["rank"],
-        tuple(_named("role", name, ref) for name in spec["ownerRoles"]),
-        tuple(Duty(item["duty"], _named("role", item["role"], ref)) for item in spec.get("stewards") or ()),
-        None if allowed is None else frozenset(_named("layer", name, ref) for name in allowed),
-        tuple(_named("role", name, ref) for name in spec.get("approvers") or ()),
+        _all_named("role", spec["ownerRoles"], ref),
+        tuple(Duty(item["duty"], named("role", item["role"], ref)) for item in spec.get("stewards") or ()),
+        None if allowed is None else frozenset(_all_named("layer", allowed, ref)),
+        _all_named("role", spec.get("approvers"), ref),
         dict(spec.get("enforcement") or {}),
+        str(declared["metadata"].get("description") or ""),
     )
 
 
-def _named(kind: str, name: str, near: EntityRef) -> EntityRef:
-    return EntityRef.parse(name, default_kind=kind, default_namespace=near.namespace)
+def role_of(declared: Mapping[str, Any], ref: EntityRef) -> Role:
+    """Return the role that a Role entity declares; short names mean layers of its namespace."""
+    spec = declared.get("spec") or {}
+    return Role(
+        ref,
+        _title(declared),
+        _all_named("layer", spec.get("layers"), ref),
+        tuple(spec.get("responsibilities") or ()),
+    )
+
+
+def stewards_of(declared: Mapping[str, Any], ref: EntityRef) -> tuple[tuple[EntityRef, str], ...]:
+    """Return who answers for which duty of an entity, as (group or user, duty); what is malformed is left out.
+
+    Backstage's kinds take any `spec.stewards`, so that only Portal's reading of them can be strict.
+    """
+    found = []
+    stewards = (declared.get("spec") or {}).get("stewards")
+    for item in stewards if isinstance(stewards, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("ref"), str) and isinstance(item.get("duty"), str):
+            try:
+                who = EntityRef.parse(item["ref"], default_kind="group", default_namespace=ref.namespace)
+            except InputError:
+                continue
+            found.append((who, item["duty"]))
+    return tuple(found)
+
+
+def named(kind: str, name: str, near: EntityRef) -> EntityRef:
+    """Return what a short name beside the entity `near` stands for.
+
+    A text that is no reference becomes one that nothing has: a single bad name must not silence all rules.
+    """
+    try:
+        return EntityRef.parse(name, default_kind=kind, default_namespace=near.namespace)
+    except InputError:
+        return EntityRef.of(kind, near.namespace, name)
+
+
+def _all_named(kind: str, names: Any, near: EntityRef) -> tuple[EntityRef, ...]:
+    return tuple(named(kind, name, near) for name in names or ())
+
+
+def _title(declared: Mapping[str, Any]) -> str:
+    return str(declared["metadata"].get("title") or declared["metadata"]["name"])

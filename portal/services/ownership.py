@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-from portal.errors import InputError, NotFoundError
-from portal.graph.impact import Dependent, OwnerToTell, dependents, owners_to_tell
-from portal.graph.policies import Asset, Facts, OwnerExists, OwnerRole, evaluate
-from portal.graph.walk import walk
+from portal.errors import NotFoundError
+from portal.graph.impact import REACHED_TYPES, Dependent, OwnerToTell, dependents, owners_to_tell
+from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRole, evaluate
+from portal.graph.walk import Course, Direction, walk
 from portal.model.kind import Kinds
-from portal.model.layer import Finding, Layer, layer_of
+from portal.model.layer import Finding, Layer, Role, layer_of, named, role_of, stewards_of
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES, INVERSES, RELATION_TYPES, Relation
+from portal.model.relation import DEPENDENCY_TYPES, Relation
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
-Direction = Literal["in", "out", "both"]
+__all__ = ["Direction", "Impact", "LayerView", "Node", "OwnershipService", "SubGraph", "Summary"]
 
-#: A change runs against the direction of need: from what is needed to what needs it.
-_REACHED_TYPES = frozenset(INVERSES[name] for name in DEPENDENCY_TYPES)
-_FACT_TYPES = frozenset({*DEPENDENCY_TYPES, "memberOf", "childOf", "hasRole"})
-_UNOWNED_KINDS = frozenset({"group", "user", "location", "layer", "role", "policy", "kinddefinition"})
+_PARENT_TYPES = ("memberOf", "childOf")
+_FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
+_PEOPLE = frozenset({"group", "user"})
+#: What says how an organisation works, rather than being one of its assets.
+_FRAME_KINDS = _PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
+#: The stricter of two policies for one rule in one layer counts.
+_STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class SubGraph:
-    """A part of the graph. A node that is named and not in the catalog has no kind's title, layer or owner."""
+    """A part of the graph. A node that is named but not in the catalog has neither layer nor owner."""
 
     nodes: list[Node]
     edges: list[Relation]
@@ -47,10 +51,11 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class LayerView:
-    """A layer with its entities; `layer` is None for what stands in none."""
+    """A layer with its entities, sorted, and the roles that may own in it; `layer` is None for what stands in none."""
 
     layer: Layer | None
     nodes: list[Node]
+    roles: list[Role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,19 @@ class Summary:
     findings: list[Finding]
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What follows from one revision of the catalog as a whole."""
+
+    revision: int
+    facts: Facts
+    findings: list[Finding]
+    findings_by_ref: Mapping[EntityRef, list[Finding]]
+    views: list[LayerView]
+    counts: Mapping[str, Mapping[str, int]]
+    owners: Mapping[EntityRef, int]
+
+
 class OwnershipService:
     """Answers from the ownership graph."""
 
@@ -71,43 +89,36 @@ class OwnershipService:
         self._database = database
         self._kinds = kinds
         self._lock = threading.Lock()
-        self._facts: tuple[int, Facts] | None = None
+        self._known: _State | None = None
 
     def graph(
         self, root: EntityRef, *, depth: int = 1, direction: Direction = "both", types: Collection[str] | None = None
     ) -> SubGraph:
         """Return what is around an entity. Raises `NotFoundError`, and `InputError` for an unknown relation type.
 
-        `out` follows relations of these types as they are, `in` those that lead here, `both` either.
+        `out` follows relations of these types as they are, `in` those that lead here, `both` either. Without types
+        every relation is followed in its declared sense (`ownedBy`, `dependsOn`, `partOf`, ...), told once.
         """
-        for name in types or ():
-            if name not in INVERSES:
-                raise InputError(f'Unknown relation "{name}"; known are {", ".join(sorted(INVERSES))}')
-        wanted = None if types is None else set(types)
-        incoming = None if wanted is None else {INVERSES[name] for name in wanted}
+        course = Course.of(types, direction)
+        edges: set[Relation] = set()
         with self._database.reading() as connection:
             self._require(connection, root)
 
-            def around(frontier: Collection[EntityRef]) -> Iterable[Relation]:
-                if direction == "out":
-                    return graph.relations_from(connection, frontier, types=wanted)
-                if direction == "in":
-                    return graph.relations_from(connection, frontier, types=incoming)
-                both = None if wanted is None or incoming is None else wanted | incoming
-                return graph.relations_from(connection, frontier, types=both)
+            def around(frontier: Collection[EntityRef]) -> Iterable[tuple[str, str]]:
+                found = graph.relations_from(connection, frontier, types=course.followed)
+                edges.update(course.told(relation) for relation in found)
+                return [(relation.source, relation.target) for relation in found]
 
-            found = walk(root, around, depth=depth)
-            known = graph.nodes(connection, refs=found.distances, default_layers=self._kinds.default_layers)
-        shown = [known.get(ref) or _missing(ref) for ref in sorted(found.distances)]
-        edges = {_told(relation, direction, wanted) for relation in found.relations}
-        return SubGraph(shown, sorted(edges))
+            reached = walk(root, around, depth=depth).distances
+            known = self._nodes(connection, reached)
+        return SubGraph([known.get(ref) or _missing(ref) for ref in sorted(reached)], sorted(edges))
 
     def impact(self, ref: EntityRef) -> Impact:
         """Return everything that needs an entity, directly or through others. Raises `NotFoundError`."""
         with self._database.reading() as connection:
             root = self._require(connection, ref)
-            found = walk(ref, lambda refs: graph.relations_from(connection, refs, types=_REACHED_TYPES))
-            known = graph.nodes(connection, refs=found.distances, default_layers=self._kinds.default_layers)
+            found = walk(ref, lambda refs: graph.steps_from(connection, refs, types=REACHED_TYPES))
+            known = self._nodes(connection, found.distances)
         reached = dependents(found, ref)
         owners = {node.ref: node.owner for node in known.values()}
         return Impact(
@@ -116,163 +127,169 @@ class OwnershipService:
             owners_to_tell(reached, owners),
         )
 
-    def findings(self) -> list[Finding]:
-        """Return what the layers' rules find over the whole catalog."""
+    def nodes(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Node]:
+        """Return those of the entities that are in the catalog, as graphs show them."""
         with self._database.reading() as connection:
-            return evaluate(self._load(connection))
+            return self._nodes(connection, refs)
+
+    def findings(self, refs: Collection[EntityRef] | None = None) -> list[Finding]:
+        """Return what the layers' rules find over the whole catalog, or on some entities."""
+        with self._database.reading() as connection:
+            state = self._state(connection)
+        if refs is None:
+            return list(state.findings)
+        return [finding for ref in sorted(set(refs)) for finding in state.findings_by_ref.get(ref, ())]
 
     def check_owner(self, owner_ref: EntityRef, layer: str) -> list[Finding]:
         """Return what speaks against an owner in a layer, given by name; empty where nothing does."""
         with self._database.reading() as connection:
-            facts = self._load(connection)
-        ref = EntityRef.parse(layer, default_kind="layer")
-        asset = Asset(EntityRef("asset:default/new"), owner_ref, ref)
+            facts = self._state(connection).facts
+        asset = Asset(EntityRef("asset:default/new"), owner_ref, EntityRef.parse(layer, default_kind="layer"))
         found = evaluate(facts, rules=(OwnerExists(), OwnerRole()), assets=[asset])
-        if facts.layers and ref not in facts.layers:
-            known = ", ".join(sorted(item.name for item in facts.layers))
-            message, fix = f'There is no layer "{ref.name}".', f"Known layers: {known}."
-            found.append(Finding("portal/layer-known", "enforce", asset.ref, ref, message, fix))
+        if facts.layers and asset.layer not in facts.layers:
+            # Whatever the policies say of assets that are there: nothing new is made in a layer that is not.
+            message = f'There is no layer "{layer}".'
+            fix = f"Known layers: {', '.join(sorted(ref.name for ref in facts.layers))}."
+            found.append(Finding(LayerKnown.id, "enforce", asset.ref, asset.layer, message, fix))
         return found
 
     def layers(self) -> list[LayerView]:
-        """Return the layers, the highest first, each with its entities; what stands in none comes last."""
+        """Return the layers, the highest first, each with its assets; what stands in none comes last."""
         with self._database.reading() as connection:
-            facts = self._load(connection)
-            known = graph.nodes(connection, default_layers=self._kinds.default_layers)
-        shown = [node for node in known.values() if node.kind not in _UNOWNED_KINDS]
-        views = [
-            LayerView(layer, [node for node in shown if node.layer == layer.ref])
-            for layer in sorted(facts.layers.values(), key=lambda item: (-item.rank, item.ref))
-        ]
-        rest = [node for node in shown if node.layer not in facts.layers]
-        return [*views, LayerView(None, rest)] if rest else views
+            return list(self._state(connection).views)
 
     def summary(self) -> Summary:
         """Return what the catalog holds."""
         with self._database.reading() as connection:
-            facts = self._load(connection)
-            known = graph.nodes(connection, default_layers=self._kinds.default_layers)
+            state = self._state(connection)
             problems = sources.list_problems(connection)
-        counts: dict[str, dict[str, int]] = {}
-        owners: dict[EntityRef, int] = {}
-        ranked = [layer.ref.name for layer in sorted(facts.layers.values(), key=lambda item: item.rank)]
-        for node in known.values():
-            kind = self._kinds.named(node.kind)
-            row = counts.setdefault(kind.name if kind else node.kind, {})
-            name = node.layer.name if node.layer in facts.layers and node.layer is not None else ""
-            row[name] = row.get(name, 0) + 1
-            if node.owner is not None:
-                owners[node.owner] = owners.get(node.owner, 0) + 1
-        return Summary(
-            dict(sorted(counts.items())),
-            ranked,
-            dict(sorted(owners.items(), key=lambda item: (-item[1], item[0]))),
-            problems,
-            evaluate(facts),
-        )
+        ranked = [view.layer.name for view in reversed(state.views) if view.layer is not None]
+        return Summary(state.counts, ranked, state.owners, problems, list(state.findings))
 
     def problems(self) -> list[Problem]:
         """Return the problems of all sources, by file and line."""
         with self._database.reading() as connection:
             return sources.list_problems(connection)
 
+    def _nodes(self, connection: Connection, refs: Collection[EntityRef] | None = None) -> dict[EntityRef, Node]:
+        return graph.nodes(connection, refs=refs, default_layers=self._kinds.default_layers)
+
     def _require(self, connection: Connection, ref: EntityRef) -> Node:
-        node = graph.nodes(connection, refs=[ref], default_layers=self._kinds.default_layers).get(ref)
+        node = self._nodes(connection, [ref]).get(ref)
         if node is None:
             raise NotFoundError(f"Entity {ref} not found")
         return node
 
-    def _load(self, connection: Connection) -> Facts:
-        """Return the facts of this revision of the catalog; they are read once for each."""
+    def _state(self, connection: Connection) -> _State:
+        """Return what follows from the catalog as this connection sees it; worked out once for each revision."""
         revision = sources.current_revision(connection)
+        # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
-            if self._facts is not None and self._facts[0] == revision:
-                return self._facts[1]
-        facts = self._read_facts(connection)
-        with self._lock:
-            self._facts = (revision, facts)
-        return facts
+            if self._known is not None and self._known.revision == revision:
+                return self._known
+            state = self._read_state(connection, revision)
+            if self._known is None or self._known.revision < revision:
+                self._known = state
+            return state
 
-    def _read_facts(self, connection: Connection) -> Facts:
-        known = graph.nodes(connection, default_layers=self._kinds.default_layers)
-        rules = graph.declared_of_kinds(connection, ("layer", "policy"))
+    def _read_state(self, connection: Connection, revision: int) -> _State:
+        known = self._nodes(connection)
+        rules = graph.declared_of_kinds(connection, ("layer", "policy", "role"))
+        facts = self._read_facts(connection, known, rules)
+        findings = evaluate(facts)
+        by_ref: dict[EntityRef, list[Finding]] = {}
+        for finding in findings:
+            by_ref.setdefault(finding.ref, []).append(finding)
+        roles = {ref: role_of(body, ref) for ref, body in rules.items() if ref.kind == "role"}
+        owners = Counter(node.owner for node in known.values() if node.owner is not None)
+        return _State(
+            revision,
+            facts,
+            findings,
+            by_ref,
+            _views(facts.layers, known.values(), roles),
+            self._counts(facts.layers, known.values()),
+            dict(sorted(owners.items(), key=lambda item: (-item[1], item[0]))),
+        )
+
+    def _read_facts(
+        self,
+        connection: Connection,
+        known: Mapping[EntityRef, Node],
+        rules: Mapping[EntityRef, Mapping[str, Any]],
+    ) -> Facts:
         stewarded = graph.declared_with_relation(connection, "stewardedBy")
         grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {}
-        needs: dict[EntityRef, list[EntityRef]] = {}
-        for relation in graph.all_relations(connection, types=_FACT_TYPES):
-            if relation.type in DEPENDENCY_TYPES:
-                needs.setdefault(relation.source, []).append(relation.target)
-            else:
-                grouped.setdefault(relation.type, {}).setdefault(relation.source, []).append(relation.target)
-        parents: dict[EntityRef, list[EntityRef]] = {}
-        for name in ("memberOf", "childOf"):
-            for ref, above in grouped.get(name, {}).items():
-                parents.setdefault(ref, []).extend(above)
-        assets = [
-            Asset(
-                node.ref,
-                node.owner,
-                node.layer,
-                node.kind in self._kinds.layered,
-                _stewards(stewarded.get(node.ref), node.ref),
-                tuple(sorted(set(needs.get(node.ref, ())))),
+        for relation in sorted(graph.all_relations(connection, types=_FACT_TYPES)):
+            use = "needs" if relation.type in DEPENDENCY_TYPES else relation.type
+            grouped.setdefault("parents" if use in _PARENT_TYPES else use, {}).setdefault(relation.source, []).append(
+                relation.target
             )
-            for node in known.values()
-            if node.kind in self._kinds.layered
-        ]
+        needs = grouped.get("needs", {})
+        layered = self._kinds.layered
         return Facts(
-            assets,
+            [
+                Asset(
+                    node.ref,
+                    node.owner,
+                    node.layer,
+                    node.kind in layered,
+                    stewards_of(stewarded.get(node.ref, {}), node.ref),
+                    tuple(dict.fromkeys(needs.get(node.ref, ()))),
+                )
+                for node in known.values()
+                if node.kind in layered or node.owner is not None
+            ],
             {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"},
-            frozenset(ref for ref in known if ref.kind in {"group", "user"}),
+            frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
             grouped.get("hasRole", {}),
-            parents,
+            grouped.get("parents", {}),
             {node.ref: node.layer for node in known.values()},
             _severities(rules),
         )
+
+    def _counts(self, layers: Mapping[EntityRef, Layer], nodes: Iterable[Node]) -> dict[str, dict[str, int]]:
+        """Return how many entities there are by kind (with its case) and layer."""
+        found: dict[str, dict[str, int]] = {}
+        for node in nodes:
+            kind = self._kinds.named(node.kind)
+            row = found.setdefault(kind.name if kind else node.kind, {})
+            name = node.layer.name if node.layer is not None and node.layer in layers else ""
+            row[name] = row.get(name, 0) + 1
+        return dict(sorted(found.items()))
+
+
+def _views(
+    layers: Mapping[EntityRef, Layer], nodes: Iterable[Node], roles: Mapping[EntityRef, Role]
+) -> list[LayerView]:
+    standing: dict[EntityRef | None, list[Node]] = {}
+    for node in nodes:
+        if node.kind not in _FRAME_KINDS:
+            standing.setdefault(node.layer if node.layer in layers else None, []).append(node)
+    views = [
+        LayerView(
+            layer,
+            standing.get(layer.ref, []),
+            [roles.get(ref) or Role(ref, ref.name) for ref in layer.owner_roles],
+        )
+        for layer in sorted(layers.values(), key=lambda item: (-item.rank, item.ref))
+    ]
+    return [*views, LayerView(None, standing[None], [])] if None in standing else views
 
 
 def _missing(ref: EntityRef) -> Node:
     return Node(ref, ref.kind, ref.name, None, None)
 
 
-def _told(relation: Relation, direction: Direction, wanted: set[str] | None) -> Relation:
-    """Return a relation as it was asked for: those that lead here are told from their own side."""
-    turned = Relation(relation.target, INVERSES[relation.type], relation.source)
-    if direction == "in":
-        return turned
-    if direction == "both":
-        if wanted is not None and relation.type not in wanted:
-            return turned
-        # Both directions of one relation are reached: keep the one that an entity declares for itself.
-        if wanted is None and relation.type in _INVERSE_NAMES:
-            return turned
-    return relation
-
-
-_INVERSE_NAMES = frozenset(pair.inverse for pair in RELATION_TYPES)
-
-
-def _stewards(body: Mapping[str, Any] | None, near: EntityRef) -> tuple[tuple[EntityRef, str], ...]:
-    found = []
-    for item in (body or {}).get("spec", {}).get("stewards") or ():
-        if isinstance(item, dict) and isinstance(item.get("ref"), str) and isinstance(item.get("duty"), str):
-            try:
-                ref = EntityRef.parse(item["ref"], default_kind="group", default_namespace=near.namespace)
-            except InputError:
-                continue
-            found.append((ref, item["duty"]))
-    return tuple(found)
-
-
 def _severities(rules: Mapping[EntityRef, Mapping[str, Any]]) -> dict[tuple[str, EntityRef | None], str]:
     """Return what Policy entities say, by rule and layer; a layer of None means all."""
     found: dict[tuple[str, EntityRef | None], str] = {}
     for ref, body in rules.items():
-        if ref.kind == "policy":
-            spec = body["spec"]
-            names = spec.get("layers")
-            layers = [None] if names is None else [
-                EntityRef.parse(name, default_kind="layer", default_namespace=ref.namespace) for name in names
-            ]  # fmt: skip
-            found |= {(spec["rule"], layer): spec["severity"] for layer in layers}
+        if ref.kind != "policy":
+            continue
+        spec = body["spec"]
+        names = spec.get("layers")
+        for layer in [None] if names is None else [named("layer", name, ref) for name in names]:
+            key = (spec["rule"], layer)
+            found[key] = max(found.get(key, "off"), spec["severity"], key=_STRICTNESS.__getitem__)
     return found

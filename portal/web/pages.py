@@ -1,26 +1,41 @@
-"""The home page with the three layers, the page of an entity."""
+"""The home page with the three layers, the page of an entity, the page for what is not there."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, abort, render_template, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import PathConverter
 
+from portal.errors import NotFoundError
+from portal.model.backstage_kinds import BACKSTAGE_KINDS
 from portal.model.entity import LOCATION_ANNOTATION
+from portal.model.layer import stewards_of
+from portal.model.portal_kinds import PORTAL_KINDS
 from portal.model.ref import EntityRef
 from portal.model.relation import RELATION_TYPES
 from portal.services.catalog import CatalogService
-from portal.services.ownership import LayerView, OwnershipService
+from portal.services.ownership import Impact, LayerView, Node, OwnershipService
 
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _YEAR_SECONDS = 31_536_000
+_VIEW_ANNOTATION = "backstage.io/view-url"
+#: So many entities of one sort are shown on a page; the rest is counted.
+_MOST_SHOWN = 50
+#: So many colours the style sheet has for layers.
+_TONES = 6
 #: The order in which the relations of an entity are shown; those not named come last.
 _RELATION_ORDER = {
     name: number
@@ -28,25 +43,55 @@ _RELATION_ORDER = {
 }
 
 
+class PagePath(PathConverter):
+    """Any path that is a page's: those of the APIs answer for themselves, in JSON."""
+
+    regex = r"(?!api/|\.backstage/|\.well-known/)[^/].*?"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Part of a list that may be long: what is shown of it, and how many there are."""
+
+    shown: list[Any]
+    count: int
+
+    @classmethod
+    def of(cls, items: Iterable[Any]) -> Listed:
+        """Return the beginning of some items."""
+        found = list(items)
+        return cls(found[:_MOST_SHOWN], len(found))
+
+    @property
+    def more(self) -> int:
+        """How many are not shown."""
+        return self.count - len(self.shown)
+
+
 def web_blueprint(catalog: CatalogService, ownership: OwnershipService) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = Blueprint("web", __name__, template_folder="templates")
+    blueprint.record_once(lambda state: state.app.url_map.converters.update(page=PagePath))
+    _add_style(blueprint)
+    _add_answers(blueprint)
+    _add_home(blueprint, ownership)
+    _add_entity(blueprint, catalog, ownership)
+    return blueprint
+
+
+def _add_style(blueprint: Blueprint) -> None:
     style = files("portal.web").joinpath("static/portal.css").read_bytes()
-    fingerprint = hashlib.sha256(style).hexdigest()[:16]
+    style_name = f"portal-{hashlib.sha256(style).hexdigest()[:16]}.css"
 
     @blueprint.context_processor
     def context() -> dict[str, Any]:
-        return {"style_url": url_for("web.stylesheet", fingerprint=fingerprint), "entity_url": _entity_url}
+        return {"style_url": url_for("web.stylesheet", name=style_name), "entity_url": _entity_url, "words": _words}
 
-    @blueprint.after_request
-    def secure(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
-
-    @blueprint.get("/static/portal-<fingerprint>.css")
-    def stylesheet(fingerprint: str) -> Response:  # noqa: ARG001  # the address changes with the content
+    @blueprint.get("/static/<name>")
+    def stylesheet(name: str) -> Response:
+        # Another name is that of another version: its content must not be remembered under this one's address.
+        if name != style_name:
+            abort(404, "There is no such file.")
         response = Response(style, mimetype="text/css")
         response.cache_control.public = True
         response.cache_control.max_age = _YEAR_SECONDS
@@ -57,63 +102,153 @@ def web_blueprint(catalog: CatalogService, ownership: OwnershipService) -> Bluep
     def favicon() -> Response:
         return Response(status=204)
 
+
+def _add_answers(blueprint: Blueprint) -> None:
+    """Add what all answers have in common: headers, the page for an error."""
+
+    @blueprint.after_request
+    def secure(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+
+    @blueprint.errorhandler(HTTPException)
+    def on_http_error(error: HTTPException) -> tuple[str, int]:
+        return _error_page(error.code or 500, error.description or "")
+
+    @blueprint.errorhandler(NotFoundError)
+    def on_missing(error: NotFoundError) -> tuple[str, int]:
+        return _error_page(404, error.message)
+
+    @blueprint.get("/<page:path>")
+    def anything_else(path: str) -> Response:
+        abort(404, f"There is no page /{path}.")
+
+
+def _add_home(blueprint: Blueprint, ownership: OwnershipService) -> None:
     @blueprint.get("/")
     def home() -> str:
         summary = ownership.summary()
+        views = ownership.layers()
         return render_template(
             "home.html",
-            bands=[_band(view) for view in ownership.layers()],
-            problems=summary.problems,
-            findings=summary.findings,
-            total=sum(sum(row.values()) for row in summary.counts.values()),
+            bands=[_band(view, tone=tone) for view, tone in zip(views, _tones(views), strict=True)],
+            known=ownership.nodes({node.owner for view in views for node in view.nodes if node.owner is not None}),
+            problems=Listed.of(summary.problems),
+            findings=Listed.of(summary.findings),
             owners=len(summary.owners),
+            total=sum(sum(row.values()) for row in summary.counts.values()),
         )
+
+
+def _add_entity(blueprint: Blueprint, catalog: CatalogService, ownership: OwnershipService) -> None:
+    related = {
+        kind.name.lower(): {field.name for fields in kind.relation_fields.values() for field in fields}
+        for kind in (*BACKSTAGE_KINDS, *PORTAL_KINDS)
+    }
+    any_related = frozenset().union(*related.values())
 
     @blueprint.get("/catalog/<namespace>/<kind>/<name>")
     def entity(namespace: str, kind: str, name: str) -> str:
         ref = EntityRef.of(kind, namespace, name)
         body = catalog.by_refs([ref]).get(ref)
         if body is None:
-            abort(404, f"The catalog has no entity {ref}.")
+            raise NotFoundError(f"The catalog has no entity {ref}.")
         document = orjson.loads(body)
+        metadata = document["metadata"]
         impact = ownership.impact(ref)
-        relations = sorted(
-            document["relations"], key=lambda item: (_RELATION_ORDER.get(item["type"], 99), item["type"])
-        )
+        stewards = stewards_of(document, ref)
+        relations = _relations(document)
+        views = ownership.layers()
+        tones = {view.layer.ref: tone for view, tone in zip(views, _tones(views), strict=True) if view.layer}
         return render_template(
             "entity.html",
             ref=ref,
             document=document,
-            metadata=document["metadata"],
-            spec=document.get("spec") or {},
+            metadata=metadata,
             node=impact.root,
+            is_owned=impact.root.owner is not None or "owner" in related.get(ref.kind, {"owner"}),
+            tone=tones.get(impact.root.layer) if impact.root.layer is not None else None,
             impact=impact,
-            relations=[
-                (name, [EntityRef(item["targetRef"]) for item in group])
-                for name, group in groupby(relations, key=lambda item: item["type"])
-            ],
-            links=[link for link in document["metadata"].get("links") or () if _is_safe(link.get("url", ""))],
-            location=document["metadata"]["annotations"].get(LOCATION_ANNOTATION, ""),
+            dependents=Listed.of(impact.dependents),
+            owners=Listed.of(impact.owners),
+            relations=relations,
+            stewards=stewards,
+            contributors=[who for name, refs in relations if name == "contributedBy" for who in refs.shown],
+            known=ownership.nodes(_named(impact, relations, [who for who, _ in stewards])),
+            links=[link for link in metadata.get("links") or () if _is_safe(link.get("url", ""))],
+            facts=_facts(document.get("spec") or {}, leave_out=any_related),
             items=(document.get("status") or {}).get("items") or (),
-            findings=[finding for finding in ownership.findings() if finding.ref == ref],
+            findings=ownership.findings([ref]),
+            **_source(metadata.get("annotations") or {}),
         )
 
-    return blueprint
+
+def _error_page(status: int, message: str) -> tuple[str, int]:
+    phrase = HTTPStatus(status).phrase
+    return render_template("error.html", status=status, phrase=phrase, message=message), status
 
 
-def _band(view: LayerView) -> dict[str, Any]:
-    """Return what the home page shows of a layer: its entities by kind."""
-    nodes = sorted(view.nodes, key=lambda node: (node.kind, node.title.lower()))
-    owners = sorted({node.owner for node in view.nodes if node.owner is not None})
+def _band(view: LayerView, *, tone: int) -> dict[str, Any]:
+    """Return what the home page shows of a layer: its entities by kind, its owners with how much they own."""
+    nodes = sorted(view.nodes, key=lambda node: (node.kind, node.title.lower(), node.ref))
+    owners: dict[EntityRef, int] = {}
+    for node in view.nodes:
+        if node.owner is not None:
+            owners[node.owner] = owners.get(node.owner, 0) + 1
     return {
-        "name": view.layer.ref.name if view.layer is not None else "",
-        "title": view.layer.title if view.layer is not None else "In no layer",
-        "ref": view.layer.ref if view.layer is not None else None,
-        "roles": [role.name for role in view.layer.owner_roles] if view.layer is not None else [],
+        "layer": view.layer,
+        "roles": view.roles,
+        "tone": tone,
         "count": len(nodes),
-        "owners": owners,
-        "kinds": [(kind, list(group)) for kind, group in groupby(nodes, key=lambda node: node.kind)],
+        "owners": Listed.of(sorted(owners.items(), key=lambda item: (-item[1], item[0]))),
+        "kinds": [(kind, Listed.of(group)) for kind, group in groupby(nodes, key=lambda node: node.kind)],
     }
+
+
+def _tones(views: Collection[LayerView]) -> list[int]:
+    """Return a colour for each layer: its place from below, from 1; 0 for what stands in none."""
+    layers = sum(view.layer is not None for view in views)
+    return [(layers - 1 - place) % _TONES + 1 if view.layer else 0 for place, view in enumerate(views)]
+
+
+def _relations(document: Mapping[str, Any]) -> list[tuple[str, Listed]]:
+    """Return an entity's relations by type, those that it declares itself before what others say of it."""
+    relations = sorted(document["relations"], key=lambda item: (_RELATION_ORDER.get(item["type"], 99), item["type"]))
+    return [
+        (name, Listed.of(EntityRef(item["targetRef"]) for item in group))
+        for name, group in groupby(relations, key=lambda item: item["type"])
+    ]
+
+
+def _named(impact: Impact, relations: Collection[tuple[str, Listed]], people: Collection[EntityRef]) -> set[EntityRef]:
+    """Return every entity that the page of another may name."""
+    nodes: list[Node] = [impact.root, *(node for _, node in impact.dependents[:_MOST_SHOWN])]
+    return {
+        *(found for node in nodes for found in (node.ref, node.owner, node.layer) if found is not None),
+        *(owner.ref for owner in impact.owners[:_MOST_SHOWN]),
+        *(ref for _, refs in relations for ref in refs.shown),
+        *people,
+    }
+
+
+def _facts(spec: Mapping[str, Any], *, leave_out: Collection[str]) -> list[tuple[str, str]]:
+    """Return the plain members of a spec, as words; those that name other entities are shown as relations."""
+    found = []
+    for key, value in spec.items():
+        values = value if isinstance(value, list) else [value]
+        if key not in leave_out and values and all(isinstance(item, (str, int, float)) for item in values):
+            text = ", ".join(("yes" if item else "no") if isinstance(item, bool) else str(item) for item in values)
+            if text and "\n" not in text.strip():
+                found.append((_words(key), text))
+    return found
+
+
+def _source(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Return where an entity's file is, and the address of a page that shows it, where there is one."""
+    view = annotations.get(_VIEW_ANNOTATION, "")
+    return {"location": annotations.get(LOCATION_ANNOTATION, ""), "view_url": view if _is_safe(view) else ""}
 
 
 def _entity_url(ref: str) -> str:
@@ -121,5 +256,11 @@ def _entity_url(ref: str) -> str:
     return url_for("web.entity", namespace=found.namespace, kind=found.kind, name=found.name)
 
 
+def _words(name: str) -> str:
+    """Return a name in camel case as words: `dependsOn` is "depends on"."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+
+
 def _is_safe(url: str) -> bool:
-    return url.partition(":")[0].lower() in _LINK_SCHEMES
+    scheme, colon, _ = url.partition(":")
+    return bool(colon) and scheme.lower() in _LINK_SCHEMES

@@ -1,7 +1,10 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from catalogs import component, documents, entity, group
 from flask.testing import FlaskClient
+from repositories import MakeRepository
 from servers import ROOT
 
 from portal.app import build, create_app
@@ -58,7 +61,13 @@ def test_impact_names_whom_to_tell_with_counts(client: FlaskClient) -> None:
         ("graph?root=component:portal&depth=1000", 400),
         ("graph?root=component:portal&direction=up", 400),
         ("graph?root=component:portal&relations=owns", 400),
+        ("graph?root=component:portal&relations=", 400),
+        ("graph?root=component:portal&relations=ownedBy&relations=owns", 400),
         ("graph?root=component:portal&odd=1", 400),
+        ("graph?root=component:portal%00", 404),
+        ("impact/component/default/portal?depth=1", 400),
+        ("impact/component/default/portal%00", 404),
+        ("problems?odd=1", 400),
         ("impact/component/default/gone", 404),
         ("nothing", 404),
     ],
@@ -69,3 +78,45 @@ def test_what_cannot_be_answered_says_why(path: str, status: int, client: FlaskC
     assert response.status_code == status
     assert response.json["response"] == {"statusCode": status}
     assert response.json["error"]["message"]
+
+
+def test_relations_may_be_separated_by_commas_or_repeated(client: FlaskClient) -> None:
+    root = "/api/ownership/graph?root=model:default/forecast"
+
+    joined = client.get(f"{root}&relations=ownedBy,partOf").json
+    repeated = client.get(f"{root}&relations=partOf&relations=ownedBy").json
+
+    assert joined == repeated
+    assert {edge["type"] for edge in joined["edges"]} == {"ownedBy", "partOf"}
+
+
+def test_problems_tell_what_rules_find_and_who_could_own(tmp_path: Path, repo: MakeRepository) -> None:
+    files = documents(
+        entity("Layer", "low", "rank: 1, owner: team-b, ownerRoles: [builder]", version="portal/v1alpha1"),
+        component("a", more="layer: low"),
+        component("broken", owner="''"),
+        group("team-a"),
+        group("team-b", more="roles: [builder]"),
+    )
+    made = repo({"catalog-info.yaml": files})
+    with build(load_settings(environment={}, overrides={"data": str(tmp_path / "data")})) as portal:
+        portal.migrate()
+        portal.ingest([("url", made.url)])
+        answer = create_app(portal).test_client().get("/api/ownership/problems").json
+
+    (finding,) = answer["findings"]
+    assert finding["rule"] == "portal/owner-role"
+    assert finding["ref"] == "component:default/a"
+    assert finding["related"] == ["group:default/team-b"]
+    (problem,) = answer["problems"]
+    assert (problem["code"], problem["field"]) == ("field-invalid", "spec.owner")
+    assert problem["line"]
+
+
+def test_the_routes_are_described(client: FlaskClient) -> None:
+    paths = client.get("/api/openapi.json").json["paths"]
+
+    parameters = {item["name"]: item for item in paths["/api/ownership/graph"]["get"]["parameters"]}
+    assert set(parameters) == {"root", "depth", "direction", "relations"}
+    assert parameters["root"]["required"]
+    assert {"/api/ownership/impact/{kind}/{namespace}/{name}", "/api/ownership/problems"} <= set(paths)

@@ -17,6 +17,9 @@ BUILDERS, MAKERS, PARENT, NOBODY = (ref(f"group:{name}") for name in ("builders"
 GOOD = Asset(ref("component:x"), MAKERS, HIGH.ref, stewards=((BUILDERS, "checks"),), needs=(ref("component:low"),))
 
 
+LAYER_ROLES = [ref("role:maker")]
+
+
 def facts(asset: Asset, **more: object) -> Facts:
     found = Facts(
         [asset],
@@ -40,7 +43,7 @@ def test_an_asset_that_keeps_the_rules_has_no_finding() -> None:
         ({"owner": ref("group:gone")}, "portal/owner-exists", "not in the catalog"),
         ({"owner": NOBODY}, "portal/owner-role", "no role that may own"),
         ({"layer": None}, "portal/layer-known", "no layer"),
-        ({"layer": ref("layer:odd")}, "portal/layer-known", "does not exist"),
+        ({"layer": ref("layer:odd")}, "portal/layer-known", "not in the catalog"),
         (
             {"layer": LOW.ref, "owner": BUILDERS, "needs": (ref("component:high"),)},
             "portal/layer-direction",
@@ -83,4 +86,66 @@ def test_a_catalog_without_layers_has_no_findings() -> None:
 
 
 def test_every_rule_explains_itself_in_a_sentence() -> None:
-    assert all(rule.explanation.endswith(".") and rule.id.startswith("portal/") for rule in RULES)
+    assert all(
+        rule.explanation.endswith(".") and rule.fix.endswith(".") and rule.id.startswith("portal/") for rule in RULES
+    )
+
+
+def test_what_is_not_layered_is_asked_for_a_living_owner_alone() -> None:
+    beside = replace(GOOD, layered=False, layer=LOW.ref, stewards=(), needs=(ref("component:high"),))
+
+    assert evaluate(facts(beside)) == []
+    assert evaluate(facts(replace(beside, owner=None, layer=None))) == []
+    assert [item.rule for item in evaluate(facts(replace(beside, owner=ref("group:gone"))))] == ["portal/owner-exists"]
+
+
+@pytest.mark.parametrize(
+    ("severities", "enforcement", "expected"),
+    [
+        ({}, {}, "warn"),
+        ({}, {"portal/owner-role": "enforce"}, "enforce"),
+        ({("portal/owner-role", None): "off"}, {"portal/owner-role": "enforce"}, "off"),
+        ({("portal/owner-role", None): "off", ("portal/owner-role", HIGH.ref): "enforce"}, {}, "enforce"),
+        ({("portal/owner-role", LOW.ref): "off"}, {}, "warn"),
+    ],
+)
+def test_a_policy_for_the_layer_counts_before_one_for_all_before_the_layers_own_word(
+    severities: dict[object, str], enforcement: dict[str, str], expected: str
+) -> None:
+    layers = {LOW.ref: LOW, HIGH.ref: replace(HIGH, enforcement=enforcement)}
+
+    assert facts(GOOD, severities=severities, layers=layers).severity("portal/owner-role", HIGH.ref) == expected
+
+
+def test_a_steward_who_is_not_in_the_catalog_answers_for_nothing() -> None:
+    gone = ref("group:gone")
+    made = facts(replace(GOOD, stewards=((gone, "checks"),)), roles={gone: [ref("role:builder")], MAKERS: LAYER_ROLES})
+
+    assert [item.rule for item in evaluate(made)] == ["portal/steward-duty"]
+
+
+def test_the_way_to_mend_a_missing_duty_can_be_pasted() -> None:
+    (finding,) = evaluate(facts(replace(GOOD, stewards=())))
+
+    assert f"{{ref: {BUILDERS}, duty: checks}}" in finding.fix
+    assert finding.related == (BUILDERS,)
+
+
+def test_of_many_who_could_own_a_few_are_named_and_all_are_told() -> None:
+    able = [ref(f"group:able-{number}") for number in range(9)]
+    (finding,) = evaluate(
+        facts(replace(GOOD, owner=NOBODY, stewards=((BUILDERS, "checks"),)), roles=dict.fromkeys(able, LAYER_ROLES)
+              | {BUILDERS: [ref("role:builder")]})
+    )  # fmt: skip
+
+    assert finding.related == tuple(able)
+    assert "group:default/able-4, 4 more" in finding.fix
+
+
+def test_each_need_that_points_upwards_is_a_finding_of_its_own() -> None:
+    low = replace(GOOD, layer=LOW.ref, owner=BUILDERS, needs=(ref("component:high"), ref("component:low"), GOOD.ref))
+    found = evaluate(facts(replace(low, ref=ref("component:y")), layer_by_ref={
+        ref("component:high"): HIGH.ref, ref("component:low"): LOW.ref, GOOD.ref: HIGH.ref}))  # fmt: skip
+
+    assert [item.related for item in found] == [(ref("component:high"),), (GOOD.ref,)]
+    assert all(item.fix.endswith("low may depend on: low.") for item in found)

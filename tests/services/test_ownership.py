@@ -1,20 +1,17 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from catalogs import component, documents, entity, group
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from portals import Catalog
 from repositories import MakeRepository
 from sqlalchemy import event
 
 from portal.defaults.kinds import all_kinds
 from portal.errors import InputError, NotFoundError
-from portal.graph.walk import over, walk
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
 from portal.services.ownership import OwnershipService
 from portal.store import graph
-from portal.store.dialect import insert_rows
-from portal.store.tables import relations
 
 A, B, C = (EntityRef(f"component:default/{name}") for name in "abc")
 LAYERS = documents(
@@ -166,19 +163,144 @@ def test_the_number_of_statements_grows_with_the_depth_alone(
     assert counts[0] == counts[1]
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(edges=st.sets(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=20))
-def test_a_walk_over_sql_equals_a_walk_over_a_dict(edges: set[tuple[int, int]], catalog: Catalog) -> None:
-    refs = [EntityRef(f"component:default/n{number}") for number in range(7)]
-    made: dict[EntityRef, list[Relation]] = {}
-    for source, target in edges:
-        made.setdefault(refs[source], []).append(Relation(refs[source], "dependsOn", refs[target]))
-    rows = [relation._asdict() | {"origin": relation.source} for found in made.values() for relation in found]
-    with catalog.database.writing() as connection:
-        connection.execute(relations.delete())
-        insert_rows(connection, relations, rows)
+def test_without_relation_types_each_is_followed_in_its_declared_sense(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    chain(catalog, repo)
+    team = EntityRef("group:default/team-a")
 
-    with catalog.database.reading() as connection:
-        found = walk(refs[0], lambda frontier: graph.relations_from(connection, frontier))
+    out = ownership.graph(B, direction="out")
+    back = ownership.graph(B, direction="in")
+    both = ownership.graph(B)
 
-    assert found == walk(refs[0], over(made))
+    assert out.edges == [Relation(B, "dependsOn", A), Relation(B, "ownedBy", team)]
+    assert back.edges == [Relation(C, "dependsOn", B)]
+    assert both.edges == sorted(out.edges + back.edges)
+    assert ownership.graph(B, depth=0).nodes == [ownership.nodes([B])[B]]
+
+
+def test_a_cycle_of_needs_hits_everything_in_it_once(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                component("a", more="dependsOn: ['component:c', 'component:a']"),
+                component("b", more="dependsOn: ['component:a']"),
+                component("c", more="dependsOn: ['component:b']"),
+            )
+        }
+    )
+    catalog.ingest(made.url)
+
+    assert [(item.ref, item.distance) for item, _ in ownership.impact(A).dependents] == [(B, 1), (C, 2)]
+
+
+def test_findings_follow_the_catalog(catalog: Catalog, repo: MakeRepository, ownership: OwnershipService) -> None:
+    made = repo({"catalog-info.yaml": documents(LAYERS, component("a", more="layer: low"), group("team-a"))})
+    catalog.ingest(made.url)
+    assert [(item.ref, item.rule) for item in ownership.findings()] == [(A, "portal/owner-role")]
+    assert [view.layer.name for view in ownership.layers() if view.layer] == ["high", "low"]
+
+    made.commit(
+        {
+            "catalog-info.yaml": documents(
+                LAYERS, component("a", more="layer: low"), group("team-a", more="roles: [builder]"), component("b")
+            )
+        }
+    )
+    catalog.service.refresh()
+
+    assert [(item.ref, item.rule) for item in ownership.findings()] == [(B, "portal/layer-known")]
+    assert ownership.findings([A]) == []
+    assert [item.ref for item in ownership.findings([A, B])] == [B]
+
+
+def test_findings_take_the_same_statements_for_any_size_and_few_when_nothing_changed(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    counts = []
+    for size in (5, 40):
+        stewarded = "layer: low, stewards: [{ref: team-a, duty: x}]"
+        files = documents(LAYERS, *(component(f"n{number}", more=stewarded) for number in range(size)), group("team-a"))
+        catalog.ingest(repo({"catalog-info.yaml": files}, name=f"r{size}").url)
+        for _ in range(2):
+            seen: list[str] = []
+
+            def note(connection, cursor, statement, parameters, context, executemany, seen=seen) -> None:
+                seen.append(statement)
+
+            event.listen(catalog.database.engine, "before_cursor_execute", note)
+            ownership.findings()
+            event.remove(catalog.database.engine, "before_cursor_execute", note)
+            counts.append(len(seen))
+
+    assert counts[0] == counts[2]
+    assert counts[1] == counts[3] < counts[0]
+
+
+def test_the_stricter_of_two_policies_for_one_rule_counts(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    def policy(name: str, severity: str) -> str:
+        spec = f"owner: team-a, rule: portal/owner-role, layers: [low], severity: {severity}"
+        return entity("Policy", name, spec, version="portal/v1alpha1")
+
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                LAYERS, policy("a", "enforce"), policy("b", "off"), component("a", more="layer: low"), group("team-a")
+            )
+        }
+    )
+    catalog.ingest(made.url)
+
+    assert [item.severity for item in ownership.findings()] == ["enforce"]
+
+
+def test_what_stands_beside_the_layers_needs_a_living_owner_and_no_more(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                LAYERS,
+                entity("Domain", "good", "owner: team-a, layer: high"),
+                entity("Domain", "bad", "owner: gone"),
+                group("team-a"),
+            )
+        }
+    )
+    catalog.ingest(made.url)
+
+    assert [(item.ref.name, item.rule) for item in ownership.findings()] == [("bad", "portal/owner-exists")]
+
+
+def test_the_summary_counts_by_kind_and_layer(
+    catalog: Catalog, repo: MakeRepository, ownership: OwnershipService
+) -> None:
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                LAYERS, component("a", more="layer: low"), component("b"), "kind: Odd", group("team-a")
+            )
+        }
+    )
+    catalog.ingest(made.url)
+
+    summary = ownership.summary()
+
+    assert summary.counts["Component"] == {"low": 1, "": 1}
+    assert summary.layers == ["low", "high"]
+    assert summary.owners == {"group:default/team-a": 4}
+    assert [problem.code for problem in summary.problems] == [problem.code for problem in ownership.problems()] != []
+
+
+def test_many_readers_get_one_answer(catalog: Catalog, repo: MakeRepository, ownership: OwnershipService) -> None:
+    made = repo({"catalog-info.yaml": documents(LAYERS, component("a"), group("team-a"))})
+    catalog.ingest(made.url)
+
+    with ThreadPoolExecutor(8) as readers:
+        answers = list(readers.map(lambda _: ownership.findings(), range(16)))
+
+    assert all(answer == answers[0] for answer in answers)

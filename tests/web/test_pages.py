@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from catalogs import component, documents
+from catalogs import component, documents, entity, group
 from flask.testing import FlaskClient
 from repositories import MakeRepository
 
@@ -13,17 +15,40 @@ HOSTILE = (
     "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: hostile\n"
     "  title: '<script>alert(1)</script>'\n  description: '<img src=x onerror=alert(1)>'\n"
     "  links: [{url: 'javascript:alert(1)', title: bad}, {url: 'https://example.com/ok', title: good}]\n"
-    "spec: {type: service, lifecycle: x, owner: team-a, stewards: [1, {ref: x}]}\n"
+    "spec: {type: service, lifecycle: x, owner: team-b, stewards: [1, {ref: x}]}\n"
 )
+
+
+class Outline(HTMLParser):
+    """Notes the elements of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+
+def outline(page: str) -> list[tuple[str, dict[str, str]]]:
+    parser = Outline()
+    parser.feed(page)
+    return parser.tags
+
+
+@contextmanager
+def serving(folder: Path, *targets: str) -> Iterator[FlaskClient]:
+    with build(load_settings(environment={}, overrides={"data": str(folder / "data")})) as portal:
+        portal.migrate()
+        portal.ingest([("url", target) for target in targets])
+        yield create_app(portal).test_client()
 
 
 @pytest.fixture
 def client(tmp_path: Path, repo: MakeRepository) -> Iterator[FlaskClient]:
-    made = repo({"catalog-info.yaml": documents(HOSTILE, component("broken", owner="''"))})
-    with build(load_settings(environment={}, overrides={"data": str(tmp_path / "data")})) as portal:
-        portal.migrate()
-        portal.ingest([("url", made.url)])
-        yield create_app(portal).test_client()
+    made = repo({"catalog-info.yaml": documents(HOSTILE, component("broken", owner="''"), group("team-a"))})
+    with serving(tmp_path, made.url) as opened:
+        yield opened
 
 
 def test_what_a_catalog_says_is_shown_as_text(client: FlaskClient) -> None:
@@ -32,29 +57,108 @@ def test_what_a_catalog_says_is_shown_as_text(client: FlaskClient) -> None:
     assert "<script>" not in page
     assert "<img" not in page
     assert "javascript:" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert 'href="https://example.com/ok"' in page
 
 
-def test_every_page_forbids_scripts(client: FlaskClient) -> None:
-    for path in ("/", "/catalog/default/component/hostile"):
-        policy = client.get(path).headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "unsafe" not in policy
+@pytest.mark.parametrize("path", ["/", "/catalog/default/component/hostile", "/nowhere"])
+def test_every_page_forbids_scripts(path: str, client: FlaskClient) -> None:
+    response = client.get(path)
+
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert not {"script", "style", "iframe", "object"} & {tag for tag, _ in outline(response.get_data(as_text=True))}
+
+
+@pytest.mark.parametrize("path", ["/", "/catalog/default/component/hostile", "/catalog/default/group/team-a", "/no"])
+def test_every_page_has_landmarks_one_first_heading_and_ids_that_are_its_own(path: str, client: FlaskClient) -> None:
+    tags = outline(client.get(path).get_data(as_text=True))
+
+    names = [tag for tag, _ in tags]
+    assert [names.count(name) for name in ("main", "h1", "title", "footer")] == [1, 1, 1, 1]
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    labels = {attributes["aria-labelledby"] for _, attributes in tags if "aria-labelledby" in attributes}
+    assert labels <= set(ids)
+    assert dict(tags)["html"] == {"lang": "en"}
 
 
 def test_the_home_page_tells_problems_with_their_place(client: FlaskClient) -> None:
     page = client.get("/").get_data(as_text=True)
 
-    assert "problems, 0 findings" in page
+    assert "Problems in files" in page
+    assert "Rules broken" not in page
     assert "catalog-info.yaml:13" in page
     assert "spec.owner" in page
 
 
-def test_what_is_not_there_is_a_page_that_says_so(client: FlaskClient) -> None:
-    for path in ("/catalog/default/component/nothing", "/nowhere"):
-        response = client.get(path)
-        assert response.status_code == 404
-        assert response.mimetype == "text/html"
+@pytest.mark.parametrize(
+    "path", ["/catalog/default/component/nothing", "/nowhere", "/catalog/a%00/b/c", "/static/portal-0.css", "/api"]
+)
+def test_what_is_not_there_is_a_page_that_says_so(path: str, client: FlaskClient) -> None:
+    response = client.get(path)
+
+    assert response.status_code == 404
+    assert response.mimetype == "text/html"
+    assert "All layers" in response.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("path", ["/api/nowhere", "/api/catalog/nowhere", "/.backstage/nowhere", "/.well-known/x"])
+def test_what_an_api_does_not_have_is_no_page(path: str, client: FlaskClient) -> None:
+    response = client.get(path)
+
+    assert response.status_code == 404
+    assert response.json["error"]["name"] == "NotFoundError"
+
+
+def test_a_wrong_method_on_an_api_is_still_told(client: FlaskClient) -> None:
+    assert client.get("/api/catalog/entities/by-refs").status_code == 405
+
+
+def test_an_owner_that_is_not_in_the_catalog_is_named_without_a_link(client: FlaskClient) -> None:
+    page = client.get("/catalog/default/component/hostile").get_data(as_text=True)
+
+    assert "group:default/team-b" in page
+    assert "/group/team-b" not in page
+    assert "(not in the catalog)" in page
+
+
+def test_a_long_list_is_cut_and_the_rest_counted(tmp_path: Path, repo: MakeRepository) -> None:
+    files = documents(
+        component("hub"), *(component(f"n{number}", more="dependsOn: ['component:hub']") for number in range(60))
+    )
+    with serving(tmp_path, repo({"catalog-info.yaml": files}, name="many").url) as client:
+        home = client.get("/").get_data(as_text=True)
+        hub = client.get("/catalog/default/component/hub").get_data(as_text=True)
+
+    assert "61 entities" in home
+    assert "and 11 more" in home
+    assert "60 entities are hit" in hub
+    assert "and 10 more" in hub
+    assert hub.count("<tr>") == 51
+
+
+def test_layers_have_their_own_colours_whatever_they_are_called(tmp_path: Path, repo: MakeRepository) -> None:
+    files = documents(
+        *(
+            entity("Layer", name, f"rank: {rank}, owner: team-a, ownerRoles: [maker]", version="portal/v1alpha1")
+            for rank, name in enumerate(("ground", "roof"), 1)
+        ),
+        component("lamp", more="layer: roof"),
+        component("stone", more="layer: ground"),
+        component("bird"),
+        group("team-a", more="roles: [maker]"),
+    )
+    with serving(tmp_path, repo({"catalog-info.yaml": files}, name="house").url) as client:
+        home = client.get("/").get_data(as_text=True)
+        lamp = client.get("/catalog/default/component/lamp").get_data(as_text=True)
+
+    bands = [attributes["class"] for tag, attributes in outline(home) if "band" in attributes.get("class", "").split()]
+    assert bands == ["band tone-2", "band tone-1", "band tone-0"]
+    assert '<span class="badge tone-2">roof</span>' in lamp
+    assert "It stands in no layer" in home
 
 
 def test_the_style_is_cached_for_ever_under_its_content(client: FlaskClient) -> None:
@@ -64,4 +168,5 @@ def test_the_style_is_cached_for_ever_under_its_content(client: FlaskClient) -> 
     response = client.get(style)
 
     assert response.status_code == 200
+    assert response.mimetype == "text/css"
     assert "immutable" in response.headers["Cache-Control"]
