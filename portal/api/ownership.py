@@ -10,8 +10,6 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
 from portal.errors import InputError
-from portal.model.layer import Finding
-from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.services.ownership import Node, OwnershipService
 
@@ -92,6 +90,9 @@ class ProblemSchema(Schema):
     line = fields.Integer(required=True, allow_none=True)
     column = fields.Integer(required=True, allow_none=True)
     field = fields.String(required=True)
+    found = fields.String(required=True)
+    expected = fields.String(required=True)
+    hint = fields.String(required=True)
     ref = fields.String(required=True, allow_none=True)
 
 
@@ -152,38 +153,12 @@ def ownership_blueprint(service: OwnershipService) -> Blueprint:
         """Return the problems of all sources, and what the layers' rules find."""
         return answer(
             {
-                "problems": [problem_json(problem) for problem in service.problems()],
-                "findings": [_finding(finding) for finding in service.findings()],
+                "problems": [problem.to_json() for problem in service.problems()],
+                "findings": [finding.to_json() for finding in service.findings()],
             }
         )
 
     return blueprint
-
-
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON has it."""
-    return {
-        "code": problem.code,
-        "severity": problem.severity,
-        "message": str(problem),
-        "location": problem.location,
-        "line": problem.span.line if problem.span else None,
-        "column": problem.span.column if problem.span else None,
-        "field": problem.field,
-        "ref": problem.ref,
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "ref": finding.ref,
-        "layer": finding.layer,
-        "message": finding.message,
-        "fix": finding.fix,
-        "related": finding.related,
-    }
 
 
 def _node(node: Node) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import click
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from portal.app import Portal, build, target_of
-from portal.cli.output import console, database_option, print_json, print_problems, problem_json
+from portal.cli.output import console, database_option, print_json, print_problems
 from portal.cli.summary import print_summary, summary_json
 from portal.defaults.kinds import all_kinds
 from portal.errors import InputError, NotFoundError
@@ -73,11 +73,8 @@ def validate(load: Any, *, paths: Sequence[Path], as_json: bool) -> None:
             print_json(
                 {
                     "entities": count,
-                    "problems": [problem_json(problem) for problem in report.problems],
-                    "findings": [
-                        {"rule": found.rule, "severity": found.severity, "ref": found.ref, "message": found.message}
-                        for found in findings
-                    ],
+                    "problems": [problem.to_json() for problem in report.problems],
+                    "findings": [found.to_json() for found in findings],
                 }
             )
         else:

@@ -39,23 +39,6 @@ def shown_location(location: str) -> str:
         return str(path)
 
 
-def problem_json(problem: Problem) -> dict[str, Any]:
-    """Return a problem as JSON has it."""
-    return {
-        "code": problem.code,
-        "severity": problem.severity,
-        "message": problem.message,
-        "location": problem.location,
-        "line": problem.span.line if problem.span else None,
-        "column": problem.span.column if problem.span else None,
-        "field": problem.field,
-        "found": problem.found,
-        "expected": problem.expected,
-        "hint": problem.hint,
-        "ref": problem.ref,
-    }
-
-
 def print_problems(problems: Collection[Problem]) -> None:
     """Print problems, one a line."""
     out = console()

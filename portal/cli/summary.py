@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from portal.app import Portal
-from portal.cli.output import console, counts_table, print_problems, problem_json
+from portal.cli.output import console, counts_table, print_problems
 from portal.services.refresh import RefreshReport
 
 _MOST_SHOWN = 20
@@ -50,9 +50,6 @@ def summary_json(portal: Portal, report: RefreshReport) -> dict[str, Any]:
             }
             for changes in report.changes.values()
         ],
-        "problems": [problem_json(problem) for problem in found.problems],
-        "findings": [
-            {"rule": item.rule, "severity": item.severity, "ref": item.ref, "message": item.message, "fix": item.fix}
-            for item in found.findings
-        ],
+        "problems": [problem.to_json() for problem in found.problems],
+        "findings": [finding.to_json() for finding in found.findings],
     }

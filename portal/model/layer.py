@@ -70,6 +70,18 @@ class Finding:
     fix: str
     related: tuple[EntityRef, ...] = ()
 
+    def to_json(self) -> dict[str, str | tuple[EntityRef, ...] | None]:
+        """Return the finding as JSON has it."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "ref": self.ref,
+            "layer": self.layer,
+            "message": self.message,
+            "fix": self.fix,
+            "related": self.related,
+        }
+
 
 def layer_of(declared: Mapping[str, Any], ref: EntityRef) -> Layer:
     """Return the layer that a Layer entity declares; short names mean roles and layers of its namespace."""

@@ -84,6 +84,22 @@ class Problem:
         """Return this problem placed in a file."""
         return replace(self, location=location, span=span)
 
+    def to_json(self) -> dict[str, str | int | None]:
+        """Return the problem as JSON has it; `message` is the code's sentence."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "location": self.location,
+            "line": self.span.line if self.span else None,
+            "column": self.span.column if self.span else None,
+            "field": self.field,
+            "found": self.found,
+            "expected": self.expected,
+            "hint": self.hint,
+            "ref": self.ref,
+        }
+
     def __str__(self) -> str:
         """Return `file:line:column field: sentence: found …; expected …. hint`."""
         place = self.location
