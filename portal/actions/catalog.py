@@ -7,8 +7,8 @@ from typing import Any
 
 from portal.actions.contract import ActionContext, Example, contents_url
 from portal.actions.schema import ActionSchema, Value
-from portal.actions.yaml_text import to_yaml
 from portal.errors import ActionError, InputError, PortalError
+from portal.ingest.yaml_text import to_yaml
 from portal.model.ref import EntityRef
 
 SOURCE_TEMPLATE_ANNOTATION = "backstage.io/source-template"

@@ -14,6 +14,7 @@ from portal.defaults.engine import build_engine
 from portal.defaults.kinds import all_kinds
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
+from portal.model.integration import Integrations
 from portal.model.kind import Kinds
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
@@ -33,9 +34,6 @@ from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
-
-#: Hosts whose repository urls templates may take apart, with their type.
-_INTEGRATIONS = {"github.com": "github", "gitlab.com": "gitlab", "bitbucket.org": "bitbucketCloud"}
 
 
 @dataclass(slots=True)
@@ -97,18 +95,24 @@ def build(settings: Settings) -> Portal:
     settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
     kinds = all_kinds()
-    policy = RemotePolicy(allowed_schemes=frozenset(settings.git_schemes), file_roots=(settings.repositories,))
+    integrations = Integrations(settings.integrations)
+    policy = RemotePolicy(
+        allowed_schemes=frozenset(settings.git_schemes),
+        file_roots=(settings.repositories,),
+        integrations=integrations,
+    )
     mirrors = Mirrors(settings.mirrors, policy)
     refresh = RefreshService(
         database,
         providers={"git": GitProvider(mirrors), "folder": FolderProvider()},
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
+        integrations=integrations,
     )
-    catalog = CatalogService(database)
+    catalog = CatalogService(database, integrations=integrations)
     ownership = OwnershipService(database, kinds)
     locations = LocationsService(database, refresh)
-    engine = build_engine(builtin_filters(_INTEGRATIONS))
+    engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
     jobs = Jobs(database)
     scaffolding = ScaffoldingService(
         database,

@@ -58,8 +58,4 @@ def serve(
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:
-    found = {}
-    for setting in SETTINGS:
-        value = getattr(settings, setting.name)
-        found[setting.variable] = "\n".join(value) if isinstance(value, tuple) else str(value)
-    return found
+    return {setting.variable: setting.variable_text(getattr(settings, setting.name)) for setting in SETTINGS}

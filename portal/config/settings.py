@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from portal.config import structured
 from portal.errors import SettingsError
+from portal.model.integration import Integration
 
 CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
@@ -33,6 +35,7 @@ class Settings:
     file_size_bytes: int
     yaml_depth: int
     git_schemes: tuple[str, ...]
+    integrations: tuple[Integration, ...]
     log_level: str
 
     @property
@@ -55,7 +58,9 @@ class Settings:
         values: dict[str, Any] = {}
         for setting in SETTINGS:
             value = getattr(self, setting.name)
-            if isinstance(value, Path):
+            if setting.show is not None:
+                value = setting.show(value)
+            elif isinstance(value, Path):
                 value = str(value)
             elif isinstance(value, tuple):
                 value = [_masked(item) for item in value]
@@ -67,17 +72,28 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its name in the file and, as PORTAL_NAME, in the environment; its default; what it means."""
+    """One setting: its name in the file and, as PORTAL_NAME, in the environment; its default; what it means.
+
+    `write` and `show` are there where a value is more than a text: what its variable holds, and what may be printed.
+    """
 
     name: str
     default: Any
     help: str
     parse: Callable[[Any], Any]
+    write: Callable[[Any], str] | None = None
+    show: Callable[[Any], Any] | None = None
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return f"PORTAL_{self.name.upper()}"
+
+    def variable_text(self, value: Any) -> str:
+        """Return the text by which the variable says the value, secrets included."""
+        if self.write is not None:
+            return self.write(value)
+        return "\n".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _text(value: Any) -> str:
@@ -153,6 +169,14 @@ SETTINGS: tuple[Setting, ...] = (
         "Git transports that catalogs and requests may name; the operator's own locations may also be files.",
         _texts,
     ),
+    Setting(
+        "integrations",
+        (),
+        "Git hosts: host, type, token, username, base_url of each; the public ones are known.",
+        structured.parse_integrations,
+        structured.write_integrations,
+        structured.show_integrations,
+    ),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )
 
@@ -186,7 +210,9 @@ def load_settings(
         try:
             parsed[setting.name] = setting.parse(value)
         except ValueError as error:
-            faults.append(f"{setting.name} from {where}: found {_masked(str(value))!r}; expected {error}")
+            # What a table holds may be a secret.
+            found = "a value" if setting.show is not None else repr(_masked(str(value)))
+            faults.append(f"{setting.name} from {where}: found {found}; expected {error}")
     if faults:
         raise SettingsError("\n".join(faults))
     settings = Settings(**parsed)
@@ -205,11 +231,18 @@ def _file_values(file: Path | None, environment: Mapping[str, str]) -> dict[str,
     if named is None and not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return _substituted(tomllib.loads(path.read_text(encoding="utf-8")), environment, path)
     except OSError as error:
         raise SettingsError(f'The settings file "{path}" cannot be read: {error.strerror}') from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f'The settings file "{path}" is not TOML: {error}') from error
+
+
+def _substituted(values: dict[str, Any], environment: Mapping[str, str], path: Path) -> dict[str, Any]:
+    try:
+        return {name: structured.substituted(value, environment) for name, value in values.items()}
+    except ValueError as error:
+        raise SettingsError(f'The settings file "{path}" expects {error}') from None
 
 
 def _masked(text: str) -> str:

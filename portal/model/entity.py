@@ -15,6 +15,8 @@ LOCATION_ANNOTATION = "backstage.io/managed-by-location"
 ORIGIN_ANNOTATION = "backstage.io/managed-by-origin-location"
 TEMPLATE_ANNOTATION = "backstage.io/source-template"
 SOURCE_ANNOTATION = "backstage.io/source-location"
+VIEW_URL_ANNOTATION = "backstage.io/view-url"
+EDIT_URL_ANNOTATION = "backstage.io/edit-url"
 ORPHAN_ANNOTATION = "backstage.io/orphan"
 
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urljoin, urlsplit
 
 from wcmatch import glob
 
 from portal.errors import InputError
+from portal.model.hosted import hosted_url, quoted
+from portal.model.integration import NO_INTEGRATIONS, Integrations
 
 DEFAULT_PATTERN = "catalog-info.yaml"
 #: Before the location of the entity that stands for a location itself: it is in no file.
 GENERATED_PREFIX = "generated:"
 _GLOB_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX
 _SCP_LIKE = re.compile(r"[A-Za-z0-9_.\-]+@[A-Za-z0-9_.\-]+:(?!//)")
-#: How hosts write the url of a file: what stands between the repository and the branch.
-_HOST_MARKERS = ("/-/blob/", "/-/tree/", "/-/raw/", "/blob/", "/tree/", "/raw/", "/edit/", "/src/branch/")
+#: What the name of a file ends with that may be read from any web server, where it is no repository's.
+_FILE_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What is read as a whole: one branch of a git remote, or a folder.
+    """What is read as a whole: one branch of a git remote, a folder, or a single file of a web server.
 
     A `git` tree's `root` is the remote and `branch` may be empty for the default one; a `folder` tree's root is an
-    absolute path. A `trusted` tree was named by the operator, not by a catalog or a request.
+    absolute path; a `web` tree's root is the url of its one file, whose path is empty. A `trusted` tree was named by
+    the operator, not by a catalog or a request.
     """
 
     type: str
@@ -36,11 +39,16 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Files of a tree: a path or glob pattern, and how the locations of its files are written."""
+    """Files of a tree: a path or glob pattern, and how the locations of its files are written.
+
+    A location is `prefix`, the path, and `suffix`; `is_url` where it is a url as hosts write them, with a quoted path.
+    """
 
     tree: Tree
     pattern: str
     prefix: str
+    suffix: str = ""
+    is_url: bool = False
 
     @property
     def is_glob(self) -> bool:
@@ -49,11 +57,34 @@ class Target:
 
     def location(self, path: str) -> str:
         """Return the location `type:target` of a file of the tree."""
-        return f"{self.prefix}{path}"
+        return f"{self.prefix}{quoted(path)}{self.suffix}" if self.is_url else f"{self.prefix}{path}"
+
+    def path_of(self, location: str) -> str | None:
+        """Return the path of the file that has a location, None where it is none of this tree."""
+        if not location.startswith(self.prefix) or not location.endswith(self.suffix):
+            return None
+        path = location[len(self.prefix) : len(location) - len(self.suffix)]
+        return unquote(path) if self.is_url else path
 
     def matches(self, path: str) -> bool:
         """Return whether the pattern names this file."""
         return path == self.pattern or glob.globmatch(path, self.pattern, flags=_GLOB_FLAGS)
+
+    def longer_branches(self) -> list[Target]:
+        """Return what else the url may mean: its branch may hold `/`, so going on into what looks like the path."""
+        if not self.is_url or self.suffix or self.tree.type != "git":
+            return []
+        parts = self.pattern.split("/")
+        before = self.prefix.removesuffix(f"{quoted(self.tree.branch)}/")
+        found = []
+        for count in range(1, len(parts) + 1):
+            if is_glob(parts[count - 1]):
+                break
+            branch = "/".join((self.tree.branch, *parts[:count]))
+            pattern = "/".join(parts[count:]) or DEFAULT_PATTERN
+            prefix = f"{before}{quoted(branch)}/"
+            found.append(replace(self, tree=replace(self.tree, branch=branch), pattern=pattern, prefix=prefix))
+        return found
 
 
 def is_glob(pattern: str) -> bool:
@@ -69,12 +100,15 @@ def parse_location(text: str) -> tuple[str, str]:
     return location_type, target
 
 
-def parse_target(location_type: str, target: str, *, trusted: bool = False) -> Target:
+def parse_target(
+    location_type: str, target: str, *, trusted: bool = False, integrations: Integrations = NO_INTEGRATIONS
+) -> Target:
     """Return what a location's absolute target names.
 
-    `url` targets are `REMOTE`, `REMOTE#BRANCH`, `REMOTE#BRANCH:PATTERN`, `REMOTE#:PATTERN`, or the url of a file or
-    folder as GitHub, GitLab, Gitea and Bitbucket show it. `file` targets are absolute paths, `FOLDER#:PATTERN` with a
-    pattern. Without a pattern it is `catalog-info.yaml`. Raises `InputError` for anything else.
+    `url` targets are `REMOTE`, `REMOTE#BRANCH`, `REMOTE#BRANCH:PATTERN`, `REMOTE#:PATTERN`, the url of a file or
+    folder as GitHub, GitLab, Gitea, Bitbucket and Azure DevOps show it, or that of a YAML or JSON file of any web
+    server. `file` targets are absolute paths, `FOLDER#:PATTERN` with a pattern. Without a pattern it is
+    `catalog-info.yaml`. Raises `InputError` for anything else.
     """
     if not target or any(ord(character) < ord(" ") for character in target):
         raise InputError("A location's target must not be empty or hold control characters")
@@ -84,18 +118,28 @@ def parse_target(location_type: str, target: str, *, trusted: bool = False) -> T
         raise InputError(f'Location type "{location_type}" is not supported; expected url or file')
     remote, hash_mark, fragment = target.partition("#")
     try:
-        urlsplit(remote)
+        parts = urlsplit(remote)
+        parts.port  # noqa: B018  # raises where it is no number
     except ValueError as error:
         raise InputError(f'Location target "{target}" is not a url: {error}') from error
-    if not (urlsplit(remote).scheme or _SCP_LIKE.match(remote)):
+    if not (parts.scheme or _SCP_LIKE.match(remote)):
         raise InputError(f'Location target "{target}" is not a url')
-    if not hash_mark:
-        hosted = _hosted_target(remote, trusted=trusted)
-        if hosted is not None:
-            return hosted
+    if not hash_mark and parts.scheme in {"http", "https"}:
+        found = _hosted_target(remote, trusted=trusted, integrations=integrations)
+        if found is not None:
+            return found
+        if parts.query or posixpath.splitext(parts.path)[1].lower() in _FILE_SUFFIXES:
+            return web_target(remote, trusted=trusted)
     branch, _, pattern = fragment.partition(":")
     pattern = normal_path(unquote(pattern) if "%" in pattern else pattern) or DEFAULT_PATTERN
     return Target(Tree("git", remote, branch, trusted), pattern, f"url:{remote}#{branch}:")
+
+
+def web_target(url: str, *, trusted: bool = False) -> Target:
+    """Return the target of a single file of a web server. Raises `InputError` for a pattern: no server lists files."""
+    if is_glob(urlsplit(url).path):
+        raise InputError(f'Location target "{url}" is a pattern; files of a web server are named one by one')
+    return Target(Tree("web", url, trusted=trusted), "", f"url:{url}")
 
 
 def git_target(remote: str, *, branch: str = "", pattern: str = DEFAULT_PATTERN) -> str:
@@ -106,11 +150,13 @@ def git_target(remote: str, *, branch: str = "", pattern: str = DEFAULT_PATTERN)
 def relative_target(target: Target, *, base: str, relative: str) -> Target:
     """Return the target that `relative` names, seen from the file at path `base` of the same tree.
 
-    A leading `/` means the root of the tree. Raises `InputError` when it leaves the tree.
+    A leading `/` means the root of the tree, or of the web server. Raises `InputError` when it leaves the tree.
     """
+    if target.tree.type == "web":
+        return web_target(urljoin(target.tree.root, relative), trusted=target.tree.trusted)
     text = unquote(relative) if target.tree.type == "git" and "%" in relative else relative
     joined = text.lstrip("/") if text.startswith("/") else posixpath.join(posixpath.dirname(base), text)
-    return Target(target.tree, normal_path(joined), target.prefix)
+    return replace(target, pattern=normal_path(joined))
 
 
 def is_absolute_target(text: str) -> bool:
@@ -138,24 +184,10 @@ def _folder_target(target: str, *, trusted: bool) -> Target:
     return Target(Tree("folder", root, trusted=trusted), normal_path(pattern) or DEFAULT_PATTERN, f"file:{root}/")
 
 
-def _hosted_target(url: str, *, trusted: bool) -> Target | None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
+def _hosted_target(url: str, *, trusted: bool, integrations: Integrations) -> Target | None:
+    found = hosted_url(url, integrations)
+    if found is None:
         return None
-    markers = (*_HOST_MARKERS, "/src/") if parts.hostname == "bitbucket.org" else _HOST_MARKERS
-    for marker in markers:
-        before, found, after = parts.path.partition(marker)
-        if found and before.strip("/"):
-            branch, _, path = after.partition("/")
-            if not branch:
-                return None
-            remote = f"{parts.scheme}://{parts.netloc}{before}"
-            shown = marker.replace("/tree/", "/blob/").replace("/raw/", "/blob/").replace("/edit/", "/blob/")
-            pattern = normal_path(unquote(path)) or DEFAULT_PATTERN
-            return Target(Tree("git", remote, unquote(branch), trusted), pattern, f"url:{remote}{shown}{branch}/")
-    return None
-
-
-def quoted(path: str) -> str:
-    """Return a path as it stands in a url."""
-    return quote(path, safe="/@:~!$&'()*+,;=")
+    pattern = normal_path(found.path) or DEFAULT_PATTERN
+    tree = Tree("git", found.remote, found.branch, trusted)
+    return Target(tree, pattern, f"url:{found.prefix}", found.suffix, is_url=True)

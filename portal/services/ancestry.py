@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from portal.errors import InputError
+from portal.model.integration import Integrations
 from portal.model.location import GENERATED_PREFIX, Target, is_absolute_target, parse_target, relative_target
 from portal.model.ref import EntityRef
 from portal.store.catalog import Origin
@@ -23,13 +24,13 @@ class Ancestor:
     parent_refs: tuple[EntityRef, ...]
 
 
-def ancestry(entity: Origin, locations: Collection[Origin]) -> list[Ancestor]:
+def ancestry(entity: Origin, locations: Collection[Origin], *, integrations: Integrations) -> list[Ancestor]:
     """Return an entity, then each Location above it up to the one that stands for the source, nearest first.
 
     `locations` are the Location entities of the entity's source. The root has no parents. A Location that a refresh
     has not reached yet, or not any more, is left out.
     """
-    naming = _naming(entity, locations)
+    naming = _naming(entity, locations, integrations)
     known = {item.ref: item for item in (*locations, entity)}
     found: list[Ancestor] = []
     seen = {entity.ref}
@@ -43,7 +44,7 @@ def ancestry(entity: Origin, locations: Collection[Origin]) -> list[Ancestor]:
     return found
 
 
-def _naming(entity: Origin, locations: Collection[Origin]) -> Mapping[str, set[EntityRef]]:
+def _naming(entity: Origin, locations: Collection[Origin], integrations: Integrations) -> Mapping[str, set[EntityRef]]:
     """Return, by file (`type:target`), the Location entities that name it; found from the root down."""
     by_file: dict[str, list[Origin]] = {}
     for item in locations:
@@ -57,7 +58,7 @@ def _naming(entity: Origin, locations: Collection[Origin]) -> Mapping[str, set[E
     while pending:
         file = pending.pop()
         for item in by_file.get(file, ()):
-            for target in _targets(orjson.loads(item.body).get("spec") or {}, reached[file]):
+            for target in _targets(orjson.loads(item.body).get("spec") or {}, reached[file], integrations):
                 for named, path in _named(target, files):
                     naming.setdefault(named, set()).add(item.ref)
                     if named not in reached:
@@ -66,15 +67,15 @@ def _naming(entity: Origin, locations: Collection[Origin]) -> Mapping[str, set[E
     return naming
 
 
-def _targets(spec: Mapping[str, Any], place: tuple[Target, str] | None) -> Iterator[Target]:
+def _targets(spec: Mapping[str, Any], place: tuple[Target, str] | None, integrations: Integrations) -> Iterator[Target]:
     """Yield what a Location's spec names; `place` is its file, None for the Location that stands for a source."""
     texts = [spec["target"]] if "target" in spec else []
     for text in (*texts, *(spec.get("targets") or ())):
         try:
             if place is None:
-                yield parse_target(str(spec.get("type", "url")), text, trusted=True)
+                yield parse_target(str(spec.get("type", "url")), text, trusted=True, integrations=integrations)
             elif is_absolute_target(text):
-                yield parse_target("url", text)
+                yield parse_target("url", text, integrations=integrations)
             else:
                 yield relative_target(place[0], base=place[1], relative=text)
         except InputError:
@@ -87,5 +88,5 @@ def _named(target: Target, files: Collection[str]) -> list[tuple[str, str]]:
     if not target.is_glob:
         file = target.location(target.pattern)
         return [(file, target.pattern)] if file in files else []
-    paths = [(file, file.removeprefix(target.prefix)) for file in files if file.startswith(target.prefix)]
-    return [(file, path) for file, path in paths if target.matches(path)]
+    paths = [(file, target.path_of(file)) for file in files]
+    return [(file, path) for file, path in paths if path is not None and target.matches(path)]

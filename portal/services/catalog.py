@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from portal.errors import NotFoundError
 from portal.model.filter import EntityFilter
+from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.query import Cursor, EntityQuery, Place, parse_cursor
 from portal.model.ref import EntityRef
 from portal.services.ancestry import Ancestor, ancestry
@@ -38,8 +39,9 @@ class Page:
 class CatalogService:
     """The catalog for readers. What it answers is finished JSON text, to be sent as it is."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, integrations: Integrations = NO_INTEGRATIONS) -> None:
         self._database = database
+        self._integrations = integrations
         self._totals: dict[tuple[int, EntityQuery], int] = {}
 
     def by_refs(self, refs: Sequence[EntityRef], entity_filter: EntityFilter | None = None) -> Mapping[EntityRef, str]:
@@ -100,7 +102,8 @@ class CatalogService:
             entity = catalog.origins(connection, [ref]).get(ref)
             if entity is None:
                 raise NotFoundError(f"No such entity {ref}")
-            return ancestry(entity, catalog.location_entities(connection, [entity.source_id]))
+            locations = catalog.location_entities(connection, [entity.source_id])
+            return ancestry(entity, locations, integrations=self._integrations)
 
     def is_ready(self) -> bool:
         """Return whether the catalog can be read."""

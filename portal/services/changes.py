@@ -9,12 +9,12 @@ from typing import Any
 
 import orjson
 
+from portal.ingest.annotate import Annotator
 from portal.ingest.relate import declared_target, relate
 from portal.ingest.snapshot import CLAIM_CODES, Delta, DocumentKey, Stored
 from portal.ingest.stitch import Stitched, stitch
-from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION, Entity
+from portal.model.entity import Entity
 from portal.model.kind import Kind, Kinds
-from portal.model.location import GENERATED_PREFIX
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship
@@ -46,6 +46,7 @@ def write_delta(
     delta: Delta,
     stored: Stored,
     kinds: Kinds,
+    annotator: Annotator,
     authorship: Mapping[str, Authorship],
     now_ms: int,
 ) -> Changes:
@@ -66,7 +67,7 @@ def write_delta(
         for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
         if problem.ref is not None
     }
-    writer = _Writer(connection, kinds, revision, now_ms)
+    writer = _Writer(connection, kinds, annotator, revision, now_ms)
     changes = writer.settle(sorted(affected), also_stitch=touched)
     sources.add_revision(
         connection,
@@ -131,6 +132,7 @@ def _write_documents(
 class _Writer:
     connection: Connection
     kinds: Kinds
+    annotator: Annotator
     revision: int
     now_ms: int
 
@@ -220,10 +222,7 @@ class _Writer:
             stitched[item.id] = stitch(
                 orjson.loads(item.declared),
                 uid=item.uid,
-                annotations={
-                    LOCATION_ANNOTATION: item.location.removeprefix(GENERATED_PREFIX),
-                    ORIGIN_ANNOTATION: item.origin,
-                },
+                annotations=self.annotator.annotations(item.location, origin=item.origin),
                 relations=item.relations,
                 problems=faults.get(item.ref, ()),
             )

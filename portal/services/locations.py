@@ -9,9 +9,9 @@ from typing import Any
 import orjson
 
 from portal.errors import ConflictError, InputError, NotFoundError
+from portal.ingest.generated import generated_name
 from portal.model.ref import EntityRef
 from portal.services.refresh import RefreshService, raise_for
-from portal.services.snapshots import generated_name
 from portal.store import entities, sources
 from portal.store.database import Database
 from portal.store.sources import Source

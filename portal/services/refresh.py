@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from portal.errors import ConflictError, InputError
+from portal.ingest.annotate import Annotator
 from portal.ingest.snapshot import Snapshot, Stored, delta
 from portal.ingest.stitch import stitch
 from portal.ingest.yaml import YamlLimits
-from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION
+from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.kind import Kinds
 from portal.model.location import GENERATED_PREFIX, parse_target
 from portal.model.problem import Problem
@@ -58,11 +59,16 @@ class RefreshService:
         providers: Mapping[str, TreeProvider],
         kinds: Kinds,
         limits: YamlLimits | None = None,
+        integrations: Integrations = NO_INTEGRATIONS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._kinds = kinds
-        self._builder = SnapshotBuilder(providers=providers, kinds=kinds, limits=limits or YamlLimits())
+        self._integrations = integrations
+        self._annotator = Annotator(integrations)
+        self._builder = SnapshotBuilder(
+            providers=providers, kinds=kinds, limits=limits or YamlLimits(), integrations=integrations
+        )
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -72,7 +78,7 @@ class RefreshService:
         Raises `InputError` for a target that cannot be understood; nothing is added then.
         """
         for location_type, target in targets:
-            parse_target(location_type, target, trusted=not registered)
+            parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
         with self._database.writing() as connection:
             known = {(source.type, source.target): source for source in sources.list_sources(connection)}
             added = [
@@ -131,6 +137,7 @@ class RefreshService:
                         delta=delta(Snapshot(), stored),
                         stored=stored,
                         kinds=self._kinds,
+                        annotator=self._annotator,
                         authorship={},
                         now_ms=self._now_ms(),
                     )
@@ -139,7 +146,7 @@ class RefreshService:
 
     def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> DryRun:
         """Return what a target would bring; nothing is written. Raises `InputError` as `add` does."""
-        parse_target(location_type, target, trusted=not registered)
+        parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
         source = Source(str(uuid.uuid4()), location_type, target, registered)
         build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
         self._builder.build([build], progress=_untold)
@@ -148,10 +155,7 @@ class RefreshService:
             document.entity.ref: stitch(
                 document.entity.declared,
                 uid=str(uuid.uuid4()),
-                annotations={
-                    LOCATION_ANNOTATION: document.location.removeprefix(GENERATED_PREFIX),
-                    ORIGIN_ANNOTATION: source.location,
-                },
+                annotations=self._annotator.annotations(document.location, origin=source.location),
                 relations=(),
             ).body
             for document in changes.put
@@ -193,6 +197,7 @@ class RefreshService:
                 delta=changes,
                 stored=build.stored,
                 kinds=self._kinds,
+                annotator=self._annotator,
                 authorship=build.authorship,
                 now_ms=now_ms,
             )

@@ -13,8 +13,8 @@ import orjson
 
 from portal.actions.contract import Action
 from portal.actions.schema import json_schema
-from portal.actions.yaml_text import to_yaml
 from portal.errors import InputError, NotFoundError, ValuesError
+from portal.ingest.yaml_text import to_yaml
 from portal.model.entity import LOCATION_ANNOTATION
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret

@@ -12,14 +12,15 @@ import orjson
 from portal.errors import InputError, NotAllowedError, PortalError, RevisionNotFoundError
 from portal.ingest import yaml
 from portal.ingest.check import field_name, shown
-from portal.ingest.compile import CompiledDocument, CompiledFile, DraftFile, compile_files, parse_files
+from portal.ingest.compile import CompiledFile, DraftFile, compile_files, parse_files
+from portal.ingest.generated import generated_file
 from portal.ingest.snapshot import FileState, Snapshot, Stored
 from portal.ingest.yaml import YamlLimits
-from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION, entity_of, ref_of
+from portal.model.entity import ref_of
 from portal.model.envelope import Path
+from portal.model.integration import Integrations
 from portal.model.kind import Kinds
 from portal.model.location import (
-    GENERATED_PREFIX,
     Target,
     Tree,
     is_absolute_target,
@@ -68,11 +69,16 @@ class Build:
 class SnapshotBuilder:
     """Reads sources through providers and compiles them; nothing is written."""
 
-    def __init__(self, *, providers: Mapping[str, TreeProvider], kinds: Kinds, limits: YamlLimits) -> None:
+    def __init__(
+        self, *, providers: Mapping[str, TreeProvider], kinds: Kinds, limits: YamlLimits, integrations: Integrations
+    ) -> None:
         self._providers = providers
         self._kinds = kinds
         self._limits = limits
-        self._meaning = hashlib.sha256(f"{kinds.fingerprint()}{limits}".encode()).hexdigest()
+        self._integrations = integrations
+        self._meaning = hashlib.sha256(
+            f"{kinds.fingerprint()}{limits}{integrations.fingerprint()}".encode()
+        ).hexdigest()
 
     def fingerprint(self, commits: Mapping[Tree, str]) -> str:
         """Return a text that stays the same as long as a refresh would find nothing new; trees by their commit."""
@@ -118,7 +124,12 @@ class SnapshotBuilder:
             build.is_anew = build.is_anew or not before[build.source.id]
             self._add_generated(build)
             try:
-                target = parse_target(build.source.type, build.source.target, trusted=not build.source.registered)
+                target = parse_target(
+                    build.source.type,
+                    build.source.target,
+                    trusted=not build.source.registered,
+                    integrations=self._integrations,
+                )
             except InputError as error:
                 self._fault(build, Link(Target(Tree("", ""), "", "")), Problem("target-invalid", hint=error.message))
                 continue
@@ -143,24 +154,14 @@ class SnapshotBuilder:
 
     def _add_generated(self, build: Build) -> None:
         """Add the Location entity that stands for the source itself, as Backstage does."""
-        source = build.source
-        location = f"{GENERATED_PREFIX}{source.location}"
-        declared = {
-            "apiVersion": "backstage.io/v1alpha1",
-            "kind": "Location",
-            "metadata": {
-                "name": generated_name(source.location),
-                "annotations": {LOCATION_ANNOTATION: source.location, ORIGIN_ANNOTATION: source.location},
-            },
-            "spec": {"type": source.type, "target": source.target},
-        }
-        entity = entity_of(declared)
-        state = FileState(entity.digest)
-        build.snapshot.files[location] = state
         kind = self._kinds.find("Location", "backstage.io/v1alpha1")
-        if kind is not None and (build.is_anew or build.stored.files.get(location) != state):
-            document = CompiledDocument(location, 1, 0, entity, kind)
-            build.snapshot.compiled[location] = CompiledFile(location, [document])
+        if kind is None:
+            return
+        file = generated_file(build.source.type, build.source.target, kind=kind)
+        state = FileState(file.documents[0].entity.digest)
+        build.snapshot.files[file.location] = state
+        if build.is_anew or build.stored.files.get(file.location) != state:
+            build.snapshot.compiled[file.location] = file
 
     def _follow(self, build: Build, links: Collection[Link], listings: Mapping[Tree, Listing | PortalError]) -> None:
         fresh: dict[Tree, dict[str, Target]] = {}
@@ -219,7 +220,7 @@ class SnapshotBuilder:
             if location not in build.snapshot.unreadable and location not in build.snapshot.files:
                 build.snapshot.unreadable.add(location)
                 build.parents[location] = link.origin
-                build.places[location] = (link.target, location.removeprefix(link.target.prefix))
+                build.places[location] = (link.target, link.target.path_of(location) or "")
                 build.frontier += self._stored_links(build, location)
 
     def _is_cycle(self, build: Build, link: Link, location: str) -> bool:
@@ -342,7 +343,7 @@ class SnapshotBuilder:
             link = Link(here, location, ref_of(declared), path, text, spec.get("presence") != "optional")
             try:
                 if is_absolute_target(text):
-                    target = parse_target("url", text)
+                    target = parse_target("url", text, integrations=self._integrations)
                 else:
                     target = relative_target(here, base=base, relative=text)
             except InputError as error:
@@ -418,14 +419,10 @@ class SnapshotBuilder:
                 build.authorship |= {paths[path]: who for path, who in authors.items()}
 
 
-def generated_name(location: str) -> str:
-    """Return the name of the Location entity that stands for a location. Rule: catalog-backend 4.0.0."""
-    return f"generated-{hashlib.sha1(location.encode(), usedforsecurity=False).hexdigest()}"
-
-
 def _stored_below(stored: Stored, target: Target) -> Iterator[str]:
     for location in stored.files:
-        if location.startswith(target.prefix) and target.matches(location.removeprefix(target.prefix)):
+        path = target.path_of(location)
+        if path is not None and target.matches(path):
             yield location
 
 

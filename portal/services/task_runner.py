@@ -13,7 +13,6 @@ import orjson
 from portal.actions.contract import Action, ActionContext, TemplateInfo
 from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
-from portal.actions.yaml_text import to_yaml
 from portal.errors import (
     ActionError,
     AuthenticationError,
@@ -25,6 +24,7 @@ from portal.errors import (
     ServiceUnavailableError,
     TaskCancelledError,
 )
+from portal.ingest.yaml_text import to_yaml
 from portal.model.entity import LOCATION_ANNOTATION
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret

@@ -106,27 +106,31 @@ class Remote:
         return f"Remote({self.url!r})"
 
 
-def open_remote(policy: RemotePolicy, remote: str, *, trusted: bool, token: str | None = None) -> Remote:
+def open_remote(
+    policy: RemotePolicy, remote: str, *, trusted: bool, token: str | None = None, reads: bool = False
+) -> Remote:
     """Return a remote that may be spoken to; a `token` takes the place of a login in the url.
+
+    Without either, and where `reads`, the login goes along that the policy has for the host.
 
     Raises as `RemotePolicy.check` does.
     """
-    return _apart(policy, policy.check(remote, trusted=trusted), token)
+    return _apart(policy, policy.check(remote, trusted=trusted), token, reads=reads)
 
 
 def known_remote(policy: RemotePolicy, remote: str) -> Remote:
     """Return a remote of which a mirror may exist, and so was let through before."""
-    return _apart(policy, normal_remote(remote), None)
+    return _apart(policy, normal_remote(remote), None, reads=True)
 
 
-def _apart(policy: RemotePolicy, url: str, token: str | None) -> Remote:
+def _apart(policy: RemotePolicy, url: str, token: str | None, *, reads: bool) -> Remote:
     protocols = policy.protocols(url)
     if scheme_of(url) not in {"http", "https"}:
         return Remote(url, protocols)
     parts = urlsplit(url)
     userinfo, at, _ = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
-    login = (unquote(user), unquote(password)) if at else None
+    login = (unquote(user), unquote(password)) if at else policy.login(url) if reads else None
     # Every host that takes tokens takes them as a password; the user's name is for GitHub, the others do not look.
     return Remote(without_credentials(url), protocols, ("x-access-token", token) if token else login)
 

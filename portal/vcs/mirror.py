@@ -81,7 +81,9 @@ class Mirrors:
         found: dict[Revision, Head | PortalError] = {}
         refused: dict[Revision, PortalError] = {}
         groups = _by_remote(
-            wanted, refused, lambda revision: open_remote(self._policy, revision.remote, trusted=revision.trusted)
+            wanted,
+            refused,
+            lambda revision: open_remote(self._policy, revision.remote, trusted=revision.trusted, reads=True),
         )
         for answer in _at_once(self._heads_of, groups):
             found |= answer
@@ -97,7 +99,9 @@ class Mirrors:
         # What is held already was let through before, and needs no leave again.
         groups = _by_remote(heads, refused, lambda head: known_remote(self._policy, head.remote))
         lacking = [head for absent in _at_once(self._absent, groups) for head in absent]
-        groups = _by_remote(lacking, refused, lambda head: open_remote(self._policy, head.remote, trusted=head.trusted))
+        groups = _by_remote(
+            lacking, refused, lambda head: open_remote(self._policy, head.remote, trusted=head.trusted, reads=True)
+        )
         for answer in _at_once(self._fetched, groups):
             found |= answer
         return found | refused
@@ -286,6 +290,9 @@ class Mirrors:
             with self._locked(remote):
                 self._rebuild(place, remote, heads)
             return action(place)
+
+    def _opened(self, item: Revision | Head) -> Remote:
+        return open_remote(self._policy, item.remote, trusted=item.trusted, reads=True)
 
     def _place(self, remote: Remote) -> Path:
         return self._root / f"{hashlib.sha256(remote.url.encode()).hexdigest()[:40]}.git"

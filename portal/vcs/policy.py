@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from portal.errors import InputError, NotAllowedError
+from portal.model.integration import NO_INTEGRATIONS, Integrations
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(.*)", re.DOTALL)
 #: `helper::address`, by which git runs any program called `git-remote-helper`; `ext::` runs a shell command.
@@ -16,6 +17,8 @@ _SCP_LIKE = re.compile(r"(?P<user>[\w.+~\-]+)@(?P<host>[\w.\-]+|\[[0-9A-Fa-f:.]+
 _HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:.]+")
 _USER = re.compile(r"[\w.+~\-]+")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+#: Whose token it is: most hosts do not look, Bitbucket does.
+_TOKEN_USERS = {"bitbucketCloud": "x-token-auth", "bitbucketServer": "x-token-auth", "gitlab": "oauth2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +26,14 @@ class RemotePolicy:
     """Which remotes are allowed.
 
     `allowed_schemes` are url schemes in lower case; `git@host:path` counts as `ssh`. Local folders do not go by scheme:
-    they must lie in one of `file_roots`, unless `any_file` is set or the remote was named by the operator.
+    they must lie in one of `file_roots`, unless `any_file` is set or the remote was named by the operator. The hosts
+    of `integrations` may come with a token, for reading.
     """
 
     allowed_schemes: frozenset[str] = frozenset({"https", "http", "ssh", "git"})
     file_roots: tuple[Path, ...] = ()
     any_file: bool = False
+    integrations: Integrations = NO_INTEGRATIONS
 
     def check(self, remote: str, *, trusted: bool = False) -> str:
         """Return the one url that stands for `remote`, if it may be used.
@@ -56,6 +61,16 @@ class RemotePolicy:
         """Return the protocols that git may speak for this url: others of the policy too, as operators rewrite urls."""
         scheme = scheme_of(url)
         return frozenset({scheme}) if scheme == "file" else (self.allowed_schemes - {"file"}) | {scheme}
+
+    def login(self, url: str) -> tuple[str, str] | None:
+        """Return the user and token for reading a normal remote, None where its host is given none.
+
+        A token leaves for its own host only, by the scheme that the operator said: a catalog may name any url.
+        """
+        found = self.integrations.by_url(url)
+        if found is None or found.token is None or scheme_of(url) != found.scheme:
+            return None
+        return found.username or _TOKEN_USERS.get(found.type, "x-access-token"), found.token.reveal()
 
     def _is_in_roots(self, url: str) -> bool:
         folder = folder_of(url)

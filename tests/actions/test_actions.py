@@ -14,10 +14,10 @@ from portal.actions.fetch import FetchPlain, FetchTemplate
 from portal.actions.publish import PublishGit
 from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
-from portal.actions.yaml_text import to_yaml
 from portal.defaults.engine import build_engine
 from portal.errors import ActionError, ConflictError, InputError, NotAllowedError, TaskCancelledError, TemplateError
 from portal.ingest.yaml import parse
+from portal.ingest.yaml_text import to_yaml
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret
 from portal.services.templates import Templates

@@ -60,3 +60,41 @@ def test_lists_stand_one_a_line_in_a_variable() -> None:
 
 def test_every_setting_has_a_meaning() -> None:
     assert all(setting.help.endswith((".", "catalog.")) for setting in SETTINGS)
+
+
+def test_git_hosts_are_tables_whose_tokens_come_from_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('[[integrations]]\nhost = "GHE.corp:8443"\ntype = "github"\ntoken = "${GHE_TOKEN}"\n')
+
+    settings = load_settings(environment={"GHE_TOKEN": "s3cret"}, file=file)
+
+    (host,) = settings.integrations
+    assert (host.host, host.type) == ("ghe.corp:8443", "github")
+    assert host.token is not None
+    assert host.token.reveal() == "s3cret"
+    assert settings.shown()["integrations"] == ["ghe.corp:8443 (github, token ***)"]
+    # The server's process gets them through its environment.
+    (setting,) = (setting for setting in SETTINGS if setting.name == "integrations")
+    handed = load_settings(environment={"PORTAL_INTEGRATIONS": setting.variable_text(settings.integrations)})
+    assert handed.integrations == settings.integrations
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('host = "a b"\ntype = "github"', 'expected a host such as "git.example.com"'),
+        ('host = "h"\ntype = "svn"', "expected for h a type, one of github, gitlab"),
+        ('host = "h"\ntype = "github"\ntokn = "s3cret"', '"tokn" is not known'),
+        ('host = "h"\ntype = "github"\ntoken = "${GONE}"', "the environment variable GONE to be set"),
+        ('host = "h"\ntype = "github"\nbase_url = "ftp://h"\ntoken = "s3cret"', "a base_url with http or https"),
+    ],
+)
+def test_a_faulty_git_host_is_told_without_its_token(table: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(f"[[integrations]]\n{table}\n")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings(environment={}, file=file)
+
+    assert told in error.value.message
+    assert "s3cret" not in error.value.message

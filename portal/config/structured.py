@@ -1,0 +1,84 @@
+"""Settings that are more than one value: tables in the settings file, JSON in the environment."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from portal.model.integration import HOST_TYPES, Integration
+from portal.model.secret import Secret
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def substituted(value: Any, environment: Mapping[str, str]) -> Any:
+    """Return a value of the settings file with each text `${NAME}` replaced by that variable, so that secrets stay out.
+
+    Raises `ValueError` naming a variable that is not set.
+    """
+    if isinstance(value, str):
+        found = _VARIABLE.fullmatch(value)
+        if found is None:
+            return value
+        if found[1] not in environment:
+            raise ValueError(f"the environment variable {found[1]} to be set")
+        return environment[found[1]]
+    if isinstance(value, list):
+        return [substituted(item, environment) for item in value]
+    if isinstance(value, dict):
+        return {key: substituted(item, environment) for key, item in value.items()}
+    return value
+
+
+def parse_integrations(value: Any) -> tuple[Integration, ...]:
+    """Return the git hosts of a list of tables (or its JSON). Raises `ValueError` saying what is expected."""
+    return tuple(_integration(item) for item in tables(value, known={"host", "type", "token", "username", "base_url"}))
+
+
+def write_integrations(found: tuple[Integration, ...]) -> str:
+    """Return the JSON that `parse_integrations` reads, tokens included: for the environment of Portal's own server."""
+    return json.dumps(
+        [
+            {"host": item.host, "type": item.type, "username": item.username, "base_url": item.base_url}
+            | ({"token": item.token.reveal()} if item.token else {})
+            for item in found
+        ]
+    )
+
+
+def show_integrations(found: tuple[Integration, ...]) -> list[str]:
+    """Return the hosts as they may be printed."""
+    return [f"{item.host} ({item.type}{', token ***' if item.token else ''})" for item in found]
+
+
+def tables(value: Any, *, known: set[str]) -> list[dict[str, Any]]:
+    """Return a list of tables, given as such or as JSON text. Raises `ValueError`."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value or "[]")
+        except json.JSONDecodeError:
+            raise ValueError("a list of tables (in the environment: as JSON)") from None
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("a list of tables (in the environment: as JSON)")
+    for item in value:
+        for key in item.keys() - known:
+            raise ValueError(f'tables of {", ".join(sorted(known))}; "{key}" is not known')
+    return list(value)
+
+
+def _integration(item: Mapping[str, Any]) -> Integration:
+    if not all(isinstance(part, str) for part in item.values()):
+        raise ValueError("texts in each host's table")
+    host, kind, base_url = item.get("host", "").lower(), item.get("type", ""), item.get("base_url", "")
+    if not _HOST.fullmatch(host):
+        raise ValueError('a host such as "git.example.com" or "git.example.com:8443"')
+    if kind not in HOST_TYPES:
+        raise ValueError(f"for {host} a type, one of {', '.join(HOST_TYPES)}")
+    if base_url and urlsplit(base_url).scheme not in {"http", "https"}:
+        raise ValueError(f"for {host} a base_url with http or https")
+    token = Secret(item["token"]) if item.get("token") else None
+    return Integration(host, kind, token, item.get("username", ""), base_url)
