@@ -12,6 +12,7 @@ from portal.model.entity import ref_of
 from portal.model.leaves import leaves
 from portal.store import entities
 from portal.store.database import Database
+from portal.store.index import IndexWriter
 
 
 def document(kind: str, name: str, *, metadata: Mapping[str, Any] | None = None, **members: Any) -> dict[str, Any]:
@@ -50,4 +51,4 @@ def insert(database: Database, documents: Sequence[Mapping[str, Any]], *, source
             for number, item in enumerate(documents)
         ]
         entities.insert_entities(connection, rows)
-        entities.sync_index(connection, {first + number: leaves(item) for number, item in enumerate(documents)})
+        IndexWriter(connection).sync({first + number: leaves(item) for number, item in enumerate(documents)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from portal.errors import InputError
 from portal.model.entity import TEMPLATE_ANNOTATION, Entity
@@ -31,10 +32,7 @@ def _declared(entity: Entity, kind: Kind) -> Iterator[tuple[RelationType, Entity
         if field.name not in spec:
             continue
         try:
-            targets = [
-                EntityRef.parse(text, default_kind=field.default_kind, default_namespace=namespace)
-                for text in field.field.refs(spec[field.name])
-            ]
+            targets = [_parse(text, field.default_kind, namespace) for text in field.field.refs(spec[field.name])]
         except (InputError, TypeError, KeyError, AttributeError):
             # Only a lenient field gets here with a value that is no reference; its warning has been given.
             continue
@@ -48,17 +46,22 @@ def _declared(entity: Entity, kind: Kind) -> Iterator[tuple[RelationType, Entity
             return
 
 
-def declared_target(entity: Entity, kind: Kind, *, field: str) -> EntityRef | None:
-    """Return the entity that a single-valued field names, such as `owner`, or None."""
+def declared_targets(entity: Entity, kind: Kind) -> dict[str, EntityRef]:
+    """Return the entities that fields with one reference name (`owner`), by field; malformed ones are left out."""
     spec = entity.spec
-    for relation_field in kind.relation_fields[kind.schema_for(spec)]:
-        if relation_field.name == field:
-            text = spec.get(field)
-            if isinstance(text, str) and text:
-                try:
-                    return EntityRef.parse(
-                        text, default_kind=relation_field.default_kind, default_namespace=entity.ref.namespace
-                    )
-                except InputError:
-                    return None
-    return None
+    namespace = entity.ref.namespace
+    found: dict[str, EntityRef] = {}
+    for field in kind.relation_fields[kind.schema_for(spec)]:
+        text = spec.get(field.name)
+        if isinstance(text, str) and text:
+            try:
+                found[field.name] = _parse(text, field.default_kind, namespace)
+            except InputError:
+                continue
+    return found
+
+
+@lru_cache(maxsize=16_384)
+def _parse(text: str, default_kind: str | None, namespace: str) -> EntityRef:
+    """Return what a reference stands for; a catalog names few entities often."""
+    return EntityRef.parse(text, default_kind=default_kind, default_namespace=namespace)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION
-from portal.model.leaves import Leaf, leaves
+from portal.model.leaves import Leaf, LeafMemory, leaves
 from portal.model.problem import Problem
 from portal.model.ref import DEFAULT_NAMESPACE
 
@@ -21,7 +21,7 @@ class Stitched:
 
     body: str
     etag: str
-    leaves: Collection[Leaf]
+    leaves: Sequence[Leaf]
 
 
 def stitch(
@@ -31,8 +31,9 @@ def stitch(
     annotations: Mapping[str, str],
     relations: Iterable[tuple[str, str]],
     problems: Collection[Problem] = (),
+    memory: LeafMemory | None = None,
 ) -> Stitched:
-    """Return the finished form of one entity.
+    """Return the finished form of one entity; `memory` of leaves is for those that are finished together.
 
     `annotations` are added, those that the file declares win except for the two that say where the file is.
     `relations` are (type, target) pairs. The problems of the entity's documents appear under `status.items`. Rule:
@@ -54,7 +55,7 @@ def stitch(
         document["status"] = {"items": [_status_item(problem) for problem in problems]}
     etag = hashlib.sha1(orjson.dumps(document), usedforsecurity=False).hexdigest()
     metadata["etag"] = etag
-    return Stitched(orjson.dumps(document).decode(), etag, leaves(document))
+    return Stitched(orjson.dumps(document).decode(), etag, leaves(document, memory=memory))
 
 
 def _status_item(problem: Problem) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -22,11 +22,20 @@ ORPHAN_ANNOTATION = "backstage.io/orphan"
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A document that has passed every check. `declared` is untouched; `digest` (64 hex characters) is of its JSON."""
+    """A document that has passed every check.
+
+    `declared` is untouched; `text` is its JSON; `digest` (64 hex characters) is of its JSON in the order of its keys.
+    """
 
     ref: EntityRef
     declared: Mapping[str, Any]
+    text: str
     digest: str
+
+    @classmethod
+    def of_text(cls, ref: EntityRef, text: str, digest: str) -> Self:
+        """Return an entity as the store has it."""
+        return cls(ref, orjson.loads(text), text, digest)
 
     @property
     def kind(self) -> str:
@@ -53,4 +62,4 @@ def digest_of(declared: Mapping[str, Any]) -> str:
 
 def entity_of(declared: Mapping[str, Any]) -> Entity:
     """Return the entity of a document that has passed every check."""
-    return Entity(ref_of(declared), declared, digest_of(declared))
+    return Entity(ref_of(declared), declared, orjson.dumps(declared).decode(), digest_of(declared))

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from portal.ingest.annotate import Annotator
-from portal.ingest.relate import declared_target, relate
+from portal.ingest.compile import CompiledDocument
+from portal.ingest.relate import declared_targets, relate
 from portal.ingest.snapshot import CLAIM_CODES, Delta, DocumentKey, Stored
 from portal.ingest.stitch import Stitched, stitch
 from portal.model.entity import Entity
 from portal.model.kind import Kind, Kinds
+from portal.model.leaves import Leaf, LeafMemory
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship
 from portal.store import entities, sources
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
+from portal.store.index import IndexWriter
 from portal.store.sources import Source
 
-_STITCHED_AT_ONCE = 2_000
+Item = TypeVar("Item")
+
+_FINISHED_AT_ONCE = 2_000
 
 
 @dataclass(slots=True)
@@ -56,23 +61,12 @@ def write_delta(
     """
     if delta.is_empty:
         return Changes()
-    revision = sources.current_revision(connection) + 1
-    affected = _write_documents(connection, source, delta=delta, stored=stored, authorship=authorship)
-    sources.delete_files(connection, source.id, delta.drop_files)
-    sources.put_files(connection, source.id, delta.put_files)
-    sources.delete_problems(connection, [known.id for known in delta.drop_problems])
-    sources.add_problems(connection, [(source.id, problem) for problem in delta.add_problems], revision=revision)
-    touched = {
-        EntityRef(problem.ref)
-        for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
-        if problem.ref is not None
-    }
-    writer = _Writer(connection, kinds, annotator, revision, now_ms)
-    changes = writer.settle(sorted(affected), also_stitch=touched)
+    writer = _Writer(connection, source, kinds, annotator, sources.current_revision(connection) + 1, now_ms)
+    changes = writer.write(delta, stored=stored, authorship=authorship)
     sources.add_revision(
         connection,
         {
-            "revision": revision,
+            "revision": writer.revision,
             "source_id": source.id,
             "recorded_at_ms": now_ms,
             "added": len(changes.added),
@@ -83,154 +77,250 @@ def write_delta(
     return changes
 
 
-def _write_documents(
-    connection: Connection,
-    source: Source,
-    *,
-    delta: Delta,
-    stored: Stored,
-    authorship: Mapping[str, Authorship],
-) -> set[EntityRef]:
-    """Write documents; return the references that they claim or claimed."""
-    inserted: list[dict[str, Any]] = []
-    updated: list[dict[str, Any]] = []
-    affected: set[EntityRef] = set()
-    for document in delta.put:
-        who = authorship.get(document.location, Authorship())
-        row: dict[str, Any] = {
-            "line": document.line,
-            "digest": document.entity.digest,
-            "commit": who.commit,
-            "author": who.author,
-            "authored_at_ms": who.authored_at_ms,
-            "declared": orjson.dumps(document.entity.declared).decode(),
-        }
-        affected.add(document.entity.ref)
-        key = DocumentKey(document.location, document.entity.ref, document.occurrence)
-        known = stored.documents.get(key)
-        if known is None:
-            inserted.append(
-                {
-                    "source_id": source.id,
-                    "ref": document.entity.ref,
-                    "location": document.location,
-                    "occurrence": document.occurrence,
-                }
-                | row
-            )
-        else:
-            updated.append({"id": known.id} | row)
-    sources.update_documents(connection, [{"id": known.id, "line": line} for known, line in delta.move])
-    sources.update_documents(connection, updated)
-    sources.insert_documents(connection, inserted)
-    sources.delete_documents(connection, [known.id for known in delta.drop])
-    affected.update(EntityRef(known.key.ref) for known in delta.drop)
-    return affected
+@dataclass(slots=True)
+class _Entry:
+    """An entity that is written: who holds it from now on, as what, with the row that it has (None: none yet)."""
+
+    claim: Claim
+    entity: Entity
+    kind: Kind
+    text: str
+    now: HeldEntity | None
+    id: int
+    uid: str
 
 
 @dataclass(slots=True)
 class _Writer:
     connection: Connection
+    source: Source
     kinds: Kinds
     annotator: Annotator
     revision: int
     now_ms: int
+    _documents: dict[int, CompiledDocument] = field(default_factory=dict)
 
-    def settle(self, affected: list[EntityRef], *, also_stitch: Collection[EntityRef]) -> Changes:
-        """Decide who holds each entity, then write rows, relations, finished texts, index and versions."""
-        changes = Changes(self.revision)
+    def write(self, delta: Delta, *, stored: Stored, authorship: Mapping[str, Authorship]) -> Changes:
+        """Write documents, files, problems; then decide who holds each entity and write what follows from it."""
+        affected = sorted(
+            {document.entity.ref for document in delta.put} | {EntityRef(known.key.ref) for known in delta.drop}
+        )
         claims = entities.claims_on(self.connection, affected)
         held = entities.held_entities(self.connection, affected)
-        holders = {ref: _holder(found, held.get(ref)) for ref, found in claims.items()}
-        touched = {EntityRef(ref) for ref in also_stitch}
+        self._write_documents(delta, claims, stored=stored, authorship=authorship)
+        sources.delete_files(self.connection, self.source.id, delta.drop_files)
+        sources.put_files(self.connection, self.source.id, delta.put_files)
+        sources.delete_problems(self.connection, [known.id for known in delta.drop_problems])
+        added = [(self.source.id, problem) for problem in delta.add_problems]
+        sources.add_problems(self.connection, added, revision=self.revision)
+        holders = {ref: _holder(found, held.get(ref)) for ref, found in claims.items() if found}
+        touched = {
+            EntityRef(problem.ref)
+            for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
+            if problem.ref is not None
+        }
         touched |= self._sync_claim_problems(affected, claims, holders)
-        versions: list[dict[str, Any]] = []
+        changes = Changes(self.revision)
         for ref in affected:
             holder, now = holders.get(ref), held.get(ref)
             if holder is None:
                 if now is not None:
                     changes.removed.append(ref)
-                    versions.append(self._removal(now))
             elif now is None:
                 changes.added.append(ref)
-                versions.append(self._version(holder, "added"))
             elif now.digest != holder.digest or now.source_id != holder.source_id:
                 changes.changed.append(ref)
-                versions.append(self._version(holder, "changed"))
+            elif (now.document_id, now.location) != (holder.id, holder.location):
+                touched.add(ref)
         entities.delete_entities(self.connection, [held[ref].id for ref in changes.removed])
-        declared = {ref: self._declared(holder) for ref, holder in holders.items()}
-        self._write_rows(holders, held, declared)
-        wanted = {ref: relate(entity, kind) for ref, (entity, kind) in declared.items()}
-        touched |= entities.sync_relations(self.connection, {**wanted, **{ref: [] for ref in changes.removed}})
-        self._stitch(sorted(touched.union(holders)))
-        entities.insert_versions(self.connection, versions)
+        self._settle(changes, holders, held, touched)
         return changes
 
-    def _declared(self, claim: Claim) -> tuple[Entity, Kind]:
-        declared = orjson.loads(claim.declared)
-        kind = self.kinds.find(declared["kind"], declared["apiVersion"])
-        if kind is None:
-            raise RuntimeError(f"{claim.ref} was accepted by a kind that is not known any more")
-        return Entity(claim.ref, declared, claim.digest), kind
-
-    def _write_rows(
+    def _write_documents(
         self,
-        holders: Mapping[EntityRef, Claim],
-        held: Mapping[EntityRef, HeldEntity],
-        declared: Mapping[EntityRef, tuple[Entity, Kind]],
+        delta: Delta,
+        claims: dict[EntityRef, list[Claim]],
+        *,
+        stored: Stored,
+        authorship: Mapping[str, Authorship],
     ) -> None:
-        """Write the entity rows; the finished text follows when relations are known."""
+        """Write documents, and bring `claims` to what they claim now."""
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
-        number = entities.next_entity_id(self.connection)
-        for ref, holder in holders.items():
-            entity, kind = declared[ref]
+        number = sources.next_document_id(self.connection)
+        dropped = {known.id for known in delta.drop}
+        for known in delta.drop:
+            ref = EntityRef(known.key.ref)
+            claims[ref] = [claim for claim in claims.get(ref, ()) if claim.id not in dropped]
+        for document in delta.put:
+            who = authorship.get(document.location, Authorship())
+            ref = document.entity.ref
             row: dict[str, Any] = {
-                "title": str(entity.declared["metadata"].get("title") or entity.declared["metadata"]["name"]),
-                "document_id": holder.id,
-                "source_id": holder.source_id,
-                "location": holder.location,
-                "digest": holder.digest,
-                "owner": declared_target(entity, kind, field="owner"),
-                "system": declared_target(entity, kind, field="system"),
-                "domain": declared_target(entity, kind, field="domain"),
-                "layer": declared_target(entity, kind, field="layer"),
+                "line": document.line,
+                "digest": document.entity.digest,
+                "commit": who.commit,
+                "author": who.author,
+                "authored_at_ms": who.authored_at_ms,
+                "declared": document.entity.text,
             }
-            now = held.get(ref)
-            if now is None:
-                new = {"id": number, "ref": ref, "uid": str(uuid.uuid4()), "etag": "", "kind": ref.kind, "body": ""}
-                inserted.append(new | row)
+            found = stored.documents.get(DocumentKey(document.location, ref, document.occurrence))
+            claim = Claim(
+                number if found is None else found.id,
+                ref,
+                self.source.id,
+                document.location,
+                document.line,
+                document.entity.digest,
+                who.commit,
+                who.author,
+                who.authored_at_ms,
+            )
+            others = claims.setdefault(ref, [])
+            if found is None:
                 number += 1
+                whose = {"id": claim.id, "source_id": self.source.id, "ref": ref}
+                inserted.append(whose | {"location": document.location, "occurrence": document.occurrence} | row)
+                others.append(claim)
             else:
-                updated.append({"id": now.id} | row)
+                updated.append({"id": found.id} | row)
+                claims[ref] = [claim if other.id == found.id else other for other in others]
+            self._documents[claim.id] = document
+        sources.update_documents(self.connection, [{"id": known.id, "line": line} for known, line in delta.move])
+        sources.update_documents(self.connection, updated)
+        sources.insert_documents(self.connection, inserted)
+        sources.delete_documents(self.connection, sorted(dropped))
+
+    def _settle(
+        self,
+        changes: Changes,
+        holders: Mapping[EntityRef, Claim],
+        held: Mapping[EntityRef, HeldEntity],
+        touched: set[EntityRef],
+    ) -> None:
+        """Write versions, relations, then rows with their finished texts and index, a portion at a time."""
+        written = sorted({*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)})
+        entities.insert_versions(self.connection, [self._removal(held[ref]) for ref in changes.removed])
+        touched |= entities.sync_relations(self.connection, {ref: [] for ref in changes.removed}, known=held)
+        number = entities.next_entity_id(self.connection)
+        fresh = set(changes.added)
+        changed = fresh.union(changes.changed)
+        entries: list[_Entry] = []
+        for portion in _portions(written):
+            made = self._entries([holders[ref] for ref in portion], held, number)
+            number += len(made)
+            wanted = {entry.claim.ref: relate(entry.entity, entry.kind) for entry in made}
+            touched |= entities.sync_relations(self.connection, wanted, known=held)
+            entities.insert_versions(
+                self.connection,
+                [
+                    self._version(entry, "added" if entry.claim.ref in fresh else "changed")
+                    for entry in made
+                    if entry.claim.ref in changed
+                ],
+            )
+            entries += made
+        index = IndexWriter(self.connection)
+        for ready in _portions(entries):
+            self._finish(ready, index)
+        for refs in _portions(sorted(touched.difference(written))):
+            self._stitch_again(refs, index)
+
+    def _entries(self, claims: Sequence[Claim], held: Mapping[EntityRef, HeldEntity], first_id: int) -> list[_Entry]:
+        """Return what must be written of entities; documents of other sources are read."""
+        elsewhere = [claim.id for claim in claims if claim.id not in self._documents]
+        texts = entities.declared_texts(self.connection, elsewhere)
+        entries = []
+        for number, claim in enumerate(claims, start=first_id):
+            document = self._documents.get(claim.id)
+            if document is not None:
+                entity, kind = document.entity, document.kind
+            else:
+                entity = Entity.of_text(claim.ref, texts[claim.id], claim.digest)
+                kind = self._kind_of(entity)
+            now = held.get(claim.ref)
+            identity = (number, str(uuid.uuid4())) if now is None else (now.id, now.uid)
+            entries.append(_Entry(claim, entity, kind, entity.text, now, *identity))
+        return entries
+
+    def _kind_of(self, entity: Entity) -> Kind:
+        kind = self.kinds.find(entity.kind, str(entity.declared["apiVersion"]))
+        if kind is None:
+            raise RuntimeError(f"{entity.ref} was accepted by a kind that is not known any more")
+        return kind
+
+    def _finish(self, entries: Sequence[_Entry], index: IndexWriter) -> None:
+        """Write entity rows with their finished texts, and their index."""
+        refs = [entry.claim.ref for entry in entries]
+        outgoing = entities.relations_of(self.connection, refs)
+        faults = self._faults(refs)
+        origins = {source.id: source.location for source in sources.list_sources(self.connection)}
+        inserted: list[dict[str, Any]] = []
+        updated: list[dict[str, Any]] = []
+        leaves: dict[int, Sequence[Leaf]] = {}
+        memory = LeafMemory()
+        for entry in entries:
+            claim, ref = entry.claim, entry.claim.ref
+            stitched = stitch(
+                entry.entity.declared,
+                uid=entry.uid,
+                annotations=self.annotator.annotations(claim.location, origin=origins[claim.source_id]),
+                relations=outgoing.get(ref, ()),
+                problems=faults.get(ref, ()),
+                memory=memory,
+            )
+            metadata = entry.entity.declared["metadata"]
+            targets = declared_targets(entry.entity, entry.kind)
+            row: dict[str, Any] = {
+                "id": entry.id,
+                "etag": stitched.etag,
+                "title": str(metadata.get("title") or metadata["name"]),
+                "document_id": claim.id,
+                "source_id": claim.source_id,
+                "location": claim.location,
+                "digest": claim.digest,
+                "owner": targets.get("owner"),
+                "system": targets.get("system"),
+                "domain": targets.get("domain"),
+                "layer": targets.get("layer"),
+                "body": stitched.body,
+            }
+            if entry.now is None:
+                inserted.append({"ref": ref, "uid": entry.uid, "kind": ref.kind} | row)
+            else:
+                updated.append(row)
+            leaves[entry.id] = stitched.leaves
         entities.insert_entities(self.connection, inserted)
         entities.update_entities(self.connection, updated)
+        index.sync(leaves, new={row["id"] for row in inserted})
 
-    def _stitch(self, refs: list[EntityRef]) -> None:
-        """Finish entities, a portion at a time: the finished texts and leaves of all would fill the memory."""
-        for start in range(0, len(refs), _STITCHED_AT_ONCE):
-            self._stitch_portion(refs[start : start + _STITCHED_AT_ONCE])
-
-    def _stitch_portion(self, refs: list[EntityRef]) -> None:
-        faults: dict[str, list[Problem]] = {}
-        for _, known in sources.problems_of_refs(self.connection, refs):
-            # A claim that lost is the other document's fault, not this entity's.
-            if known.problem.severity == "error" and known.problem.code not in CLAIM_CODES and known.problem.ref:
-                faults.setdefault(known.problem.ref, []).append(known.problem)
+    def _stitch_again(self, refs: Sequence[EntityRef], index: IndexWriter) -> None:
+        """Finish entities anew whose documents stay as they are; those not in the catalog are left out."""
+        outgoing = entities.relations_of(self.connection, refs)
+        faults = self._faults(refs)
         stitched: dict[int, Stitched] = {}
+        memory = LeafMemory()
         for item in entities.stitch_inputs(self.connection, refs):
             stitched[item.id] = stitch(
                 orjson.loads(item.declared),
                 uid=item.uid,
                 annotations=self.annotator.annotations(item.location, origin=item.origin),
-                relations=item.relations,
+                relations=outgoing.get(item.ref, ()),
                 problems=faults.get(item.ref, ()),
+                memory=memory,
             )
         entities.update_entities(
             self.connection,
             [{"id": number, "etag": found.etag, "body": found.body} for number, found in stitched.items()],
         )
-        entities.sync_index(self.connection, {number: found.leaves for number, found in stitched.items()})
+        index.sync({number: found.leaves for number, found in stitched.items()})
+
+    def _faults(self, refs: Sequence[EntityRef]) -> dict[str, list[Problem]]:
+        """Return the problems that entities show; a claim that lost is the other document's fault."""
+        faults: dict[str, list[Problem]] = {}
+        for _, known in sources.problems_of_refs(self.connection, refs):
+            if known.problem.severity == "error" and known.problem.code not in CLAIM_CODES and known.problem.ref:
+                faults.setdefault(known.problem.ref, []).append(known.problem)
+        return faults
 
     def _sync_claim_problems(
         self,
@@ -257,7 +347,8 @@ class _Writer:
         changed |= {problem.ref for _, problem in missing}
         return {EntityRef(ref) for ref in changed if ref is not None}
 
-    def _version(self, claim: Claim, change: str) -> dict[str, Any]:
+    def _version(self, entry: _Entry, change: str) -> dict[str, Any]:
+        claim = entry.claim
         return {
             "ref": claim.ref,
             "revision": self.revision,
@@ -269,7 +360,7 @@ class _Writer:
             "author": claim.author,
             "authored_at_ms": claim.authored_at_ms,
             "recorded_at_ms": self.now_ms,
-            "declared": claim.declared,
+            "declared": entry.text,
         }
 
     def _removal(self, entity: HeldEntity) -> dict[str, Any]:
@@ -286,6 +377,12 @@ class _Writer:
             "recorded_at_ms": self.now_ms,
             "declared": "",
         }
+
+
+def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield portions: the finished texts and leaves of all would fill the memory."""
+    for start in range(0, len(items), _FINISHED_AT_ONCE):
+        yield items[start : start + _FINISHED_AT_ONCE]
 
 
 def _holder(claims: list[Claim], now: HeldEntity | None) -> Claim:

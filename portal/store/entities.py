@@ -1,4 +1,4 @@
-"""Writes entities: the rows, relations, index entries, versions that follow from documents."""
+"""Writes entities: the rows, relations, versions that follow from documents."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from portal.model.leaves import Leaf
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
-from portal.store.dialect import in_chunks, insert_rows
-from portal.store.tables import documents, entities, postings, relations, sources, terms, versions
+from portal.store.dialect import in_chunks, insert_rows, insert_tuples
+from portal.store.tables import documents, entities, postings, relations, sources, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,6 @@ class Claim:
     commit: str
     author: str
     authored_at_ms: int | None
-    declared: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +52,35 @@ class StitchInput:
     declared: str
     location: str
     origin: str
-    relations: list[tuple[str, str]]
 
 
 def claims_on(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, list[Claim]]:
     """Return all documents that claim these entities, the oldest first."""
+    columns = (
+        documents.c.id,
+        documents.c.ref,
+        documents.c.source_id,
+        documents.c.location,
+        documents.c.line,
+        documents.c.digest,
+        documents.c.commit,
+        documents.c.author,
+        documents.c.authored_at_ms,
+    )
     found: dict[EntityRef, list[Claim]] = {}
     for chunk in in_chunks(refs):
-        for row in connection.execute(select(documents).where(documents.c.ref.in_(chunk)).order_by(documents.c.id)):
+        for row in connection.execute(select(*columns).where(documents.c.ref.in_(chunk)).order_by(documents.c.id)):
             ref = EntityRef(row.ref)
-            claim = Claim(
-                row.id,
-                ref,
-                row.source_id,
-                row.location,
-                row.line,
-                row.digest,
-                row.commit,
-                row.author,
-                row.authored_at_ms,
-                row.declared,
-            )
-            found.setdefault(ref, []).append(claim)
+            found.setdefault(ref, []).append(Claim(row.id, ref, *row[2:]))
+    return found
+
+
+def declared_texts(connection: Connection, document_ids: Sequence[int]) -> dict[int, str]:
+    """Return the declared JSON of documents, by id."""
+    found: dict[int, str] = {}
+    for chunk in in_chunks(document_ids):
+        rows = connection.execute(select(documents.c.id, documents.c.declared).where(documents.c.id.in_(chunk)))
+        found.update((row.id, row.declared) for row in rows)
     return found
 
 
@@ -129,18 +134,21 @@ def delete_entities(connection: Connection, ids: Sequence[int]) -> None:
         connection.execute(delete(entities).where(entities.c.id.in_(chunk)))
 
 
-def sync_relations(connection: Connection, wanted: Mapping[EntityRef, Collection[Relation]]) -> set[EntityRef]:
+def sync_relations(
+    connection: Connection, wanted: Mapping[EntityRef, Collection[Relation]], *, known: Collection[str]
+) -> set[EntityRef]:
     """Bring the relations that some entities declare to what is wanted; return the sources of those that changed.
 
     `wanted` maps each declaring entity to its relations in both directions; what is as it should be is not written.
+    Only those of the entities that are `known` can have any yet.
     """
-    desired = {(*relation, origin) for origin, found in wanted.items() for relation in found}
+    desired = [(*relation, origin) for origin, found in wanted.items() for relation in found]
     present: set[tuple[str, str, str, str]] = set()
-    for chunk in in_chunks(list(wanted)):
+    for chunk in in_chunks([origin for origin in wanted if origin in known]):
         rows = connection.execute(select(relations).where(relations.c.origin.in_(chunk)))
         present.update((row.source, row.type, row.target, row.origin) for row in rows)
-    obsolete = sorted(present - desired)
-    missing = sorted(desired - present)
+    obsolete = sorted(present.difference(desired))
+    missing = sorted(row for row in desired if row not in present)
     if obsolete:
         statement = delete(relations).where(
             relations.c.source == bindparam("old_source"),
@@ -150,27 +158,33 @@ def sync_relations(connection: Connection, wanted: Mapping[EntityRef, Collection
         )
         names = ("old_source", "old_type", "old_target", "old_origin")
         connection.execute(statement, [dict(zip(names, row, strict=True)) for row in obsolete])
-    columns = ("source", "type", "target", "origin")
-    insert_rows(connection, relations, [dict(zip(columns, row, strict=True)) for row in missing])
+    insert_tuples(connection, relations, ("source", "type", "target", "origin"), missing)
     return {EntityRef(row[0]) for row in (*obsolete, *missing)}
+
+
+def relations_of(connection: Connection, refs: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the (type, target) pairs of the relations that go out from these entities, sorted, each once."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for chunk in in_chunks(refs):
+        statement = select(relations.c.source, relations.c.type, relations.c.target).where(
+            relations.c.source.in_(chunk)
+        )
+        for source, kind, target in connection.execute(statement):
+            found.setdefault(source, set()).add((kind, target))
+    return {source: sorted(pairs) for source, pairs in found.items()}
 
 
 def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInput]:
     """Return what the finished forms of these entities are made from; those not in the catalog are left out."""
     found: list[StitchInput] = []
     for chunk in in_chunks(refs):
-        outgoing: dict[str, set[tuple[str, str]]] = {}
-        for row in connection.execute(
-            select(relations.c.source, relations.c.type, relations.c.target).where(relations.c.source.in_(chunk))
-        ):
-            outgoing.setdefault(row.source, set()).add((row.type, row.target))
         statement = (
             select(
                 entities.c.id,
                 entities.c.ref,
                 entities.c.uid,
-                entities.c.location,
                 documents.c.declared,
+                entities.c.location,
                 sources.c.type,
                 sources.c.target,
             )
@@ -179,68 +193,9 @@ def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInp
             .where(entities.c.ref.in_(chunk))
         )
         found += [
-            StitchInput(
-                row.id,
-                EntityRef(row.ref),
-                row.uid,
-                row.declared,
-                row.location,
-                f"{row.type}:{row.target}",
-                sorted(outgoing.get(row.ref, ())),
-            )
+            StitchInput(row.id, EntityRef(row.ref), row.uid, row.declared, row.location, f"{row.type}:{row.target}")
             for row in connection.execute(statement)
         ]
-    return found
-
-
-def sync_index(connection: Connection, wanted: Mapping[int, Collection[Leaf]]) -> None:
-    """Bring the index entries of some entities, given by id, to their leaves; only differences are written."""
-    term_ids = _term_ids(
-        connection, {(leaf.key, leaf.value, leaf.display) for found in wanted.values() for leaf in found}
-    )
-    desired = {
-        (term_ids[leaf.key, leaf.value, leaf.display], entity_id)
-        for entity_id, found in wanted.items()
-        for leaf in found
-    }
-    present: set[tuple[int, int]] = set()
-    for chunk in in_chunks(list(wanted)):
-        rows = connection.execute(
-            select(postings.c.term_id, postings.c.entity_id).where(postings.c.entity_id.in_(chunk))
-        )
-        present.update((row.term_id, row.entity_id) for row in rows)
-    obsolete = sorted(present - desired)
-    if obsolete:
-        statement = delete(postings).where(
-            postings.c.term_id == bindparam("old_term"), postings.c.entity_id == bindparam("old_entity")
-        )
-        connection.execute(statement, [{"old_term": term, "old_entity": entity} for term, entity in obsolete])
-    insert_rows(
-        connection,
-        postings,
-        [{"term_id": term, "entity_id": entity} for term, entity in sorted(desired - present)],
-    )
-
-
-def _term_ids(connection: Connection, wanted: set[tuple[str, str, str]]) -> dict[tuple[str, str, str], int]:
-    """Return the id of each term, adding those that are new."""
-    found: dict[tuple[str, str, str], int] = {}
-    for chunk in in_chunks(sorted({value for _, value, _ in wanted})):
-        for row in connection.execute(select(terms).where(terms.c.value.in_(chunk))):
-            found[row.key, row.value, row.display] = row.id
-    missing = sorted(wanted - found.keys())
-    if missing:
-        first = int(connection.execute(select(func.coalesce(func.max(terms.c.id), 0))).scalar_one()) + 1
-        added = dict(zip(missing, range(first, first + len(missing)), strict=True))
-        insert_rows(
-            connection,
-            terms,
-            [
-                {"id": number, "key": key, "value": value, "display": display}
-                for (key, value, display), number in added.items()
-            ],
-        )
-        found |= added
     return found
 
 

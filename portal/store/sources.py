@@ -126,8 +126,13 @@ def location_documents(connection: Connection, source_id: str) -> dict[str, list
     return found
 
 
+def next_document_id(connection: Connection) -> int:
+    """Return the first id above all documents' own: the lowest id was the first to claim its entity."""
+    return int(connection.execute(select(func.coalesce(func.max(documents.c.id), 0))).scalar_one()) + 1
+
+
 def insert_documents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert documents; their ids grow in the order given, so the first to claim an entity has the lowest."""
+    """Insert documents, with ids from `next_document_id` on."""
     insert_rows(connection, documents, rows)
 
 

@@ -195,7 +195,7 @@ def test_a_placeholder_takes_in_a_file_and_follows_its_changes(catalog: Catalog,
 
 def test_the_number_of_statements_does_not_grow_with_the_catalog(catalog: Catalog, repo: MakeRepository) -> None:
     counts = []
-    for size in (20, 40):
+    for size in (5, 20, 40):
         name = f"r{size}"
         made = repo({"catalog-info.yaml": documents(*(component(f"{name}-{n}") for n in range(size)))}, name=name)
         seen: list[str] = []
@@ -208,4 +208,5 @@ def test_the_number_of_statements_does_not_grow_with_the_catalog(catalog: Catalo
         event.remove(catalog.database.engine, "before_cursor_execute", note)
         counts.append(len(seen))
 
-    assert counts[0] == counts[1]
+    # The first one finds an empty index, where nothing has to be looked up.
+    assert counts[1] == counts[2] <= counts[0] + 1

@@ -238,7 +238,7 @@ from portal.store.database import Database
 catalog = Catalog(Database({url!r}), Path({folder!r}))
 @event.listens_for(catalog.database.engine, "before_cursor_execute")
 def die(connection, cursor, statement, parameters, context, executemany):
-    if "INTO terms" in statement or "UPDATE entities" in statement:
+    if "INTO revisions" in statement:
         os.kill(os.getpid(), signal.SIGKILL)
 catalog.service.refresh()
 """

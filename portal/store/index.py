@@ -1,0 +1,74 @@
+"""Writes the index of leaves that filters, facets, ordering read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Mapping
+
+from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+
+from portal.model.leaves import Leaf
+from portal.store.dialect import in_chunks, insert_tuples
+from portal.store.tables import postings, terms
+
+#: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
+_REMEMBERED = 300_000
+
+
+class IndexWriter:
+    """Writes the index in one transaction; ids of terms are remembered from batch to batch."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._ids: dict[Leaf, int] = {}
+        self._next = int(connection.execute(select(func.coalesce(func.max(terms.c.id), 0))).scalar_one()) + 1
+        #: Whether a term that is not remembered is new.
+        self._knows_all = self._next == 1
+
+    def sync(self, wanted: Mapping[int, Collection[Leaf]], *, new: Container[int] = ()) -> None:
+        """Bring the entries of some entities, given by id, to their leaves; only differences are written.
+
+        Those of the entities that are `new` have none yet.
+        """
+        self._remember({leaf for found in wanted.values() for leaf in found})
+        ids = self._ids
+        desired = [(ids[leaf], entity_id) for entity_id, found in wanted.items() for leaf in found]
+        present: set[tuple[int, int]] = set()
+        for chunk in in_chunks([entity_id for entity_id in wanted if entity_id not in new]):
+            rows = self._connection.execute(
+                select(postings.c.term_id, postings.c.entity_id).where(postings.c.entity_id.in_(chunk))
+            )
+            present.update((term, entity) for term, entity in rows)
+        if present:
+            self._delete(present.difference(desired))
+            desired = [entry for entry in desired if entry not in present]
+        # In the order of the key, the rows of a batch fall into neighbouring pages.
+        insert_tuples(self._connection, postings, ("term_id", "entity_id"), sorted(desired))
+        if len(ids) > _REMEMBERED:
+            self._ids = {}
+            self._knows_all = False
+
+    def _delete(self, obsolete: Collection[tuple[int, int]]) -> None:
+        if obsolete:
+            statement = delete(postings).where(
+                postings.c.term_id == bindparam("old_term"), postings.c.entity_id == bindparam("old_entity")
+            )
+            self._connection.execute(
+                statement, [{"old_term": term, "old_entity": entity} for term, entity in sorted(obsolete)]
+            )
+
+    def _remember(self, wanted: set[Leaf]) -> None:
+        """Learn the id of each term, adding those that are new."""
+        missing = sorted(wanted.difference(self._ids))
+        if missing and not self._knows_all:
+            found = set(missing)
+            for chunk in in_chunks(sorted({(leaf.key, leaf.value) for leaf in missing})):
+                statement = select(terms).where(tuple_(terms.c.key, terms.c.value).in_(chunk))
+                for row in self._connection.execute(statement):
+                    leaf = Leaf(row.key, row.value, row.display)
+                    if leaf in found:
+                        self._ids[leaf] = row.id
+            missing = [leaf for leaf in missing if leaf not in self._ids]
+        rows = [(number, *leaf) for number, leaf in enumerate(missing, start=self._next)]
+        insert_tuples(self._connection, terms, ("id", "key", "value", "display"), rows)
+        self._ids.update(zip(missing, range(self._next, self._next + len(missing)), strict=True))
+        self._next += len(missing)
