@@ -81,8 +81,14 @@ def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[st
     for location, content in contents.items():
         documents = yaml.parse(content, location=location, limits=limits)
         problems = [problem for document in documents for problem in _parse_problems(document)]
+        may_include = b"$" in content
         drafts = [
-            Draft(document.index, document.line, document.value, find_placeholders(document.value))
+            Draft(
+                document.index,
+                document.line,
+                document.value,
+                find_placeholders(document.value) if may_include else [],
+            )
             for document in documents
             if document.problem is None and document.value is not None
         ]

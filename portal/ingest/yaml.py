@@ -25,6 +25,7 @@ from yaml.events import (
 
 from portal.ingest.scalars import Words
 from portal.ingest.yaml_events import DocumentFaultError, NextEvent, ValuePath, events, span_of, with_repairs
+from portal.ingest.yaml_plain import DEEPEST, NOT_PLAIN, plain_value
 from portal.ingest.yaml_values import Constructor
 from portal.model.problem import Problem, Span
 
@@ -190,6 +191,8 @@ def _parts(text: str) -> Iterator[_Part]:
 
 
 def _document(part: _Part, index: int, *, words: Words, limits: YamlLimits, location: str) -> Document:
+    if not part.legacy and limits.depth >= DEEPEST and (plain := plain_value(part.text)) is not NOT_PLAIN:
+        return Document(index, plain, line=part.first_line)
     constructor: Constructor | None = None
 
     def construct(text: str) -> Any:
