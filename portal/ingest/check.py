@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -118,7 +119,7 @@ def _spec_faults(document: Mapping[str, Any], kind: Kind) -> Iterator[FieldFault
     if not isinstance(spec, dict):
         return
     schema = kind.schema_for(spec)
-    errors = schema.validate(spec)
+    errors = {} if schema.accepts(spec) else schema.validate(spec)
     for name, error in errors.items():
         field = schema.fields.get(str(name))
         lenient = isinstance(field, PortalField) and field.lenient
@@ -163,6 +164,7 @@ def _ref_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield (*path, index, "ref"), item["ref"]
 
 
+@lru_cache(maxsize=16_384)
 def _ref_fault(text: str, *, default_kind: str | None) -> Fault | None:
     try:
         split_ref(text, default_kind=default_kind)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from portal.model.fields import Fault
 
 Path = tuple[str | int, ...]
+
+#: What a catalog says again and again is checked once.
+_remembered = lru_cache(maxsize=4_096)
 
 
 class FieldFault(NamedTuple):
@@ -31,6 +35,7 @@ _TAG = re.compile(r"[a-z0-9:+#]+(?:-[a-z0-9:+#]+)*", re.ASCII)
 _KIND = re.compile(r"[a-zA-Z][a-z0-9A-Z]*", re.ASCII)
 _VERSION = re.compile(r"[a-z0-9A-Z]+", re.ASCII)
 _URL_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:", re.ASCII)
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.\-]+(?:/[A-Za-z0-9./_\-?=&%#]*)?", re.ASCII)
 _NAME_LENGTH = 63
 _PREFIX_LENGTH = 253
 #: Schemes whose urls need a host (WHATWG "special" schemes, as `new URL` of a browser checks them).
@@ -61,26 +66,31 @@ def is_object_name(value: str) -> bool:
     return len(value) <= _NAME_LENGTH and _OBJECT_NAME.fullmatch(value) is not None
 
 
+@_remembered
 def is_namespace(value: str) -> bool:
     """Return whether this may be a namespace."""
     return len(value) <= _NAME_LENGTH and _DNS_LABEL.fullmatch(value) is not None
 
 
+@_remembered
 def is_tag(value: str) -> bool:
     """Return whether this may be a tag."""
     return len(value) <= _NAME_LENGTH and _TAG.fullmatch(value) is not None
 
 
+@_remembered
 def is_api_version(value: str) -> bool:
     """Return whether this may be an apiVersion."""
     return _is_prefixed(value, lambda rest: len(rest) <= _NAME_LENGTH and _VERSION.fullmatch(rest) is not None)
 
 
+@_remembered
 def is_key(value: str) -> bool:
     """Return whether this may be the key of a label or annotation."""
     return _is_prefixed(value, is_object_name)
 
 
+@_remembered
 def is_kind(value: str) -> bool:
     """Return whether this may be the name of a kind."""
     return len(value) <= _NAME_LENGTH and _KIND.fullmatch(value) is not None
@@ -88,6 +98,8 @@ def is_kind(value: str) -> bool:
 
 def is_url(value: str) -> bool:
     """Return whether a browser's `new URL(value)` takes this as an absolute url."""
+    if _PLAIN_URL.fullmatch(value):
+        return True
     text = value.strip()
     if not _URL_SCHEME.match(text):
         return False
@@ -157,6 +169,7 @@ def _metadata_faults(metadata: Mapping[str, Any]) -> Iterator[FieldFault]:
         yield from _link_faults(metadata["links"])
 
 
+@_remembered
 def _is_label_value(value: str) -> bool:
     return not value or is_object_name(value)
 

@@ -46,6 +46,10 @@ class PortalField(fields.Field[Any]):
         """Return the JSON Schema (draft 2020-12) of the field's value."""
         raise NotImplementedError
 
+    def accepts(self, value: Any) -> bool:
+        """Return whether a value has no fault for certain; False where only the check itself can tell."""
+        return False
+
     def refs(self, value: Any) -> Iterator[str]:
         """Yield the texts of the entity references in a value that has passed the field's check."""
         return iter(())
@@ -74,6 +78,10 @@ class Text(PortalField, fields.String):
         self.description = description
         self.one_of = tuple(one_of)
         self.allow_empty = allow_empty
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether this is a text that the field takes."""
+        return type(value) is str and (value in self.one_of if self.one_of else bool(value) or self.allow_empty)
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a text."""
@@ -119,6 +127,14 @@ class TextList(PortalField, fields.List[Any]):
         self.lenient = lenient
         self.description = description
         self.min_items = min_items
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether this is a list of enough texts."""
+        return (
+            type(value) is list
+            and len(value) >= self.min_items
+            and all(type(item) is str and item != "" for item in value)
+        )
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a list of texts."""
@@ -233,6 +249,10 @@ class AnyMapping(PortalField, fields.Dict):
         super().__init__(required=required, error_messages=_messages("a mapping"))
         self.lenient = lenient
         self.description = description
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether this is a mapping."""
+        return type(value) is dict
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of any mapping."""
