@@ -117,6 +117,7 @@ relations = Table(
     Column("target", Text, primary_key=True),
     Column("origin", Text, primary_key=True, comment="the entity that declares it"),
     Index(None, "origin"),
+    sqlite_with_rowid=False,
 )
 
 terms = Table(
@@ -135,6 +136,7 @@ postings = Table(
     Column("term_id", BigInteger, primary_key=True),
     Column("entity_id", BigInteger, primary_key=True),
     Index(None, "entity_id"),
+    sqlite_with_rowid=False,
 )
 
 versions = Table(
