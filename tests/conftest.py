@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from portal.store.database import Database
 from portal.store.tables import metadata
 
-pytest_plugins = ["repositories", "portals"]
+pytest_plugins = ["repositories", "portals", "webservers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,11 @@ from sqlalchemy import func, select
 
 from portal.defaults.kinds import all_kinds
 from portal.ingest.yaml import YamlLimits
+from portal.model.integration import NO_INTEGRATIONS, Integrations
+from portal.model.reading import ReadingRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
+from portal.providers.web import WebProvider
 from portal.services.refresh import RefreshReport, RefreshService
 from portal.store.database import Database
 from portal.store.tables import entities, relations, versions
@@ -24,14 +27,30 @@ from portal.vcs.policy import RemotePolicy
 class Catalog:
     """A catalog under test."""
 
-    def __init__(self, database: Database, folder: Path, *, limits: YamlLimits | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        *,
+        limits: YamlLimits | None = None,
+        integrations: Integrations = NO_INTEGRATIONS,
+        reading_hosts: Collection[str] = (),
+        schemes: Collection[str] = (),
+    ) -> None:
         self.database = database
-        policy = RemotePolicy(allowed_schemes=frozenset(), file_roots=(folder,))
+        policy = RemotePolicy(allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations)
+        rules = ReadingRules(reading_hosts)
         self.service = RefreshService(
             database,
-            providers={"git": GitProvider(Mirrors(folder / "mirrors", policy)), "folder": FolderProvider()},
+            providers={
+                "git": GitProvider(Mirrors(folder / "mirrors", policy)),
+                "folder": FolderProvider(),
+                "web": WebProvider(rules, size_limit_bytes=100_000),
+            },
             kinds=all_kinds(),
             limits=limits,
+            integrations=integrations,
+            rules=rules,
         )
 
     def ingest(self, *targets: str) -> RefreshReport:

@@ -16,8 +16,10 @@ from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
 from portal.model.integration import Integrations
 from portal.model.kind import Kinds
+from portal.model.reading import ReadingRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
+from portal.providers.web import WebProvider
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.filters import builtin_filters
 from portal.services.catalog import CatalogService
@@ -51,6 +53,7 @@ class Portal:
     engine: Engine
     jobs: Jobs
     scaffolding: ScaffoldingService
+    web: WebProvider
     _refresher: Refresher | None = None
 
     def start(self) -> None:
@@ -79,6 +82,7 @@ class Portal:
         self.jobs.stop()
         self.scaffolding.journal.close()
         self.engine.close()
+        self.web.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -102,12 +106,15 @@ def build(settings: Settings) -> Portal:
         integrations=integrations,
     )
     mirrors = Mirrors(settings.mirrors, policy)
+    rules = ReadingRules(settings.reading_hosts)
+    web = WebProvider(rules, size_limit_bytes=settings.file_size_bytes)
     refresh = RefreshService(
         database,
-        providers={"git": GitProvider(mirrors), "folder": FolderProvider()},
+        providers={"git": GitProvider(mirrors), "folder": FolderProvider(), "web": web},
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
         integrations=integrations,
+        rules=rules,
     )
     catalog = CatalogService(database, integrations=integrations)
     ownership = OwnershipService(database, kinds)
@@ -138,6 +145,7 @@ def build(settings: Settings) -> Portal:
         engine=engine,
         jobs=jobs,
         scaffolding=scaffolding,
+        web=web,
     )
 
 

@@ -36,6 +36,7 @@ class Settings:
     yaml_depth: int
     git_schemes: tuple[str, ...]
     integrations: tuple[Integration, ...]
+    reading_hosts: tuple[str, ...]
     log_level: str
 
     @property
@@ -176,6 +177,12 @@ SETTINGS: tuple[Setting, ...] = (
         structured.parse_integrations,
         structured.write_integrations,
         structured.show_integrations,
+    ),
+    Setting(
+        "reading_hosts",
+        (),
+        "Hosts that catalogs may read single files from, and networks of private addresses that they may be at.",
+        structured.parse_reading_hosts,
     ),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from portal.model.integration import HOST_TYPES, Integration
+from portal.model.reading import ReadingRules
 from portal.model.secret import Secret
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
@@ -53,6 +54,16 @@ def write_integrations(found: tuple[Integration, ...]) -> str:
 def show_integrations(found: tuple[Integration, ...]) -> list[str]:
     """Return the hosts as they may be printed."""
     return [f"{item.host} ({item.type}{', token ***' if item.token else ''})" for item in found]
+
+
+def parse_reading_hosts(value: Any) -> tuple[str, ...]:
+    """Return the entries of `ReadingRules`, one a line in the environment. Raises `ValueError`."""
+    items = value.splitlines() if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError("a list of hosts and networks (in the environment: one a line)")
+    found = tuple(item.strip() for item in items if item.strip())
+    ReadingRules(found)
+    return found
 
 
 def tables(value: Any, *, known: set[str]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.ingest import yaml
 from portal.ingest.check import Checked, check, problem_of
-from portal.ingest.placeholders import Placeholder, find_placeholders, replace_placeholders
+from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import Entity
 from portal.model.envelope import FieldFault, Path
@@ -35,16 +35,6 @@ class DraftFile:
     content: bytes
     drafts: list[Draft]
     problems: list[Problem]
-
-    @property
-    def placeholder_targets(self) -> set[str]:
-        """The targets that must be read before the file can be compiled."""
-        return {
-            placeholder.target
-            for draft in self.drafts
-            for placeholder in draft.placeholders
-            if placeholder.target is not None
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +87,16 @@ def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[st
 
 
 def compile_files(
-    files: Collection[DraftFile], *, kinds: Kinds, inputs: Mapping[str, Mapping[str, bytes | str]]
+    files: Collection[DraftFile], *, kinds: Kinds, resolvers: Mapping[str, Resolve]
 ) -> dict[str, CompiledFile]:
-    """Compile parsed files. `inputs` maps a location to the contents that its placeholders name."""
-    return {file.location: _compile(file, kinds=kinds, contents=inputs.get(file.location, {})) for file in files}
+    """Compile parsed files. `resolvers` maps a location to what gives the values of its placeholders."""
+    return {
+        file.location: _compile(file, kinds=kinds, resolve=resolvers.get(file.location, _unresolved)) for file in files
+    }
+
+
+def _unresolved(key: str, target: str) -> Any:  # noqa: ARG001  # the form of `Resolve`
+    raise ValueError("a file that can be read (nothing reads files here)")
 
 
 def _parse_problems(document: yaml.Document) -> list[Problem]:
@@ -108,17 +104,17 @@ def _parse_problems(document: yaml.Document) -> list[Problem]:
     return [document.problem, *found] if document.problem is not None else found
 
 
-def _compile(file: DraftFile, *, kinds: Kinds, contents: Mapping[str, bytes | str]) -> CompiledFile:
+def _compile(file: DraftFile, *, kinds: Kinds, resolve: Resolve) -> CompiledFile:
     compiled = CompiledFile(file.location, problems=list(file.problems))
     compiled.has_unknown_faults = any(problem.severity == "error" for problem in file.problems)
     occurrences: dict[EntityRef, int] = {}
     for draft in file.drafts:
-        value, faults = replace_placeholders(draft.value, draft.placeholders, contents=contents)
+        value, faults = replace_placeholders(draft.value, draft.placeholders, resolve=resolve)
         checked = check(value, kinds=kinds)
         all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
         if all_faults:
             compiled.problems.extend(_placed(file, draft, checked, all_faults))
-        if checked.entity is None or checked.kind is None or any(not fault.lenient for fault in faults):
+        if checked.entity is None or checked.kind is None or faults:
             # A kind that is not known may be a slip of the pen in one that was: what it was cannot be told.
             if checked.ref is None or checked.kind is None:
                 compiled.has_unknown_faults = True

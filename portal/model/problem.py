@@ -31,7 +31,6 @@ PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
         "field-invalid": "A field has a value that is not accepted",
         "field-unknown": "A field is not known here",
         "placeholder-invalid": "A placeholder cannot be replaced by its target's content",
-        "placeholder-pending": "A placeholder's url is kept as it is; its content is not taken in",
         # the catalog
         "ref-duplicate": "Two documents of one source claim the same entity",
         "ref-conflict": "Another source already holds this entity",

@@ -19,6 +19,7 @@ from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.kind import Kinds
 from portal.model.location import GENERATED_PREFIX, parse_target
 from portal.model.problem import Problem
+from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.providers.contract import TreeProvider
 from portal.services.changes import Changes, write_delta
@@ -62,6 +63,7 @@ class RefreshService:
         kinds: Kinds,
         limits: YamlLimits | None = None,
         integrations: Integrations = NO_INTEGRATIONS,
+        rules: ReadingRules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -69,7 +71,11 @@ class RefreshService:
         self._integrations = integrations
         self._annotator = Annotator(integrations)
         self._builder = SnapshotBuilder(
-            providers=providers, kinds=kinds, limits=limits or YamlLimits(), integrations=integrations
+            providers=providers,
+            kinds=kinds,
+            limits=limits or YamlLimits(),
+            integrations=integrations,
+            rules=rules or ReadingRules(),
         )
         self._clock = clock
         self._lock = threading.Lock()
@@ -183,7 +189,7 @@ class RefreshService:
         """Write a build, or return None when the source has been written since it was read."""
         source = build.source
         now_ms = self._now_ms()
-        fingerprint = self._builder.fingerprint(build.commits) if not build.failed else ""
+        fingerprint = self._builder.fingerprint(build.commits) if build.is_complete else ""
         changes = delta(build.snapshot, build.stored)
         if changes.is_empty and fingerprint == source.fingerprint:
             return Changes()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
 from portal.errors import InputError, NotAllowedError, PortalError, RevisionNotFoundError
-from portal.ingest import yaml
 from portal.ingest.check import field_name, shown
 from portal.ingest.compile import CompiledFile, DraftFile, compile_files, parse_files
 from portal.ingest.generated import generated_file
+from portal.ingest.inclusions import Inclusions, foreign_inputs
+from portal.ingest.placeholders import Resolve
+from portal.ingest.places import entity_spans
 from portal.ingest.snapshot import FileState, Snapshot, Stored
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import ref_of
@@ -21,6 +23,7 @@ from portal.model.envelope import Path
 from portal.model.integration import Integrations
 from portal.model.kind import Kinds
 from portal.model.location import (
+    DEFAULT_PATTERN,
     Target,
     Tree,
     is_absolute_target,
@@ -28,8 +31,10 @@ from portal.model.location import (
     relative_target,
 )
 from portal.model.problem import Problem, Span
+from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship, Listing, TreeProvider
+from portal.services.reading import TreeReader
 from portal.store.sources import Source
 
 
@@ -50,7 +55,11 @@ class Link:
 
 @dataclass(slots=True)
 class Build:
-    """A source on its way to a snapshot."""
+    """A source on its way to a snapshot.
+
+    `inputs` are the files that placeholders took in from other trees, by location with their identity now. `failed`
+    are trees of catalog files, `unread` trees of such inputs, that could not be read.
+    """
 
     source: Source
     stored: Stored
@@ -64,21 +73,34 @@ class Build:
     authorship: dict[str, Authorship] = field(default_factory=dict)
     commits: dict[Tree, str] = field(default_factory=dict)
     failed: set[Tree] = field(default_factory=set)
+    inputs: dict[str, str] = field(default_factory=dict)
+    unread: set[Tree] = field(default_factory=set)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every tree could be read that the snapshot is made from."""
+        return not (self.failed or self.unread)
 
 
 class SnapshotBuilder:
     """Reads sources through providers and compiles them; nothing is written."""
 
     def __init__(
-        self, *, providers: Mapping[str, TreeProvider], kinds: Kinds, limits: YamlLimits, integrations: Integrations
+        self,
+        *,
+        providers: Mapping[str, TreeProvider],
+        kinds: Kinds,
+        limits: YamlLimits,
+        integrations: Integrations,
+        rules: ReadingRules,
     ) -> None:
         self._providers = providers
         self._kinds = kinds
         self._limits = limits
         self._integrations = integrations
-        self._meaning = hashlib.sha256(
-            f"{kinds.fingerprint()}{limits}{integrations.fingerprint()}".encode()
-        ).hexdigest()
+        self._rules = rules
+        meaning = f"{kinds.fingerprint()}{limits}{integrations.fingerprint()}{rules.fingerprint()}"
+        self._meaning = hashlib.sha256(meaning.encode()).hexdigest()
 
     def fingerprint(self, commits: Mapping[Tree, str]) -> str:
         """Return a text that stays the same as long as a refresh would find nothing new; trees by their commit."""
@@ -92,7 +114,7 @@ class SnapshotBuilder:
         """Return the ids of sources whose trees all stand where they stood at their last refresh."""
         remembered = {source.id: self._remembered(source) for source in sources}
         trees = {tree for found in remembered.values() for tree in found}
-        now = self._by_type(trees, lambda provider, wanted: provider.commits(wanted))
+        now = TreeReader(self._providers).commits(trees)
         return {
             identity
             for identity, found in remembered.items()
@@ -117,7 +139,7 @@ class SnapshotBuilder:
 
         `progress` is told the stage, how many files are known to be done, and how many there are so far.
         """
-        listings: dict[Tree, Listing | PortalError] = {}
+        reader = TreeReader(self._providers)
         before: dict[str, dict[Tree, str]] = {}
         for build in builds:
             before[build.source.id] = self._remembered(build.source)
@@ -134,23 +156,35 @@ class SnapshotBuilder:
                 self._fault(build, Link(Target(Tree("", ""), "", "")), Problem("target-invalid", hint=error.message))
                 continue
             build.frontier = [Link(target)]
+        self._look_at_inputs(builds, reader)
         while any(build.frontier for build in builds):
-            wanted = {link.target.tree for build in builds for link in build.frontier} - listings.keys()
-            listings |= self._by_type(wanted, lambda provider, trees: provider.listings(trees))
+            located = reader.locate({link.target for build in builds for link in build.frontier})
             known = sum(len(build.snapshot.files) for build in builds)
             progress("reading catalog files", known, known + sum(len(build.frontier) for build in builds))
             for build in builds:
                 frontier, build.frontier = build.frontier, []
-                self._follow(build, frontier, listings)
+                self._follow(build, frontier, located, reader)
         for build in builds:
-            self._place_faults(build, listings)
-            self._add_authorship(build, listings, before[build.source.id])
+            self._place_faults(build, reader.listings)
+            self._add_authorship(build, reader.listings, before[build.source.id])
 
-    def _by_type(self, trees: Collection[Tree], ask: Any) -> dict[Tree, Any]:
-        found: dict[Tree, Any] = {}
-        for kind in sorted({tree.type for tree in trees}):
-            found |= ask(self._providers[kind], [tree for tree in trees if tree.type == kind])
-        return found
+    def _look_at_inputs(self, builds: Collection[Build], reader: TreeReader) -> None:
+        """Learn where the files stand now that placeholders took in from other trees than the entity's."""
+        wanted = {build.source.id: foreign_inputs(build.stored, self._integrations) for build in builds}
+        located = reader.locate({target for targets in wanted.values() for target in targets.values()})
+        for build in builds:
+            for location, target in wanted[build.source.id].items():
+                found = located[target]
+                self._note(build, target.tree, found if isinstance(found, PortalError) else found[1])
+                entry = None if isinstance(found, PortalError) else found[1].files.get(found[0].pattern)
+                build.inputs[location] = entry.blob if entry is not None else ""
+
+    def _note(self, build: Build, tree: Tree, listing: Listing | PortalError) -> None:
+        """Remember where a tree stood that placeholders take in from; one that may not be read stands still."""
+        if not isinstance(listing, PortalError):
+            build.commits[listing.tree] = listing.commit
+        elif not isinstance(listing, NotAllowedError):
+            build.unread.add(tree)
 
     def _add_generated(self, build: Build) -> None:
         """Add the Location entity that stands for the source itself, as Backstage does."""
@@ -163,16 +197,24 @@ class SnapshotBuilder:
         if build.is_anew or build.stored.files.get(file.location) != state:
             build.snapshot.compiled[file.location] = file
 
-    def _follow(self, build: Build, links: Collection[Link], listings: Mapping[Tree, Listing | PortalError]) -> None:
+    def _follow(
+        self,
+        build: Build,
+        links: Collection[Link],
+        located: Mapping[Target, tuple[Target, Listing] | PortalError],
+        reader: TreeReader,
+    ) -> None:
         fresh: dict[Tree, dict[str, Target]] = {}
-        for link in links:
-            listing = listings[link.target.tree]
-            if isinstance(listing, PortalError):
-                if link.target.tree not in build.failed:
-                    build.failed.add(link.target.tree)
-                    self._fault(build, link, _source_problem(listing))
-                self._keep(build, link, list(_stored_below(build.stored, link.target)))
+        for named in links:
+            found = located[named.target]
+            if isinstance(found, PortalError):
+                if named.target.tree not in build.failed:
+                    build.failed.add(named.target.tree)
+                    self._fault(build, named, _source_problem(found))
+                self._keep(build, named, list(_stored_below(build.stored, named.target)))
                 continue
+            target, listing = found
+            link = named if target is named.target else replace(named, target=target)
             build.commits[listing.tree] = listing.commit
             for path in self._paths(build, link, listing):
                 location = link.target.location(path)
@@ -187,9 +229,9 @@ class SnapshotBuilder:
                     build.snapshot.files[location] = FileState(listing.files[path].blob)
                     fresh.setdefault(listing.tree, {})[path] = link.target
         for tree, targets in fresh.items():
-            listing = listings[tree]
-            if not isinstance(listing, PortalError):
-                self._read(build, listing, targets)
+            tree_listing = reader.listings[tree]
+            if not isinstance(tree_listing, PortalError):
+                self._read(build, tree_listing, targets, reader)
 
     def _paths(self, build: Build, link: Link, listing: Listing) -> list[str]:
         """Return the files that a link names; what it names and cannot give becomes a problem."""
@@ -203,6 +245,9 @@ class SnapshotBuilder:
         entry = listing.files.get(target.pattern)
         if entry is not None and not entry.is_symlink:
             return [target.pattern]
+        below = f"{target.pattern}/{DEFAULT_PATTERN}"
+        if entry is None and below in listing.files and not listing.files[below].is_symlink:
+            return [below]
         location = target.location(target.pattern)
         parts = target.pattern.split("/")
         parents = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
@@ -240,18 +285,21 @@ class SnapshotBuilder:
         if build.is_anew or known is None or known.blob != listing.files[path].blob:
             return False
         for input_location, blob in known.inputs:
-            entry = listing.files.get(input_location.removeprefix(target.prefix))
-            if not input_location.startswith(target.prefix) or (entry.blob if entry else "") != blob:
+            now = build.inputs.get(input_location)
+            if now is None:
+                entry = listing.files.get(target.path_of(input_location) or "")
+                now = entry.blob if entry is not None else ""
+            if now != blob:
                 return False
         return True
 
-    def _read(self, build: Build, listing: Listing, targets: Mapping[str, Target]) -> None:
+    def _read(self, build: Build, listing: Listing, targets: Mapping[str, Target], reader: TreeReader) -> None:
         """Read, compile and follow files of one tree."""
-        provider = self._providers[listing.tree.type]
         limit = self._limits.size_bytes
         contents: dict[str, bytes] = {}
         paths: dict[str, str] = {}
-        for path, content in provider.read(listing, list(targets), size_limit_bytes=limit).items():
+        read = self._providers[listing.tree.type].read(listing, list(targets), size_limit_bytes=limit)
+        for path, content in read.items():
             location = targets[path].location(path)
             if isinstance(content, int):
                 problem = Problem(
@@ -262,60 +310,29 @@ class SnapshotBuilder:
                 contents[location] = content
                 paths[location] = path
         drafts = parse_files(contents, limits=self._limits)
-        inputs = self._inputs(build, listing, drafts, targets=targets, paths=paths)
-        compiled = compile_files(list(drafts.values()), kinds=self._kinds, inputs=inputs)
+        places = {
+            draft.location: replace(targets[paths[draft.location]], pattern=paths[draft.location])
+            for draft in drafts.values()
+            if any(item.placeholders for item in draft.drafts)
+        }
+        resolvers = self._included(build, drafts, places, reader) if places else {}
+        compiled = compile_files(list(drafts.values()), kinds=self._kinds, resolvers=resolvers)
         build.snapshot.compiled |= compiled
         for location, file in compiled.items():
             build.frontier += self._links(build, location, file)
 
-    def _inputs(
-        self,
-        build: Build,
-        listing: Listing,
-        drafts: Mapping[str, DraftFile],
-        *,
-        targets: Mapping[str, Target],
-        paths: Mapping[str, str],
-    ) -> dict[str, dict[str, bytes | str]]:
-        """Return the contents that placeholders name, for each file that has any."""
-        named: dict[str, dict[str, str]] = {}
-        found: dict[str, dict[str, bytes | str]] = {}
-        for location, draft in drafts.items():
-            for text in draft.placeholder_targets:
-                if is_absolute_target(text):
-                    found.setdefault(location, {})[text] = "only files of the same repository can be taken in"
-                    continue
-                try:
-                    path = relative_target(targets[paths[location]], base=paths[location], relative=text).pattern
-                except InputError as error:
-                    found.setdefault(location, {})[text] = str(error)
-                    continue
-                entry = listing.files.get(path)
-                named.setdefault(location, {})[text] = path
-                if entry is not None and entry.is_symlink:
-                    found.setdefault(location, {})[text] = "it is a symbolic link"
-        wanted = {
-            path
-            for texts in named.values()
-            for path in texts.values()
-            if path in listing.files and not listing.files[path].is_symlink
-        }
-        provider = self._providers[listing.tree.type]
-        contents = provider.read(listing, wanted, size_limit_bytes=self._limits.size_bytes) if wanted else {}
-        for location, texts in named.items():
-            prefix = targets[paths[location]].prefix
+    def _included(
+        self, build: Build, drafts: Mapping[str, DraftFile], places: Mapping[str, Target], reader: TreeReader
+    ) -> dict[str, Resolve]:
+        """Read what the placeholders of the files at these places take in; return what gives their values, by file."""
+        files = [drafts[location] for location in places]
+        inclusions = Inclusions(files, places=places, integrations=self._integrations, rules=self._rules)
+        for tree, listing in reader.include(inclusions, size_limit_bytes=self._limits.size_bytes).items():
+            self._note(build, tree, listing)
+        for location in places:
             state = build.snapshot.files[location]
-            taken = {}
-            for text, path in texts.items():
-                content = contents.get(path)
-                entry = listing.files.get(path)
-                taken[f"{prefix}{path}"] = entry.blob if entry is not None else ""
-                if isinstance(content, int):
-                    found.setdefault(location, {})[text] = f"it has {content:,} bytes"
-                elif content is not None:
-                    found.setdefault(location, {})[text] = content
-            build.snapshot.files[location] = FileState(state.blob, tuple(sorted(taken.items())))
-        return found
+            build.snapshot.files[location] = FileState(state.blob, inclusions.inputs(location))
+        return {location: inclusions.resolver(location) for location in places}
 
     def _links(self, build: Build, location: str, file: CompiledFile) -> Iterator[Link]:
         """Yield what the Locations of a compiled file name; a faulty one goes on as it last was."""
@@ -367,7 +384,7 @@ class SnapshotBuilder:
                     Problem(
                         problem.code,
                         origin or build.source.location,
-                        spans.get((link.ref, link.path)),
+                        spans.get((link.ref, link.path)) if link.ref is not None else None,
                         field_name(link.path),
                         shown(link.text or build.source.target),
                         problem.expected,
@@ -382,7 +399,7 @@ class SnapshotBuilder:
         origin: str,
         links: Collection[Link],
         listings: Mapping[Tree, Listing | PortalError],
-    ) -> dict[tuple[EntityRef | None, Path], Span]:
+    ) -> dict[tuple[EntityRef, Path], Span]:
         target, path = build.places[origin]
         listing = listings.get(target.tree)
         if listing is None or isinstance(listing, PortalError) or path not in listing.files:
@@ -391,17 +408,11 @@ class SnapshotBuilder:
         content = provider.read(listing, [path], size_limit_bytes=self._limits.size_bytes)[path]
         if isinstance(content, int):
             return {}
-        drafts = parse_files({origin: content}, limits=self._limits)
-        compiled = compile_files(list(drafts.values()), kinds=self._kinds, inputs={})[origin]
-        lines = {document.entity.ref: document.line for document in compiled.documents}
-        positions = {draft.line: draft.position for draft in drafts[origin].drafts}
-        found: dict[tuple[EntityRef | None, Path], Span] = {}
-        for ref in {link.ref for link in links}:
-            if ref is not None and ref in lines:
-                paths = {link.path for link in links if link.ref == ref}
-                spans = yaml.spans(content, index=positions[lines[ref]], paths=paths)
-                found |= {(ref, path): span for path, span in spans.items()}
-        return found
+        wanted: dict[EntityRef, set[Path]] = {}
+        for link in links:
+            if link.ref is not None:
+                wanted.setdefault(link.ref, set()).add(link.path)
+        return entity_spans(content, location=origin, wanted=wanted, kinds=self._kinds, limits=self._limits)
 
     def _add_authorship(
         self, build: Build, listings: Mapping[Tree, Listing | PortalError], before: Mapping[Tree, str]

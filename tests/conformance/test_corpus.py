@@ -23,6 +23,8 @@ from portal.vcs.policy import RemotePolicy
 
 PORTAL_ONLY = {"Project", "Pipeline", "Dataset", "FeatureSet", "Model", "Experiment", "Notebook", "Layer", "Role"}
 LINKS_AND_CLAIMS = ("target-", "source-", "location-", "ref-", "file-symlink", "revision-")
+#: Stands for the problem of a placeholder that names a file of another site: the verdicts were made without reading it.
+ELSEWHERE = "elsewhere"
 PATTERN = "**/*.{yaml,yml}"
 
 
@@ -45,6 +47,9 @@ def _verdicts(location: str, content: bytes, *, entity_lines: list[int], problem
     assert sorted([*accepted, *faulty]) == list(range(len(parsed))), (location, accepted, faulty, starts)
     verdicts = Counter({"ok": len(accepted)}) if accepted else Counter()
     for codes in faulty.values():
+        if codes == {ELSEWHERE}:
+            verdicts["ok"] += 1
+            continue
         verdicts["yaml-error" if any(code.startswith("yaml-") for code in codes) else "rejected"] += 1
     return verdicts
 
@@ -73,7 +78,9 @@ def test_every_document_gets_the_verdict_that_backstage_gives(
     for problem in report.problems:
         if problem.severity == "error" and not problem.code.startswith(LINKS_AND_CLAIMS):
             assert problem.span is not None, problem
-            problems.setdefault(problem.location, []).append((problem.span.line, problem.code))
+            is_elsewhere = problem.code == "placeholder-invalid" and problem.found.startswith('"http')
+            code = ELSEWHERE if is_elsewhere else problem.code
+            problems.setdefault(problem.location, []).append((problem.span.line, code))
     for row in manifest():
         if row["repo"] != repository or not row["path"].endswith((".yaml", ".yml")):
             continue
