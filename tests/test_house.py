@@ -52,7 +52,9 @@ def test_every_kind_is_documented(kind: str) -> None:
 
 def _commands(group: click.Group, path: str) -> list[str]:
     found = []
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         here = f"{path} {name}"
         found += _commands(command, here) if isinstance(command, click.Group) else [here]
     return found

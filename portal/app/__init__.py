@@ -1,6 +1,5 @@
-"""The composition root: settings become wired services, services become a web application."""
+"""The composition root: settings become wired services; `portal.app.wsgi` makes the web application of them."""
 
 from portal.app.portal import Portal, build, target_of
-from portal.app.wsgi import create_app
 
-__all__ = ["Portal", "build", "create_app", "target_of"]
+__all__ = ["Portal", "build", "target_of"]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from portal.config import Settings
-from portal.defaults.actions import all_actions
-from portal.defaults.engine import build_engine
 from portal.defaults.kinds import all_kinds
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
@@ -20,41 +19,67 @@ from portal.model.reading import ReadingRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.providers.web import WebProvider
-from portal.scaffolder.engine import Engine
-from portal.scaffolder.filters import builtin_filters
 from portal.services.catalog import CatalogService
-from portal.services.jobs import Jobs
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
-from portal.services.scaffolding import ScaffoldingService
-from portal.services.templates import Templates
-from portal.services.vault import Vault
-from portal.services.workspaces import Workspaces
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
+if TYPE_CHECKING:
+    from portal.app.tasks import TaskServices
+    from portal.services.jobs import Jobs
+    from portal.services.scaffolding import ScaffoldingService
 
-@dataclass(slots=True)
+
+@dataclass
 class Portal:
-    """The services of one Portal, wired; close it when done."""
+    """The services of one Portal, wired; close it when done.
+
+    What runs tasks is wired when it is first asked for: a command that reads or ingests spends nothing on it.
+    """
 
     settings: Settings
     database: Database
     kinds: Kinds
+    integrations: Integrations
+    policy: RemotePolicy
     mirrors: Mirrors
     refresh: RefreshService
     locations: LocationsService
     catalog: CatalogService
     ownership: OwnershipService
-    engine: Engine
-    jobs: Jobs
-    scaffolding: ScaffoldingService
     web: WebProvider
     _refresher: Refresher | None = None
+
+    @cached_property
+    def tasks(self) -> TaskServices:
+        """What runs tasks."""
+        from portal.app.tasks import wire_tasks  # noqa: PLC0415  # a third of all that is imported
+
+        return wire_tasks(
+            self.settings,
+            self.database,
+            catalog=self.catalog,
+            ownership=self.ownership,
+            locations=self.locations,
+            mirrors=self.mirrors,
+            policy=self.policy,
+            integrations=self.integrations,
+        )
+
+    @property
+    def jobs(self) -> Jobs:
+        """The workflows."""
+        return self.tasks.jobs
+
+    @property
+    def scaffolding(self) -> ScaffoldingService:
+        """Templates and tasks."""
+        return self.tasks.scaffolding
 
     def start(self) -> None:
         """Begin the work that goes on beside requests: tasks, and a look at all sources now and then."""
@@ -79,9 +104,8 @@ class Portal:
         """End background work and close what is open."""
         if self._refresher is not None:
             self._refresher.stop()
-        self.jobs.stop()
-        self.scaffolding.journal.close()
-        self.engine.close()
+        if "tasks" in self.__dict__:
+            self.tasks.close()
         self.web.close()
         self.database.close()
 
@@ -119,32 +143,17 @@ def build(settings: Settings) -> Portal:
     catalog = CatalogService(database, integrations=integrations)
     ownership = OwnershipService(database, kinds)
     locations = LocationsService(database, refresh)
-    engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
-    jobs = Jobs(database)
-    scaffolding = ScaffoldingService(
-        database,
-        catalog=catalog,
-        ownership=ownership,
-        locations=locations,
-        jobs=jobs,
-        engine=engine,
-        actions=all_actions(engine, repositories=settings.repositories, policy=policy),
-        templates=Templates(mirrors),
-        workspaces=Workspaces(settings.workspaces),
-        vault=Vault(settings.data / "instance.key"),
-    )
     return Portal(
         settings=settings,
         database=database,
         kinds=kinds,
+        integrations=integrations,
+        policy=policy,
         mirrors=mirrors,
         refresh=refresh,
         locations=locations,
         catalog=catalog,
         ownership=ownership,
-        engine=engine,
-        jobs=jobs,
-        scaffolding=scaffolding,
         web=web,
     )
 

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from portal.cli.catalog import ingest, schema, validate
-from portal.cli.database import db
-from portal.cli.serve import serve
-from portal.cli.settings import settings
-from portal.cli.template import template
 from portal.config import load_settings
 from portal.errors import PortalError
+
+#: Where each command is: it is imported when it is run, or when all are listed.
+COMMANDS = {
+    "db": "portal.cli.database:db",
+    "ingest": "portal.cli.catalog:ingest",
+    "schema": "portal.cli.catalog:schema",
+    "serve": "portal.cli.serve:serve",
+    "settings": "portal.cli.settings:settings",
+    "template": "portal.cli.template:template",
+    "validate": "portal.cli.catalog:validate",
+}
 
 
 class PortalGroup(click.Group):
     """A group whose commands end with a message and exit code 2 on a fault of Portal or its surroundings."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name, or None."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a typed fault becomes its message."""
@@ -42,7 +62,3 @@ def main(ctx: click.Context, config: Path | None, data: str | None) -> None:
         return load_settings(environment=os.environ, file=config, overrides={"data": data, **overrides})
 
     ctx.obj = load
-
-
-for _command in (serve, ingest, validate, schema, template, db, settings):
-    main.add_command(_command)

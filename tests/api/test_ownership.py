@@ -7,7 +7,8 @@ from flask.testing import FlaskClient
 from repositories import MakeRepository
 from servers import ROOT
 
-from portal.app import build, create_app
+from portal.app import build
+from portal.app.wsgi import create_app
 from portal.config import load_settings
 
 

@@ -13,6 +13,7 @@ def test_migrations_make_the_tables_that_are_declared(database_url: str) -> None
         with database.reading() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, metadata) == []
+            assert context.get_current_revision() == schema.newest_version()
 
 
 def test_an_upgrade_of_the_newest_schema_changes_nothing(database_url: str) -> None:

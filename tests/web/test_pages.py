@@ -8,7 +8,8 @@ from catalogs import component, documents, entity, group
 from flask.testing import FlaskClient
 from repositories import MakeRepository
 
-from portal.app import build, create_app
+from portal.app import build
+from portal.app.wsgi import create_app
 from portal.config import load_settings
 
 HOSTILE = (

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from servers import ROOT
 from werkzeug.serving import make_server
 
-from portal.app import build, create_app
+from portal.app import build
+from portal.app.wsgi import create_app
 from portal.config import load_settings
 
 CHROMIUM = os.environ.get("PORTAL_TEST_CHROMIUM") or shutil.which("chromium")

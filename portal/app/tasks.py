@@ -1,0 +1,67 @@
+"""Wires what runs tasks: template engine, actions, workflows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from portal.config import Settings
+from portal.defaults.actions import all_actions
+from portal.defaults.engine import build_engine
+from portal.model.integration import Integrations
+from portal.scaffolder.engine import Engine
+from portal.scaffolder.filters import builtin_filters
+from portal.services.catalog import CatalogService
+from portal.services.jobs import Jobs
+from portal.services.locations import LocationsService
+from portal.services.ownership import OwnershipService
+from portal.services.scaffolding import ScaffoldingService
+from portal.services.templates import Templates
+from portal.services.vault import Vault
+from portal.services.workspaces import Workspaces
+from portal.store.database import Database
+from portal.vcs.mirror import Mirrors
+from portal.vcs.policy import RemotePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class TaskServices:
+    """What runs tasks."""
+
+    engine: Engine
+    jobs: Jobs
+    scaffolding: ScaffoldingService
+
+    def close(self) -> None:
+        """End the workflows and close what is open."""
+        self.jobs.stop()
+        self.scaffolding.journal.close()
+        self.engine.close()
+
+
+def wire_tasks(
+    settings: Settings,
+    database: Database,
+    *,
+    catalog: CatalogService,
+    ownership: OwnershipService,
+    locations: LocationsService,
+    mirrors: Mirrors,
+    policy: RemotePolicy,
+    integrations: Integrations,
+) -> TaskServices:
+    """Return the services that run tasks."""
+    engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
+    jobs = Jobs(database)
+    scaffolding = ScaffoldingService(
+        database,
+        catalog=catalog,
+        ownership=ownership,
+        locations=locations,
+        jobs=jobs,
+        engine=engine,
+        actions=all_actions(engine, repositories=settings.repositories, policy=policy),
+        templates=Templates(mirrors),
+        workspaces=Workspaces(settings.workspaces),
+        vault=Vault(settings.data / "instance.key"),
+    )
+    return TaskServices(engine, jobs, scaffolding)
