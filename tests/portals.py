@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from portal.defaults.kinds import all_kinds
 from portal.ingest.yaml import YamlLimits
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.reading import ReadingRules
+from portal.model.rules import CatalogRules, Rule
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.providers.web import WebProvider
@@ -36,6 +37,7 @@ class Catalog:
         integrations: Integrations = NO_INTEGRATIONS,
         reading_hosts: Collection[str] = (),
         schemes: Collection[str] = (),
+        catalog_rules: Sequence[Rule] = (),
     ) -> None:
         self.database = database
         policy = RemotePolicy(allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations)
@@ -51,6 +53,7 @@ class Catalog:
             limits=limits,
             integrations=integrations,
             rules=rules,
+            catalog_rules=CatalogRules(catalog_rules),
         )
 
     def ingest(self, *targets: str) -> RefreshReport:

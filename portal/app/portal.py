@@ -16,6 +16,7 @@ from portal.ingest.yaml import YamlLimits
 from portal.model.integration import Integrations
 from portal.model.kind import Kinds
 from portal.model.reading import ReadingRules
+from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.providers.web import WebProvider
@@ -139,6 +140,7 @@ def build(settings: Settings) -> Portal:
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
         integrations=integrations,
         rules=rules,
+        catalog_rules=CatalogRules(settings.catalog_rules),
     )
     catalog = CatalogService(database, integrations=integrations)
     ownership = OwnershipService(database, kinds)

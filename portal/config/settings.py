@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from portal.config import structured
 from portal.errors import SettingsError
 from portal.model.integration import Integration
+from portal.model.rules import Rule
 
 CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
@@ -37,6 +38,7 @@ class Settings:
     git_schemes: tuple[str, ...]
     integrations: tuple[Integration, ...]
     reading_hosts: tuple[str, ...]
+    catalog_rules: tuple[Rule, ...]
     log_level: str
 
     @property
@@ -183,6 +185,14 @@ SETTINGS: tuple[Setting, ...] = (
         (),
         "Hosts that catalogs may read single files from, and networks of private addresses that they may be at.",
         structured.parse_reading_hosts,
+    ),
+    Setting(
+        "catalog_rules",
+        (),
+        "Kinds that locations may bring: allow and locations of each rule. Empty: all kinds.",
+        structured.parse_catalog_rules,
+        structured.write_catalog_rules,
+        structured.show_catalog_rules,
     ),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from portal.model.integration import HOST_TYPES, Integration
 from portal.model.reading import ReadingRules
+from portal.model.rules import AllowedKind, Rule, RuleLocation
 from portal.model.secret import Secret
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
@@ -56,6 +57,28 @@ def show_integrations(found: tuple[Integration, ...]) -> list[str]:
     return [f"{item.host} ({item.type}{', token ***' if item.token else ''})" for item in found]
 
 
+def parse_catalog_rules(value: Any) -> tuple[Rule, ...]:
+    """Return the rules of a list of tables (or its JSON), as Backstage's `catalog.rules` has them.
+
+    Raises `ValueError` saying what is expected.
+    """
+    return tuple(_rule(item) for item in tables(value, known={"allow", "locations"}))
+
+
+def write_catalog_rules(found: tuple[Rule, ...]) -> str:
+    """Return the JSON that `parse_catalog_rules` reads."""
+    return json.dumps(show_catalog_rules(found))
+
+
+def show_catalog_rules(found: tuple[Rule, ...]) -> list[dict[str, Any]]:
+    """Return the rules as tables."""
+    return [
+        {"allow": [{"kind": kind.kind, "spec.type": kind.type} if kind.type else kind.kind for kind in rule.allow]}
+        | ({"locations": [_shown_location(place) for place in rule.locations]} if rule.locations else {})
+        for rule in found
+    ]
+
+
 def parse_reading_hosts(value: Any) -> tuple[str, ...]:
     """Return the entries of `ReadingRules`, one a line in the environment. Raises `ValueError`."""
     items = value.splitlines() if isinstance(value, str) else value
@@ -93,3 +116,34 @@ def _integration(item: Mapping[str, Any]) -> Integration:
         raise ValueError(f"for {host} a base_url with http or https")
     token = Secret(item["token"]) if item.get("token") else None
     return Integration(host, kind, token, item.get("username", ""), base_url)
+
+
+def _rule(item: Mapping[str, Any]) -> Rule:
+    allow = item.get("allow")
+    if not isinstance(allow, list) or not allow:
+        raise ValueError("in each rule a list allow of kinds")
+    kinds = [{"kind": kind} if isinstance(kind, str) else kind for kind in allow]
+    for kind in kinds:
+        if not isinstance(kind, dict) or not kind.get("kind") or not _are_texts(kind, {"kind", "spec.type"}):
+            raise ValueError('kinds such as "Component" or {kind = "Resource", "spec.type" = "database"}')
+    found = tuple(AllowedKind(kind["kind"], kind.get("spec.type", "")) for kind in kinds)
+    if "locations" not in item:
+        return Rule(found)
+    places = tables(item["locations"], known={"type", "exact", "pattern"})
+    for place in places:
+        if not _are_texts(place, {"type", "exact", "pattern"}) or not place.get("type"):
+            raise ValueError('locations such as {type = "url", pattern = "https://github.com/organisation/**"}')
+        if "exact" in place and "pattern" in place:
+            raise ValueError("in each location of a rule either exact or pattern, not both")
+    if not places:
+        raise ValueError("at least one of a rule's locations, or none of the key")
+    return Rule(found, tuple(RuleLocation(**place) for place in places))
+
+
+def _are_texts(item: Mapping[str, Any], known: set[str]) -> bool:
+    return item.keys() <= known and all(isinstance(part, str) for part in item.values())
+
+
+def _shown_location(place: RuleLocation) -> dict[str, str]:
+    parts = {"type": place.type, "exact": place.exact, "pattern": place.pattern}
+    return {name: part for name, part in parts.items() if part}

@@ -12,9 +12,11 @@ from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, 
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import Entity
 from portal.model.envelope import FieldFault, Path
+from portal.model.fields import Fault
 from portal.model.kind import Kind, Kinds
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.model.rules import Allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,15 @@ def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[st
 
 
 def compile_files(
-    files: Collection[DraftFile], *, kinds: Kinds, resolvers: Mapping[str, Resolve]
+    files: Collection[DraftFile], *, kinds: Kinds, resolvers: Mapping[str, Resolve], allows: Allows | None = None
 ) -> dict[str, CompiledFile]:
-    """Compile parsed files. `resolvers` maps a location to what gives the values of its placeholders."""
+    """Compile parsed files.
+
+    `resolvers` maps a location to what gives the values of its placeholders; `allows` says which entities may come in.
+    """
     return {
-        file.location: _compile(file, kinds=kinds, resolve=resolvers.get(file.location, _unresolved)) for file in files
+        file.location: _compile(file, kinds=kinds, resolve=resolvers.get(file.location, _unresolved), allows=allows)
+        for file in files
     }
 
 
@@ -104,13 +110,16 @@ def _parse_problems(document: yaml.Document) -> list[Problem]:
     return [document.problem, *found] if document.problem is not None else found
 
 
-def _compile(file: DraftFile, *, kinds: Kinds, resolve: Resolve) -> CompiledFile:
+def _compile(file: DraftFile, *, kinds: Kinds, resolve: Resolve, allows: Allows | None) -> CompiledFile:
     compiled = CompiledFile(file.location, problems=list(file.problems))
     compiled.has_unknown_faults = any(problem.severity == "error" for problem in file.problems)
     occurrences: dict[EntityRef, int] = {}
     for draft in file.drafts:
         value, faults = replace_placeholders(draft.value, draft.placeholders, resolve=resolve)
         checked = check(value, kinds=kinds)
+        if allows is not None and checked.entity is not None and not allows(checked.entity):
+            expected = "a kind that catalog_rules allows for the location that leads here"
+            faults.append(FieldFault(("kind",), Fault("kind-not-allowed", expected), checked.entity.kind))
         all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
         if all_faults:
             compiled.problems.extend(_placed(file, draft, checked, all_faults))

@@ -21,9 +21,11 @@ from portal.model.location import GENERATED_PREFIX, parse_target
 from portal.model.problem import Problem
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
+from portal.model.rules import CatalogRules
 from portal.providers.contract import TreeProvider
+from portal.services.builds import Build
 from portal.services.changes import Changes, write_delta
-from portal.services.snapshots import Build, SnapshotBuilder
+from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
 from portal.store.sources import Source
@@ -64,6 +66,7 @@ class RefreshService:
         limits: YamlLimits | None = None,
         integrations: Integrations = NO_INTEGRATIONS,
         rules: ReadingRules | None = None,
+        catalog_rules: CatalogRules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
@@ -76,6 +79,7 @@ class RefreshService:
             limits=limits or YamlLimits(),
             integrations=integrations,
             rules=rules or ReadingRules(),
+            catalog_rules=catalog_rules or CatalogRules(),
         )
         self._clock = clock
         self._lock = threading.Lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from portal.ingest.generated import generated_file
 from portal.ingest.inclusions import Inclusions, foreign_inputs
 from portal.ingest.placeholders import Resolve
 from portal.ingest.places import entity_spans
-from portal.ingest.snapshot import FileState, Snapshot, Stored
+from portal.ingest.snapshot import FileState, Stored
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import ref_of
 from portal.model.envelope import Path
@@ -33,53 +33,11 @@ from portal.model.location import (
 from portal.model.problem import Problem, Span
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
-from portal.providers.contract import Authorship, Listing, TreeProvider
+from portal.model.rules import CatalogRules
+from portal.providers.contract import Listing, TreeProvider
+from portal.services.builds import Build, Link
 from portal.services.reading import TreeReader
 from portal.store.sources import Source
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A target that must be followed, and which field of which Location entity names it.
-
-    `origin` is the location of the Location's file; empty for the source's own target.
-    """
-
-    target: Target
-    origin: str = ""
-    ref: EntityRef | None = None
-    path: Path = ()
-    text: str = ""
-    is_required: bool = True
-
-
-@dataclass(slots=True)
-class Build:
-    """A source on its way to a snapshot.
-
-    `inputs` are the files that placeholders took in from other trees, by location with their identity now. `failed`
-    are trees of catalog files, `unread` trees of such inputs, that could not be read.
-    """
-
-    source: Source
-    stored: Stored
-    stored_locations: Mapping[str, list[str]]
-    is_anew: bool
-    snapshot: Snapshot = field(default_factory=Snapshot)
-    frontier: list[Link] = field(default_factory=list)
-    places: dict[str, tuple[Target, str]] = field(default_factory=dict)
-    parents: dict[str, str] = field(default_factory=dict)
-    faults: list[tuple[Link, Problem]] = field(default_factory=list)
-    authorship: dict[str, Authorship] = field(default_factory=dict)
-    commits: dict[Tree, str] = field(default_factory=dict)
-    failed: set[Tree] = field(default_factory=set)
-    inputs: dict[str, str] = field(default_factory=dict)
-    unread: set[Tree] = field(default_factory=set)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every tree could be read that the snapshot is made from."""
-        return not (self.failed or self.unread)
 
 
 class SnapshotBuilder:
@@ -93,14 +51,16 @@ class SnapshotBuilder:
         limits: YamlLimits,
         integrations: Integrations,
         rules: ReadingRules,
+        catalog_rules: CatalogRules,
     ) -> None:
         self._providers = providers
         self._kinds = kinds
         self._limits = limits
         self._integrations = integrations
         self._rules = rules
-        meaning = f"{kinds.fingerprint()}{limits}{integrations.fingerprint()}{rules.fingerprint()}"
-        self._meaning = hashlib.sha256(meaning.encode()).hexdigest()
+        self._catalog_rules = catalog_rules
+        parts = (kinds.fingerprint(), limits, *(item.fingerprint() for item in (integrations, rules, catalog_rules)))
+        self._meaning = hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def fingerprint(self, commits: Mapping[Tree, str]) -> str:
         """Return a text that stays the same as long as a refresh would find nothing new; trees by their commit."""
@@ -316,7 +276,8 @@ class SnapshotBuilder:
             if any(item.placeholders for item in draft.drafts)
         }
         resolvers = self._included(build, drafts, places, reader) if places else {}
-        compiled = compile_files(list(drafts.values()), kinds=self._kinds, resolvers=resolvers)
+        allows = self._catalog_rules.of(build.source.type, build.source.target)
+        compiled = compile_files(list(drafts.values()), kinds=self._kinds, resolvers=resolvers, allows=allows)
         build.snapshot.compiled |= compiled
         for location, file in compiled.items():
             build.frontier += self._links(build, location, file)

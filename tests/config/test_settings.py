@@ -98,3 +98,40 @@ def test_a_faulty_git_host_is_told_without_its_token(table: str, told: str, tmp_
 
     assert told in error.value.message
     assert "s3cret" not in error.value.message
+
+
+def test_rules_are_those_of_backstage(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(
+        '[[catalog_rules]]\nallow = ["Component", {kind = "Resource", "spec.type" = "database"}]\n'
+        '[[catalog_rules]]\nallow = ["User"]\nlocations = [{type = "url", pattern = "https://h/**"}]\n'
+    )
+
+    settings = load_settings(environment={}, file=file)
+
+    assert settings.shown()["catalog_rules"] == [
+        {"allow": ["Component", {"kind": "Resource", "spec.type": "database"}]},
+        {"allow": ["User"], "locations": [{"type": "url", "pattern": "https://h/**"}]},
+    ]
+    (setting,) = (setting for setting in SETTINGS if setting.name == "catalog_rules")
+    handed = load_settings(environment={"PORTAL_CATALOG_RULES": setting.variable_text(settings.catalog_rules)})
+    assert handed.catalog_rules == settings.catalog_rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ('[{"allow": []}]', "a list allow of kinds"),
+        ('[{"allow": [{"kind": 1}]}]', "kinds such as"),
+        ('[{"allow": ["A"], "locations": [{"exact": "x"}]}]', "locations such as"),
+        ('[{"allow": ["A"], "locations": []}]', "at least one"),
+        ('[{"allow": ["A"], "locations": [{"type": "url", "exact": "x", "pattern": "y"}]}]', "not both"),
+        ('[{"allows": ["A"]}]', '"allows" is not known'),
+        ("Component", "as JSON"),
+    ],
+)
+def test_a_faulty_rule_is_told(rules: str, told: str) -> None:
+    with pytest.raises(SettingsError, match="PORTAL_CATALOG_RULES") as error:
+        load_settings(environment={"PORTAL_CATALOG_RULES": rules})
+
+    assert told in error.value.message

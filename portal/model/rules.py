@@ -1,0 +1,79 @@
+"""Which kinds of entities which locations may bring into the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from wcmatch import glob
+
+from portal.model.entity import Entity
+
+#: Says whether an entity may come in.
+Allows = Callable[[Entity], bool]
+_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.IGNORECASE | glob.FORCEUNIX
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedKind:
+    """A kind that a rule allows, whatever its case; all of its entities, or those of one `spec.type` (not empty)."""
+
+    kind: str
+    type: str = ""
+
+    def matches(self, entity: Entity) -> bool:
+        """Return whether an entity is of this kind."""
+        if entity.kind.lower() != self.kind.lower():
+            return False
+        found = entity.spec.get("type")
+        return not self.type or (isinstance(found, str) and found.lower() == self.type.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLocation:
+    """Root locations that a rule is for: of a type, with just this target, or with one like the pattern; or all."""
+
+    type: str
+    exact: str = ""
+    pattern: str = ""
+
+    def matches(self, location_type: str, target: str) -> bool:
+        """Return whether a root location is among these."""
+        if location_type != self.type or (self.exact and target != self.exact):
+            return False
+        return not self.pattern or glob.globmatch(target, self.pattern, flags=_FLAGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Kinds that are allowed, everywhere or (where there are any) from these root locations."""
+
+    allow: tuple[AllowedKind, ...]
+    locations: tuple[RuleLocation, ...] = ()
+
+
+class CatalogRules:
+    """The rules of a catalog; without any, all kinds are allowed.
+
+    Rule: `DefaultCatalogRulesEnforcer` of catalog-backend 4.0.0, but for the default, which there is Component, API
+    and Location. What counts is the root location, not the file that an entity is in.
+    """
+
+    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        self._rules = tuple(rules)
+
+    def of(self, location_type: str, target: str) -> Allows | None:
+        """Return what says which entities a root location may bring; None where it may bring all."""
+        if not self._rules:
+            return None
+        kinds = [
+            kind
+            for rule in self._rules
+            if not rule.locations or any(place.matches(location_type, target) for place in rule.locations)
+            for kind in rule.allow
+        ]
+        return lambda entity: any(kind.matches(entity) for kind in kinds)
+
+    def fingerprint(self) -> str:
+        """Return a text that changes with the rules."""
+        return repr(self._rules) if self._rules else ""

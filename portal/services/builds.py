@@ -1,0 +1,58 @@
+"""A source on its way to a snapshot: what has been found of it, what must still be followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from portal.ingest.snapshot import Snapshot, Stored
+from portal.model.envelope import Path
+from portal.model.location import Target, Tree
+from portal.model.problem import Problem
+from portal.model.ref import EntityRef
+from portal.providers.contract import Authorship
+from portal.store.sources import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A target that must be followed, and which field of which Location entity names it.
+
+    `origin` is the location of the Location's file; empty for the source's own target.
+    """
+
+    target: Target
+    origin: str = ""
+    ref: EntityRef | None = None
+    path: Path = ()
+    text: str = ""
+    is_required: bool = True
+
+
+@dataclass(slots=True)
+class Build:
+    """A source on its way to a snapshot.
+
+    `inputs` are the files that placeholders took in from other trees, by location with their identity now. `failed`
+    are trees of catalog files, `unread` trees of such inputs, that could not be read.
+    """
+
+    source: Source
+    stored: Stored
+    stored_locations: Mapping[str, list[str]]
+    is_anew: bool
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    frontier: list[Link] = field(default_factory=list)
+    places: dict[str, tuple[Target, str]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    faults: list[tuple[Link, Problem]] = field(default_factory=list)
+    authorship: dict[str, Authorship] = field(default_factory=dict)
+    commits: dict[Tree, str] = field(default_factory=dict)
+    failed: set[Tree] = field(default_factory=set)
+    inputs: dict[str, str] = field(default_factory=dict)
+    unread: set[Tree] = field(default_factory=set)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every tree could be read that the snapshot is made from."""
+        return not (self.failed or self.unread)
