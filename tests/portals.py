@@ -38,6 +38,7 @@ class Catalog:
         reading_hosts: Collection[str] = (),
         schemes: Collection[str] = (),
         catalog_rules: Sequence[Rule] = (),
+        keeps_orphans: bool = False,
     ) -> None:
         self.database = database
         policy = RemotePolicy(allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations)
@@ -54,6 +55,7 @@ class Catalog:
             integrations=integrations,
             rules=rules,
             catalog_rules=CatalogRules(catalog_rules),
+            keeps_orphans=keeps_orphans,
         )
 
     def ingest(self, *targets: str) -> RefreshReport:

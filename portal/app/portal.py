@@ -141,6 +141,7 @@ def build(settings: Settings) -> Portal:
         integrations=integrations,
         rules=rules,
         catalog_rules=CatalogRules(settings.catalog_rules),
+        keeps_orphans=settings.orphan_strategy == "keep",
     )
     catalog = CatalogService(database, integrations=integrations)
     ownership = OwnershipService(database, kinds)

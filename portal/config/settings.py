@@ -39,6 +39,7 @@ class Settings:
     integrations: tuple[Integration, ...]
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
+    orphan_strategy: str
     log_level: str
 
     @property
@@ -125,6 +126,15 @@ def _whole(minimum: int, maximum: int | None = None) -> Callable[[Any], int]:
     return parse
 
 
+def _choice(*options: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in options:
+            raise ValueError(f"one of {', '.join(options)}")
+        return str(value)
+
+    return parse
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -193,6 +203,12 @@ SETTINGS: tuple[Setting, ...] = (
         structured.parse_catalog_rules,
         structured.write_catalog_rules,
         structured.show_catalog_rules,
+    ),
+    Setting(
+        "orphan_strategy",
+        "delete",
+        "What becomes of entities that nothing names any more: delete, or keep with an annotation.",
+        _choice("delete", "keep"),
     ),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )

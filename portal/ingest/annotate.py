@@ -6,6 +6,7 @@ from portal.model.entity import (
     EDIT_URL_ANNOTATION,
     LOCATION_ANNOTATION,
     ORIGIN_ANNOTATION,
+    ORPHAN_ANNOTATION,
     SOURCE_ANNOTATION,
     VIEW_URL_ANNOTATION,
 )
@@ -27,10 +28,12 @@ class Annotator:
         self._integrations = integrations
         self._kinds: dict[str, str] = {}
 
-    def annotations(self, location: str, *, origin: str) -> dict[str, str]:
+    def annotations(self, location: str, *, origin: str, is_orphan: bool = False) -> dict[str, str]:
         """Return the annotations of an entity; `origin` is the root location that led to its file's `location`."""
         location = location.removeprefix(GENERATED_PREFIX)
         found = {LOCATION_ANNOTATION: location, ORIGIN_ANNOTATION: origin}
+        if is_orphan:
+            found[ORPHAN_ANNOTATION] = "true"
         if not location.startswith("url:"):
             return found
         url = location.removeprefix("url:")

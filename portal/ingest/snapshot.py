@@ -42,12 +42,13 @@ class FileState(NamedTuple):
 
 
 class StoredDocument(NamedTuple):
-    """A document as the store has it; `digest` is 64 hex characters."""
+    """A document as the store has it; `digest` is 64 hex characters. An orphan is kept though nothing names it."""
 
     id: int
     key: DocumentKey
     line: int
     digest: str
+    is_orphan: bool = False
 
 
 class StoredProblem(NamedTuple):
@@ -92,12 +93,17 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Delta:
-    """What must change in the store. `kept` are documents that stay although the files do not bear them out now."""
+    """What must change in the store.
+
+    `kept` are documents that stay although the files do not bear them out now, `orphan` those that stay from now on
+    although nothing names them any more.
+    """
 
     put: list[CompiledDocument] = field(default_factory=list)
     move: list[tuple[StoredDocument, int]] = field(default_factory=list)
     drop: list[StoredDocument] = field(default_factory=list)
     kept: list[StoredDocument] = field(default_factory=list)
+    orphan: list[StoredDocument] = field(default_factory=list)
     put_files: dict[str, FileState] = field(default_factory=dict)
     drop_files: list[str] = field(default_factory=list)
     add_problems: list[Problem] = field(default_factory=list)
@@ -110,6 +116,7 @@ class Delta:
             self.put
             or self.move
             or self.drop
+            or self.orphan
             or self.put_files
             or self.drop_files
             or self.add_problems
@@ -117,9 +124,11 @@ class Delta:
         )
 
 
-def delta(snapshot: Snapshot, stored: Stored) -> Delta:
+def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) -> Delta:
     """Return what must change so that the store equals `snapshot`.
 
+    What nothing names any more is dropped, unless the catalog `keeps_orphans`; an orphan is let go when its entity is
+    declared again.
     A faulty document keeps the stored row of the entity that it claims to be; a file with a fault that does not tell
     which entity it concerns keeps all its rows, as does a file that cannot be read. Rule: Backstage keeps the last
     good entity, catalog-backend 4.0 `updateProcessedEntityErrors`.
@@ -128,13 +137,17 @@ def delta(snapshot: Snapshot, stored: Stored) -> Delta:
     documents = snapshot.documents
     for key, document in documents.items():
         known = stored.documents.get(key)
-        if known is None or known.digest != document.entity.digest:
+        if known is None or known.is_orphan or known.digest != document.entity.digest:
             changes.put.append(document)
         elif known.line != document.line:
             changes.move.append((known, document.line))
+    gone: list[StoredDocument] = []
     faulty_refs = {ref for file in snapshot.compiled.values() for ref in file.faulty_refs}
     for key, known in stored.documents.items():
         if key in documents:
+            continue
+        if known.is_orphan:
+            gone.append(known)
             continue
         compiled = snapshot.compiled.get(key.location)
         if key.location in snapshot.unreadable or (
@@ -142,7 +155,14 @@ def delta(snapshot: Snapshot, stored: Stored) -> Delta:
         ):
             changes.kept.append(known)
         elif compiled is not None or key.location not in snapshot.files:
-            changes.drop.append(known)
+            gone.append(known)
+    if gone and keeps_orphans:
+        going = {known.key for known in gone}
+        declared = {key.ref for key in (*documents, *stored.documents) if key not in going}
+        changes.drop = [known for known in gone if known.key.ref in declared]
+        changes.orphan = [known for known in gone if known.key.ref not in declared and not known.is_orphan]
+    else:
+        changes.drop = gone
     changes.put_files = {
         location: state for location, state in snapshot.files.items() if stored.files.get(location) != state
     }

@@ -9,10 +9,12 @@ from typing import Any
 
 import orjson
 
-from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION
+from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION, ORPHAN_ANNOTATION
 from portal.model.leaves import Leaf, LeafMemory, leaves
 from portal.model.problem import Problem
 from portal.model.ref import DEFAULT_NAMESPACE
+
+_THE_CATALOGS_OWN = (LOCATION_ANNOTATION, ORIGIN_ANNOTATION, ORPHAN_ANNOTATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def stitch(
 ) -> Stitched:
     """Return the finished form of one entity; `memory` of leaves is for those that are finished together.
 
-    `annotations` are added, those that the file declares win except for the two that say where the file is.
+    `annotations` are added, those that the file declares win except for those that only the catalog can know.
     `relations` are (type, target) pairs. The problems of the entity's documents appear under `status.items`. Rule:
     the shape is that of catalog-backend 4.0.0's final entity; line, column and field are Portal's additions.
     """
@@ -43,9 +45,7 @@ def stitch(
     metadata.setdefault("namespace", DEFAULT_NAMESPACE)
     own = metadata.get("annotations") or {}
     metadata["annotations"] = (
-        dict(annotations)
-        | own
-        | {key: annotations[key] for key in (LOCATION_ANNOTATION, ORIGIN_ANNOTATION) if key in annotations}
+        dict(annotations) | own | {key: annotations[key] for key in _THE_CATALOGS_OWN if key in annotations}
     )
     metadata["uid"] = uid
     document: dict[str, Any] = dict(declared)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import orjson
@@ -103,7 +103,8 @@ class _Writer:
     def write(self, delta: Delta, *, stored: Stored, authorship: Mapping[str, Authorship]) -> Changes:
         """Write documents, files, problems; then decide who holds each entity and write what follows from it."""
         affected = sorted(
-            {document.entity.ref for document in delta.put} | {EntityRef(known.key.ref) for known in delta.drop}
+            {document.entity.ref for document in delta.put}
+            | {EntityRef(known.key.ref) for known in (*delta.drop, *delta.orphan)}
         )
         claims = entities.claims_on(self.connection, affected)
         held = entities.held_entities(self.connection, affected)
@@ -120,6 +121,9 @@ class _Writer:
             if problem.ref is not None
         }
         touched |= self._sync_claim_problems(affected, claims, holders)
+        touched.update(EntityRef(known.key.ref) for known in delta.orphan)
+        adopted = {key.ref for key, known in stored.documents.items() if known.is_orphan}
+        touched.update(document.entity.ref for document in delta.put if document.entity.ref in adopted)
         changes = Changes(self.revision)
         for ref in affected:
             holder, now = holders.get(ref), held.get(ref)
@@ -152,6 +156,10 @@ class _Writer:
         for known in delta.drop:
             ref = EntityRef(known.key.ref)
             claims[ref] = [claim for claim in claims.get(ref, ()) if claim.id not in dropped]
+        orphaned = {known.id for known in delta.orphan}
+        for known in delta.orphan:
+            ref = EntityRef(known.key.ref)
+            claims[ref] = [replace(claim, is_orphan=claim.is_orphan or claim.id in orphaned) for claim in claims[ref]]
         for document in delta.put:
             who = authorship.get(document.location, Authorship())
             ref = document.entity.ref
@@ -182,11 +190,12 @@ class _Writer:
                 inserted.append(whose | {"location": document.location, "occurrence": document.occurrence} | row)
                 others.append(claim)
             else:
-                updated.append({"id": found.id} | row)
+                updated.append({"id": found.id, "is_orphan": False} | row)
                 claims[ref] = [claim if other.id == found.id else other for other in others]
             self._documents[claim.id] = document
         sources.update_documents(self.connection, [{"id": known.id, "line": line} for known, line in delta.move])
         sources.update_documents(self.connection, updated)
+        sources.update_documents(self.connection, [{"id": known.id, "is_orphan": True} for known in delta.orphan])
         sources.insert_documents(self.connection, inserted)
         sources.delete_documents(self.connection, sorted(dropped))
 
@@ -263,7 +272,9 @@ class _Writer:
             stitched = stitch(
                 entry.entity.declared,
                 uid=entry.uid,
-                annotations=self.annotator.annotations(claim.location, origin=origins[claim.source_id]),
+                annotations=self.annotator.annotations(
+                    claim.location, origin=origins[claim.source_id], is_orphan=claim.is_orphan
+                ),
                 relations=outgoing.get(ref, ()),
                 problems=faults.get(ref, ()),
                 memory=memory,
@@ -303,7 +314,7 @@ class _Writer:
             stitched[item.id] = stitch(
                 orjson.loads(item.declared),
                 uid=item.uid,
-                annotations=self.annotator.annotations(item.location, origin=item.origin),
+                annotations=self.annotator.annotations(item.location, origin=item.origin, is_orphan=item.is_orphan),
                 relations=outgoing.get(item.ref, ()),
                 problems=faults.get(item.ref, ()),
                 memory=memory,
@@ -334,6 +345,7 @@ class _Writer:
             for ref, found in claims.items()
             for claim in found
             if claim.id != holders[ref].id
+            and not claim.is_orphan
             and (claim.location, claim.digest) != (holders[ref].location, holders[ref].digest)
         }
         present = sources.problems_of_refs(self.connection, affected, codes=CLAIM_CODES)
@@ -386,7 +398,8 @@ def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def _holder(claims: list[Claim], now: HeldEntity | None) -> Claim:
-    """Return the document that holds an entity: the one that does, else the oldest."""
+    """Return the document that holds an entity: the one that does, else the oldest; orphans come last."""
+    claims = [claim for claim in claims if not claim.is_orphan] or claims
     if now is not None:
         for claim in claims:
             if claim.id == now.document_id:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from portal.errors import ConflictError, InputError
 from portal.ingest.annotate import Annotator
-from portal.ingest.snapshot import Snapshot, Stored, delta
+from portal.ingest.snapshot import Delta, Snapshot, Stored, delta
 from portal.ingest.stitch import stitch
 from portal.ingest.yaml import YamlLimits
 from portal.model.integration import NO_INTEGRATIONS, Integrations
@@ -67,11 +67,13 @@ class RefreshService:
         integrations: Integrations = NO_INTEGRATIONS,
         rules: ReadingRules | None = None,
         catalog_rules: CatalogRules | None = None,
+        keeps_orphans: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._kinds = kinds
         self._integrations = integrations
+        self._keeps_orphans = keeps_orphans
         self._annotator = Annotator(integrations)
         self._builder = SnapshotBuilder(
             providers=providers,
@@ -80,6 +82,7 @@ class RefreshService:
             integrations=integrations,
             rules=rules or ReadingRules(),
             catalog_rules=catalog_rules or CatalogRules(),
+            keeps_orphans=keeps_orphans,
         )
         self._clock = clock
         self._lock = threading.Lock()
@@ -156,6 +159,31 @@ class RefreshService:
             sources.delete_sources(connection, list(removed))
         return removed
 
+    def remove_orphans(self, refs: Collection[EntityRef]) -> list[EntityRef]:
+        """Remove those of the entities that nothing names any more; return which they were."""
+        removed: list[EntityRef] = []
+        with self._lock, self._database.writing() as connection:
+            known = {source.id: source for source in sources.list_sources(connection)}
+            for source_id, found in sources.orphans(connection, sorted(refs)).items():
+                source = known[source_id]
+                now_ms = self._now_ms()
+                written = write_delta(
+                    connection,
+                    source,
+                    delta=Delta(drop=found),
+                    stored=Stored({}, {}, ()),
+                    kinds=self._kinds,
+                    annotator=self._annotator,
+                    authorship={},
+                    now_ms=now_ms,
+                )
+                # A refresh that is under way must see that its source has been written.
+                sources.finish_source(
+                    connection, source_id, fingerprint=source.fingerprint, revision=written.revision, now_ms=now_ms
+                )
+                removed += written.removed
+        return sorted(removed)
+
     def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> DryRun:
         """Return what a target would bring; nothing is written. Raises `InputError` as `add` does."""
         parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
@@ -194,7 +222,7 @@ class RefreshService:
         source = build.source
         now_ms = self._now_ms()
         fingerprint = self._builder.fingerprint(build.commits) if build.is_complete else ""
-        changes = delta(build.snapshot, build.stored)
+        changes = delta(build.snapshot, build.stored, keeps_orphans=self._keeps_orphans)
         if changes.is_empty and fingerprint == source.fingerprint:
             return Changes()
         with self._database.writing() as connection:

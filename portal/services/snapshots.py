@@ -52,6 +52,7 @@ class SnapshotBuilder:
         integrations: Integrations,
         rules: ReadingRules,
         catalog_rules: CatalogRules,
+        keeps_orphans: bool,
     ) -> None:
         self._providers = providers
         self._kinds = kinds
@@ -59,7 +60,8 @@ class SnapshotBuilder:
         self._integrations = integrations
         self._rules = rules
         self._catalog_rules = catalog_rules
-        parts = (kinds.fingerprint(), limits, *(item.fingerprint() for item in (integrations, rules, catalog_rules)))
+        worded = (kinds, integrations, rules, catalog_rules)
+        parts = (limits, keeps_orphans, *(item.fingerprint() for item in worded))
         self._meaning = hashlib.sha256(repr(parts).encode()).hexdigest()
 
     def fingerprint(self, commits: Mapping[Tree, str]) -> str:

@@ -27,6 +27,7 @@ class Claim:
     commit: str
     author: str
     authored_at_ms: int | None
+    is_orphan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class StitchInput:
     declared: str
     location: str
     origin: str
+    is_orphan: bool
 
 
 def claims_on(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, list[Claim]]:
@@ -66,12 +68,26 @@ def claims_on(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, li
         documents.c.commit,
         documents.c.author,
         documents.c.authored_at_ms,
+        documents.c.is_orphan,
     )
     found: dict[EntityRef, list[Claim]] = {}
     for chunk in in_chunks(refs):
         for row in connection.execute(select(*columns).where(documents.c.ref.in_(chunk)).order_by(documents.c.id)):
             ref = EntityRef(row.ref)
-            found.setdefault(ref, []).append(Claim(row.id, ref, *row[2:]))
+            found.setdefault(ref, []).append(
+                Claim(
+                    row.id,
+                    ref,
+                    row.source_id,
+                    row.location,
+                    row.line,
+                    row.digest,
+                    row.commit,
+                    row.author,
+                    row.authored_at_ms,
+                    row.is_orphan,
+                )
+            )
     return found
 
 
@@ -187,13 +203,22 @@ def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInp
                 entities.c.location,
                 sources.c.type,
                 sources.c.target,
+                documents.c.is_orphan,
             )
             .join(documents, documents.c.id == entities.c.document_id)
             .join(sources, sources.c.id == entities.c.source_id)
             .where(entities.c.ref.in_(chunk))
         )
         found += [
-            StitchInput(row.id, EntityRef(row.ref), row.uid, row.declared, row.location, f"{row.type}:{row.target}")
+            StitchInput(
+                row.id,
+                EntityRef(row.ref),
+                row.uid,
+                row.declared,
+                row.location,
+                f"{row.type}:{row.target}",
+                row.is_orphan,
+            )
             for row in connection.execute(statement)
         ]
     return found

@@ -103,21 +103,22 @@ def stored_state(connection: Connection, source_id: str) -> Stored:
             documents.c.occurrence,
             documents.c.line,
             documents.c.digest,
+            documents.c.is_orphan,
         ).where(documents.c.source_id == source_id)
     )
     found_documents = {}
     for row in document_rows:
         key = DocumentKey(row.location, row.ref, row.occurrence)
-        found_documents[key] = StoredDocument(row.id, key, row.line, row.digest)
+        found_documents[key] = StoredDocument(row.id, key, row.line, row.digest, row.is_orphan)
     problem_rows = connection.execute(select(problems).where(problems.c.source_id == source_id).order_by(problems.c.id))
     return Stored(found_files, found_documents, [StoredProblem(row.id, problem_of_row(row)) for row in problem_rows])
 
 
 def location_documents(connection: Connection, source_id: str) -> dict[str, list[str]]:
-    """Return the declared text of a source's Location entities, by the file they stand in."""
+    """Return the declared text of a source's Location entities but orphans, by the file they stand in."""
     rows = connection.execute(
         select(documents.c.location, documents.c.declared).where(
-            documents.c.source_id == source_id, documents.c.ref.like("location:%")
+            documents.c.source_id == source_id, documents.c.ref.like("location:%"), ~documents.c.is_orphan
         )
     )
     found: dict[str, list[str]] = {}
@@ -236,3 +237,15 @@ def problem_of_row(row: Any) -> Problem:
     """Return the problem that a row of the table holds."""
     span = Span(row.line, row.column) if row.line is not None else None
     return Problem(row.code, row.location, span, row.field, row.found, row.expected, row.hint, row.ref, row.severity)
+
+
+def orphans(connection: Connection, refs: Sequence[str]) -> dict[str, list[StoredDocument]]:
+    """Return the orphaned documents of these entities, by the id of their source."""
+    found: dict[str, list[StoredDocument]] = {}
+    for chunk in in_chunks(refs):
+        for row in connection.execute(select(documents).where(documents.c.ref.in_(chunk), documents.c.is_orphan)):
+            key = DocumentKey(row.location, row.ref, row.occurrence)
+            found.setdefault(row.source_id, []).append(
+                StoredDocument(row.id, key, row.line, row.digest, is_orphan=True)
+            )
+    return found

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -82,6 +83,13 @@ documents = Table(
     Column("author", Text, nullable=False, comment="name and address; empty for a folder"),
     Column("authored_at_ms", BigInteger, nullable=True),
     Column("declared", Text, nullable=False, comment="JSON of the entity as declared, placeholders replaced"),
+    Column(
+        "is_orphan",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="nothing names it any more, and it is kept",
+    ),
     UniqueConstraint("source_id", "location", "ref", "occurrence"),
     Index(None, "ref"),
 )
