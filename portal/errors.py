@@ -7,6 +7,7 @@
     ├── NotAllowedError         the person asking may not do this (403)
     ├── NotFoundError           what was asked for is not there (404)
     ├── ConflictError           it clashes with what is there (409)
+    ├── UnsupportedError        it is known, and Portal does not do it (501)
     ├── ServiceUnavailableError something Portal needs does not answer now (503)
     │   └── SourceError         a git remote or folder cannot be read
     │       ├── SourceUnreachableError   the remote or folder does not answer
@@ -64,6 +65,10 @@ class NotFoundError(PortalError):
 
 class ConflictError(PortalError):
     """What was asked clashes with what is there."""
+
+
+class UnsupportedError(PortalError):
+    """What was asked for is known, and Portal does not do it."""
 
 
 class ServiceUnavailableError(PortalError):

@@ -20,6 +20,7 @@ from portal.errors import (
     NotFoundError,
     PortalError,
     ServiceUnavailableError,
+    UnsupportedError,
     ValuesError,
 )
 
@@ -32,6 +33,7 @@ _STATUSES: tuple[tuple[type[PortalError], int, str], ...] = (
     (NotAllowedError, 403, "NotAllowedError"),
     (NotFoundError, 404, "NotFoundError"),
     (ConflictError, 409, "ConflictError"),
+    (UnsupportedError, 501, "NotImplementedError"),
     (ServiceUnavailableError, 503, "ServiceUnavailableError"),
 )
 _HTTP_NAMES = {status: name for _, status, name in _STATUSES} | {

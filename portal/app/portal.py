@@ -31,6 +31,7 @@ from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
 if TYPE_CHECKING:
+    from portal.app.access import AccessServices
     from portal.app.tasks import TaskServices
     from portal.services.jobs import Jobs
     from portal.services.scaffolding import ScaffoldingService
@@ -71,6 +72,13 @@ class Portal:
             policy=self.policy,
             integrations=self.integrations,
         )
+
+    @cached_property
+    def access(self) -> AccessServices:
+        """Who asks, and whether they may."""
+        from portal.app.access import wire_access  # noqa: PLC0415  # only a server is asked by anybody
+
+        return wire_access(self.settings, self.database, catalog=self.catalog)
 
     @property
     def jobs(self) -> Jobs:

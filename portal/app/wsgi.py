@@ -8,9 +8,12 @@ from typing import Any
 from flask import Flask
 from flask_smorest import Api
 
+from portal.api.actor import current_actor, register_actor
+from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.errors import register_error_handlers
 from portal.api.ownership import ownership_blueprint
+from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.app.portal import Portal, build
 from portal.config import load_settings
@@ -35,8 +38,13 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))
-    api.register_blueprint(scaffolder_blueprint(portal.scaffolding))
+    api.register_blueprint(scaffolder_blueprint(portal.scaffolding, actor=lambda: current_actor().user_ref))
+    api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
+    api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
+    api.register_blueprint(permission_blueprint(portal.access.permission))
+    api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(web_blueprint(portal.catalog, portal.ownership))
+    register_actor(app, portal.access.identity)
     register_error_handlers(app)
     return app
 

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from portal.config import structured
-from portal.errors import SettingsError
+from portal.errors import InputError, SettingsError
+from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
+from portal.model.ref import EntityRef
 from portal.model.rules import Rule
 
 CONFIG_FILE = "portal.toml"
@@ -37,6 +39,9 @@ class Settings:
     yaml_depth: int
     git_schemes: tuple[str, ...]
     integrations: tuple[Integration, ...]
+    guests: bool
+    guest: EntityRef
+    external_access: tuple[ExternalAccess, ...]
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
@@ -150,6 +155,16 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in items if item)
 
 
+def _user_ref(value: Any) -> EntityRef:
+    try:
+        ref = EntityRef.parse(_text(value), default_kind="user")
+    except InputError:
+        ref = None
+    if ref is None or ref.kind != "user":
+        raise ValueError('a user reference such as "user:default/guest"')
+    return ref
+
+
 def _path(value: Any) -> Path:
     return Path(value) if isinstance(value, Path) else Path(_text(value)).expanduser()
 
@@ -209,6 +224,21 @@ SETTINGS: tuple[Setting, ...] = (
         "delete",
         "What becomes of entities that nothing names any more: delete, or keep with an annotation.",
         _choice("delete", "keep"),
+    ),
+    Setting(
+        "guests",
+        default=True,
+        help="Whether requests without a token are answered; guests may sign in then.",
+        parse=_flag,
+    ),
+    Setting("guest", "user:development/guest", "The user that guests are when they sign in.", _user_ref),
+    Setting(
+        "external_access",
+        (),
+        "Tokens of programs: type, options (token, subject), accessRestrictions of each, as in Backstage.",
+        structured.parse_access,
+        structured.write_access,
+        structured.show_access,
     ),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from portal.model.access import ExternalAccess, external_access_json, parse_external_access
 from portal.model.integration import HOST_TYPES, Integration
 from portal.model.reading import ReadingRules
 from portal.model.rules import AllowedKind, Rule, RuleLocation
@@ -87,6 +88,24 @@ def parse_reading_hosts(value: Any) -> tuple[str, ...]:
     found = tuple(item.strip() for item in items if item.strip())
     ReadingRules(found)
     return found
+
+
+def parse_access(value: Any) -> tuple[ExternalAccess, ...]:
+    """Return the tokens of a list of tables (or its JSON). Raises `ValueError` saying what is expected."""
+    return tuple(parse_external_access(item) for item in tables(value, known={"type", "options", "accessRestrictions"}))
+
+
+def write_access(found: tuple[ExternalAccess, ...]) -> str:
+    """Return the JSON that `parse_access` reads, tokens included: for the environment of Portal's own server."""
+    return json.dumps([external_access_json(item) for item in found])
+
+
+def show_access(found: tuple[ExternalAccess, ...]) -> list[str]:
+    """Return who has tokens, for which plugins, as may be printed."""
+    return [
+        f"{item.subject} ({', '.join(part.plugin for part in item.restrictions) or 'everything'}, token ***)"
+        for item in found
+    ]
 
 
 def tables(value: Any, *, known: set[str]) -> list[dict[str, Any]]:

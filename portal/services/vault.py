@@ -1,4 +1,4 @@
-"""Keeps the secrets of tasks from being read in the database."""
+"""Keeps secrets from being read in the database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Vault:
             plain = self._fernet().decrypt(sealed.encode("ascii"))
         except InvalidToken as error:
             raise SettingsError(
-                f"The secrets of a task were encrypted under another key than that in {self._key_file}; "
+                f"Secrets in the database were encrypted under another key than that in {self._key_file}; "
                 "give all servers of one database the same key file"
             ) from error
         return {name: Secret(text) for name, text in orjson.loads(plain).items()}

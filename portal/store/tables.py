@@ -208,3 +208,13 @@ task_events = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Index(None, "task_id"),
 )
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", Text, primary_key=True, comment="uuid; the kid of tokens"),
+    Column("public_key", Text, nullable=False, comment="JSON Web Key"),
+    Column("private_key", Text, nullable=False, comment="ciphertext under the instance key"),
+    Column("signs_until_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False, comment="until when its signatures are believed"),
+)

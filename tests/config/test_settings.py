@@ -4,6 +4,7 @@ import pytest
 
 from portal.config import SETTINGS, load_settings
 from portal.errors import SettingsError
+from portal.model.access import AccessRestriction
 
 
 def test_the_command_line_wins_over_the_environment_over_the_file(tmp_path: Path) -> None:
@@ -135,3 +136,64 @@ def test_a_faulty_rule_is_told(rules: str, told: str) -> None:
         load_settings(environment={"PORTAL_CATALOG_RULES": rules})
 
     assert told in error.value.message
+
+
+def test_tokens_of_programs_are_read_as_backstage_has_them(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(
+        '[[external_access]]\ntype = "static"\noptions = {token = "${CI}", subject = "ci"}\n'
+        'accessRestrictions = [{plugin = "catalog", permission = "a.b c.d", permissionAttribute = {action = "read"}}]\n'
+        '[[external_access]]\ntype = "static"\noptions = {token = "another-token", subject = "all"}\n'
+    )
+
+    settings = load_settings(environment={"CI": "s3cret-token"}, file=file)
+
+    first, second = settings.external_access
+    assert (first.token.reveal(), first.subject, second.restrictions) == ("s3cret-token", "ci", ())
+    assert first.restrictions == (AccessRestriction("catalog", ("a.b", "c.d"), ("read",)),)
+    assert settings.shown()["external_access"] == ["ci (catalog, token ***)", "all (everything, token ***)"]
+    assert "s3cret" not in repr(settings)
+    (setting,) = (setting for setting in SETTINGS if setting.name == "external_access")
+    handed = load_settings(environment={"PORTAL_EXTERNAL_ACCESS": setting.variable_text(settings.external_access)})
+    assert handed.external_access == settings.external_access
+
+
+OPTIONS = 'options = {token = "s3cret-token", subject = "a"}'
+PLUGIN = '{plugin = "a"'
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (f'type = "jwks"\n{OPTIONS}', 'the type "static"'),
+        ('type = "static"', "a table of subject, token"),
+        ('type = "static"\noptions = {token = "s3cret", subject = "a"}', "at least 8 characters"),
+        ('type = "static"\noptions = {token = "s3cret token", subject = "a"}', "without spaces"),
+        ('type = "static"\noptions = {token = "s3cret-token", subject = ""}', "a subject"),
+        ('type = "static"\noptions = {token = "s3cret-token", subjct = "a"}', "a table of subject, token"),
+        (f'type = "static"\n{OPTIONS}\naccessRestrictions = 5', "a list of"),
+        (f'type = "static"\n{OPTIONS}\naccessRestrictions = [{{plugin = 5}}]', "the plugin of each"),
+        (f'type = "static"\n{OPTIONS}\naccessRestrictions = [{PLUGIN}}}, {PLUGIN}}}]', "once for each plugin"),
+        (f'type = "static"\n{OPTIONS}\naccessRestrictions = [{PLUGIN}, permission = [1]}}]', "texts as permission"),
+        (
+            f'type = "static"\n{OPTIONS}\naccessRestrictions = [{PLUGIN}, permissionAttribute = {{action = "use"}}}}]',
+            "some of create, read",
+        ),
+    ],
+)
+def test_a_faulty_token_of_a_program_is_told_without_it(table: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(f"[[external_access]]\n{table}\n")
+
+    with pytest.raises(SettingsError) as error:
+        load_settings(environment={}, file=file)
+
+    assert told in error.value.message
+    assert "s3cret" not in error.value.message
+
+
+def test_a_guest_is_a_user() -> None:
+    assert load_settings(environment={"PORTAL_GUEST": "Ann"}).guest == "user:default/ann"
+    for text in ("group:default/ann", ":::", "/"):
+        with pytest.raises(SettingsError, match="a user reference"):
+            load_settings(environment={"PORTAL_GUEST": text})

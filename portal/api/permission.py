@@ -1,0 +1,120 @@
+"""The permission API, as Backstage's clients speak it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+
+from portal.api.actor import current_actor
+from portal.api.answers import answer
+from portal.api.catalog_queries import body_of
+from portal.errors import InputError, NotAllowedError
+from portal.model.permission import CATALOG_PERMISSIONS, Conditional, parse_criteria, parse_permission, text
+from portal.model.permission_rules import CATALOG_RULES
+from portal.services.permission import Answer, Application, PermissionService, Question, require_resources
+
+
+def permission_blueprint(permission: PermissionService) -> Blueprint:
+    """Return the routes below /api/permission."""
+    blueprint = Blueprint("permission", __name__, url_prefix="/api/permission", description="Who may do what")
+
+    @blueprint.get("/health")
+    @blueprint.response(200)
+    def health() -> Response:
+        """Say that the routes answer."""
+        return answer({"status": "ok"})
+
+    @blueprint.post("/authorize")
+    @blueprint.response(200)
+    def authorize() -> Response:
+        """Return what is decided on permissions, on resources or as conditions."""
+        actor = current_actor()
+        actor.require("none", "user")
+        questions = [_question(item, f"items/{index}") for index, item in enumerate(_items())]
+        if actor.type == "user":
+            require_resources(questions)
+        return _answers(permission.authorize(questions, actor))
+
+    return blueprint
+
+
+def catalog_permission_blueprint(permission: PermissionService) -> Blueprint:
+    """Return the routes by which a permission backend tries conditions on entities."""
+    blueprint = Blueprint(
+        "catalog_permission",
+        __name__,
+        url_prefix="/api/catalog/.well-known/backstage/permissions",
+        description="Conditions on entities",
+    )
+
+    @blueprint.get("/metadata")
+    @blueprint.response(200)
+    def metadata() -> Response:
+        """Return the catalog's permissions, with the rules that conditions are made of."""
+        return answer(
+            {
+                "permissions": [item.to_json() for item in CATALOG_PERMISSIONS],
+                "rules": [rule.to_json() for rule in CATALOG_RULES.values()],
+            }
+        )
+
+    @blueprint.post("/apply-conditions")
+    @blueprint.response(200)
+    def apply_conditions() -> Response:
+        """Return whether entities meet conditions."""
+        if current_actor().type == "user":
+            # They could find out about entities that they may not read. Rule: backend-defaults 0.18
+            # `permissionsRegistryServiceFactory`.
+            raise NotAllowedError("This endpoint does not allow 'user' credentials")
+        return _answers(permission.apply([_application(item, f"items/{index}") for index, item in enumerate(_items())]))
+
+    return blueprint
+
+
+def _items() -> list[Mapping[str, Any]]:
+    items = body_of("items")["items"]
+    if not isinstance(items, list):
+        raise InputError("request/body/items must be array")
+    for index, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise InputError(f"request/body/items/{index} must be object")
+    return items
+
+
+def _question(item: Mapping[str, Any], path: str) -> Question:
+    permission = parse_permission(item.get("permission"), path=f"{path}/permission")
+    resources = None
+    if "resourceRef" in item:
+        if permission.resource_type is None:
+            raise InputError(f'{path}/resourceRef: expected only with a permission of the type "resource"')
+        resources = _resources(item["resourceRef"], f"{path}/resourceRef")
+    return Question(text(item.get("id"), f"{path}/id"), permission, resources)
+
+
+def _application(item: Mapping[str, Any], path: str) -> Application:
+    return Application(
+        text(item.get("id"), f"{path}/id"),
+        _resources(item.get("resourceRef"), f"{path}/resourceRef"),
+        text(item.get("resourceType"), f"{path}/resourceType"),
+        parse_criteria(item.get("conditions"), path=f"{path}/conditions"),
+    )
+
+
+def _resources(value: object, path: str) -> str | tuple[str, ...]:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and value and all(isinstance(ref, str) for ref in value):
+        return tuple(value)
+    raise InputError(f"{path}: expected a text, or a list of texts that is not empty")
+
+
+def _answers(found: list[Answer]) -> Response:
+    items: list[dict[str, Any]] = []
+    for item in found:
+        decision = item.decision
+        told = decision.to_json() if isinstance(decision, Conditional) else {"result": decision}
+        items.append({"id": item.id, **told})
+    return answer({"items": items})

@@ -1,0 +1,125 @@
+"""Finds out who asks."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from portal.errors import AuthenticationError, InputError, NotAllowedError
+from portal.model.access import AccessRestriction, ExternalAccess
+from portal.model.ref import EntityRef
+from portal.services.tokens import TOKEN_SECONDS, Tokens, UserToken
+from portal.store import membership
+from portal.store.database import Database
+
+PrincipalType = Literal["none", "user", "service"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: a user by reference, a service by name, or nobody in particular.
+
+    `restrictions` says what a service may do, by plugin; None: anything. `token` is what a user was known by.
+    """
+
+    type: PrincipalType
+    subject: str = ""
+    restrictions: Mapping[str, AccessRestriction] | None = None
+    token: UserToken | None = field(default=None, repr=False)
+
+    @property
+    def user_ref(self) -> EntityRef | None:
+        """The user's reference, None where it is no user."""
+        return EntityRef(self.subject) if self.type == "user" else None
+
+    def require(self, *allowed: PrincipalType) -> None:
+        """Raise unless the actor is one of the types: `AuthenticationError` for nobody, else `NotAllowedError`.
+
+        Rule: backend-defaults 0.18 `DefaultHttpAuthService.credentials`.
+        """
+        if self.type in allowed:
+            return
+        if self.type == "none":
+            raise AuthenticationError("Missing credentials")
+        raise NotAllowedError(f"This endpoint does not allow '{self.type}' credentials")
+
+
+ANYBODY = Actor("none")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A user who has signed in, with the references that they own by, their own first."""
+
+    token: UserToken
+    claims: Sequence[EntityRef]
+    expires_in_seconds: int = TOKEN_SECONDS
+
+
+class IdentityService:
+    """Signs people in, and tells who a token stands for."""
+
+    def __init__(
+        self,
+        database: Database,
+        tokens: Tokens,
+        *,
+        guest: EntityRef,
+        allows_guests: bool = True,
+        external: Sequence[ExternalAccess] = (),
+    ) -> None:
+        self._database = database
+        self.tokens = tokens
+        self._guest = guest
+        self.allows_guests = allows_guests
+        self._external = tuple((access, access.token.reveal().encode()) for access in external)
+
+    def sign_in_guest(self) -> SignIn:
+        """Sign the guest in. Raises `NotAllowedError` where settings allow no guests."""
+        if not self.allows_guests:
+            raise NotAllowedError('Guests may not sign in here; the setting "guests" allows it')
+        return SignIn(self.tokens.issue(self._guest), self.claims_of([self._guest])[self._guest])
+
+    def authenticate(self, text: str, *, plugin: str = "", allow_limited: bool = False) -> Actor:
+        """Return who a token stands for, in a plugin's routes.
+
+        Raises `AuthenticationError` for one that is not good, `NotAllowedError` for a service's that is restricted to
+        other plugins. Rule: backend-defaults 0.18 `DefaultAuthService.authenticate`.
+        """
+        token = self.tokens.verify(text)
+        if token is not None:
+            if token.is_limited and not allow_limited:
+                raise AuthenticationError("Illegal limited user token")
+            return Actor("user", token.user_ref, token=token)
+        for access, known in self._external:
+            if hmac.compare_digest(known, text.encode()):
+                return _service(access, plugin)
+        raise AuthenticationError("Illegal token")
+
+    def user_info(self, text: str) -> dict[str, Any]:
+        """Return who the user of a token is, with what they own by. Raises `AuthenticationError`, `InputError`."""
+        actor = self.authenticate(text, plugin="auth", allow_limited=True)
+        ref = actor.user_ref
+        if ref is None:
+            raise InputError("Userinfo endpoint must be called with a token that represents a user principal")
+        return {"claims": {"sub": ref, "ent": list(self.claims_of([ref])[ref])}}
+
+    def claims_of(self, users: Collection[EntityRef]) -> Mapping[EntityRef, Sequence[EntityRef]]:
+        """Return the references that users own by: their own, then their groups with all parents, sorted.
+
+        A user who is not in the catalog owns by their own reference alone. Rule: auth-backend 0.30
+        `getDefaultOwnershipEntityRefs`, which leaves the parents out.
+        """
+        with self._database.reading() as connection:
+            found = membership.groups_of(connection, users)
+        return {user: [user, *found.get(user, ())] for user in users}
+
+
+def _service(access: ExternalAccess, plugin: str) -> Actor:
+    restrictions = {item.plugin: item for item in access.restrictions}
+    if restrictions and plugin not in restrictions:
+        valid = ", ".join(f"'{name}'" for name in restrictions)
+        raise NotAllowedError(f"This token's access is restricted to plugin(s) {valid}")
+    return Actor("service", access.subject, restrictions or None)
