@@ -60,7 +60,7 @@ def wire_tasks(
         jobs=jobs,
         engine=engine,
         actions=all_actions(engine, repositories=settings.repositories, policy=policy),
-        templates=Templates(mirrors),
+        templates=Templates(mirrors, integrations=integrations),
         workspaces=Workspaces(settings.workspaces),
         vault=Vault(settings.data / "instance.key"),
     )

@@ -14,6 +14,14 @@ from portal.model.leaves import Leaf, LeafMemory, leaves
 from portal.model.problem import Problem
 from portal.model.ref import DEFAULT_NAMESPACE
 
+#: The names of the errors that Backstage tells, by the code of a problem; InputError for the others.
+_ERROR_NAMES = {
+    "kind-not-allowed": "NotAllowedError",
+    "target-not-allowed": "NotAllowedError",
+    "target-missing": "NotFoundError",
+    "revision-missing": "NotFoundError",
+    "source-unreachable": "ServiceUnavailableError",
+}
 _THE_CATALOGS_OWN = (LOCATION_ANNOTATION, ORIGIN_ANNOTATION, ORPHAN_ANNOTATION)
 
 
@@ -63,7 +71,7 @@ def _status_item(problem: Problem) -> dict[str, Any]:
         "type": "backstage.io/catalog-processing",
         "level": problem.severity,
         "message": str(problem),
-        "error": {"name": "InputError", "message": str(problem), "code": problem.code},
+        "error": {"name": _ERROR_NAMES.get(problem.code, "InputError"), "message": str(problem), "code": problem.code},
         "file": problem.location,
     }
     if problem.field:

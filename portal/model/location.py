@@ -14,6 +14,7 @@ from portal.model.hosted import hosted_url, quoted
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 
 DEFAULT_PATTERN = "catalog-info.yaml"
+LOCATION_TYPES = ("url", "file")
 #: Before the location of the entity that stands for a location itself: it is in no file.
 GENERATED_PREFIX = "generated:"
 _GLOB_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX
@@ -114,8 +115,8 @@ def parse_target(
         raise InputError("A location's target must not be empty or hold control characters")
     if location_type == "file":
         return _folder_target(target, trusted=trusted)
-    if location_type != "url":
-        raise InputError(f'Location type "{location_type}" is not supported; expected url or file')
+    if location_type not in LOCATION_TYPES:
+        raise InputError(f'Location type "{location_type}" is not supported; expected {" or ".join(LOCATION_TYPES)}')
     remote, hash_mark, fragment = target.partition("#")
     try:
         parts = urlsplit(remote)

@@ -33,14 +33,16 @@ class Link:
 class Build:
     """A source on its way to a snapshot.
 
-    `inputs` are the files that placeholders took in from other trees, by location with their identity now. `failed`
-    are trees of catalog files, `unread` trees of such inputs, that could not be read.
+    `again` are files to be read though they have not changed. `inputs` are the files that placeholders took in from
+    other trees, by location with their identity now. `failed` are trees of catalog files, `unread` trees of such
+    inputs, that could not be read.
     """
 
     source: Source
     stored: Stored
     stored_locations: Mapping[str, list[str]]
     is_anew: bool
+    again: frozenset[str] = frozenset()
     snapshot: Snapshot = field(default_factory=Snapshot)
     frontier: list[Link] = field(default_factory=list)
     places: dict[str, tuple[Target, str]] = field(default_factory=dict)

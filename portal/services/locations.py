@@ -11,8 +11,9 @@ import orjson
 from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.generated import generated_name
 from portal.model.ref import EntityRef
+from portal.services.ancestry import ancestry
 from portal.services.refresh import RefreshService, raise_for
-from portal.store import entities, sources
+from portal.store import catalog, entities, sources
 from portal.store.database import Database
 from portal.store.sources import Source
 
@@ -106,8 +107,18 @@ class LocationsService:
             raise NotFoundError(_NOT_FOUND.format(location_id))
 
     def refresh(self, ref: EntityRef) -> None:
-        """Read the source of an entity again. Raises `NotFoundError`."""
-        self._refresh.refresh([self._source_of(ref)], anew=True)
+        """Read an entity's file again, and those of the Locations that lead to it; of all else, what has changed.
+
+        Raises `NotFoundError`.
+        """
+        with self._database.reading() as connection:
+            entity = catalog.origins(connection, [ref]).get(ref)
+            if entity is None:
+                raise NotFoundError(f"Entity {ref} not found")
+            locations = catalog.location_entities(connection, [entity.source_id])
+        chain = {item.ref for item in ancestry(entity, locations, integrations=self._refresh.integrations)}
+        files = {entity.location, *(item.location for item in locations if item.ref in chain)}
+        self._refresh.refresh([entity.source_id], again=files)
 
     def _source_of(self, ref: EntityRef) -> str:
         with self._database.reading() as connection:

@@ -105,24 +105,37 @@ class RefreshService:
         known |= {(source.type, source.target): source for source in added}
         return [known[pair] for pair in targets]
 
+    @property
+    def integrations(self) -> Integrations:
+        """The git hosts by which urls are understood."""
+        return self._integrations
+
     def sources(self) -> list[Source]:
         """Return all sources, oldest first."""
         with self._database.reading() as connection:
             return sources.list_sources(connection)
 
     def refresh(
-        self, ids: Collection[str] | None = None, *, anew: bool = False, progress: Progress | None = None
+        self,
+        ids: Collection[str] | None = None,
+        *,
+        anew: bool = False,
+        again: Collection[str] = (),
+        progress: Progress | None = None,
     ) -> RefreshReport:
-        """Refresh sources by id, or all; `anew` reads every file again, whether it has changed or not."""
+        """Refresh sources by id, or all.
+
+        `anew` reads every file again, whether it has changed or not; `again` are the locations of files to read so.
+        """
         told = progress or _untold
         with self._lock, _cycles_kept():
             wanted = [source for source in self.sources() if ids is None or source.id in ids]
             report = RefreshReport()
-            if not anew:
+            if not (anew or again):
                 report.unchanged = self._builder.unchanged(wanted)
             pending = [source for source in wanted if source.id not in report.unchanged]
             for _ in range(_ATTEMPTS):
-                builds = self._build(pending, anew=anew, progress=told)
+                builds = self._build(pending, anew=anew, again=frozenset(again), progress=told)
                 pending = []
                 for number, build in enumerate(builds):
                     told(f"writing {build.source.location}", number, len(builds))
@@ -203,7 +216,9 @@ class RefreshService:
         }
         return DryRun(source, bodies, changes.add_problems)
 
-    def _build(self, wanted: Collection[Source], *, anew: bool, progress: Progress) -> list[Build]:
+    def _build(
+        self, wanted: Collection[Source], *, anew: bool, again: frozenset[str], progress: Progress
+    ) -> list[Build]:
         with self._database.reading() as connection:
             builds = [
                 Build(
@@ -211,6 +226,7 @@ class RefreshService:
                     sources.stored_state(connection, source.id),
                     sources.location_documents(connection, source.id),
                     is_anew=anew,
+                    again=again,
                 )
                 for source in wanted
             ]

@@ -12,7 +12,7 @@ import orjson
 from portal.errors import InputError, NotAllowedError, PortalError, RevisionNotFoundError
 from portal.ingest.check import field_name, shown
 from portal.ingest.compile import CompiledFile, DraftFile, compile_files, parse_files
-from portal.ingest.generated import generated_file
+from portal.ingest.generated import generated_file, generated_name
 from portal.ingest.inclusions import Inclusions, foreign_inputs
 from portal.ingest.placeholders import Resolve
 from portal.ingest.places import entity_spans
@@ -24,6 +24,7 @@ from portal.model.integration import Integrations
 from portal.model.kind import Kinds
 from portal.model.location import (
     DEFAULT_PATTERN,
+    LOCATION_TYPES,
     Target,
     Tree,
     is_absolute_target,
@@ -107,6 +108,7 @@ class SnapshotBuilder:
             before[build.source.id] = self._remembered(build.source)
             build.is_anew = build.is_anew or not before[build.source.id]
             self._add_generated(build)
+            ref = EntityRef.of("location", "default", generated_name(build.source.location))
             try:
                 target = parse_target(
                     build.source.type,
@@ -115,9 +117,10 @@ class SnapshotBuilder:
                     integrations=self._integrations,
                 )
             except InputError as error:
-                self._fault(build, Link(Target(Tree("", ""), "", "")), Problem("target-invalid", hint=error.message))
+                link = Link(Target(Tree("", ""), "", ""), ref=ref)
+                self._fault(build, link, Problem("target-invalid", hint=error.message))
                 continue
-            build.frontier = [Link(target)]
+            build.frontier = [Link(target, ref=ref)]
         self._look_at_inputs(builds, reader)
         while any(build.frontier for build in builds):
             located = reader.locate({link.target for build in builds for link in build.frontier})
@@ -244,7 +247,7 @@ class SnapshotBuilder:
 
     def _is_unchanged(self, build: Build, location: str, target: Target, listing: Listing, path: str) -> bool:
         known = build.stored.files.get(location)
-        if build.is_anew or known is None or known.blob != listing.files[path].blob:
+        if build.is_anew or location in build.again or known is None or known.blob != listing.files[path].blob:
             return False
         for input_location, blob in known.inputs:
             now = build.inputs.get(input_location)
@@ -321,6 +324,11 @@ class SnapshotBuilder:
         here, base = build.places[location]
         for path, text in texts:
             link = Link(here, location, ref_of(declared), path, text, spec.get("presence") != "optional")
+            location_type = spec.get("type", "url")
+            if location_type not in LOCATION_TYPES:
+                hint = f'Location type "{location_type}" is not supported; expected {" or ".join(LOCATION_TYPES)}'
+                self._fault(build, link, Problem("target-invalid", hint=hint))
+                continue
             try:
                 if is_absolute_target(text):
                     target = parse_target("url", text, integrations=self._integrations)

@@ -10,7 +10,15 @@ from urllib.parse import urlsplit
 from portal.actions.contract import Fetched
 from portal.actions.workspace import Workspace, read_folder
 from portal.errors import ActionError, InputError, NotAllowedError, NotFoundError, PortalError
-from portal.model.location import Target, is_absolute_target, parse_location, parse_target, relative_target
+from portal.model.integration import NO_INTEGRATIONS, Integrations
+from portal.model.location import (
+    DEFAULT_PATTERN,
+    Target,
+    is_absolute_target,
+    parse_location,
+    parse_target,
+    relative_target,
+)
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
 
@@ -21,8 +29,15 @@ _FILE_MODE, _EXECUTABLE_MODE = 0o644, 0o755
 class Templates:
     """The sources of templates: branches of git remotes through mirrors, or folders."""
 
-    def __init__(self, mirrors: Mirrors, *, size_limit_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        mirrors: Mirrors,
+        *,
+        size_limit_bytes: int = 64 * 1024 * 1024,
+        integrations: Integrations = NO_INTEGRATIONS,
+    ) -> None:
         self._mirrors = mirrors
+        self._integrations = integrations
         self._size_limit_bytes = size_limit_bytes
 
     def commit(self, location: str) -> str:
@@ -31,20 +46,50 @@ class Templates:
         `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes.
         Raises `PortalError` when the remote does not answer, or has no such branch.
         """
-        target = parse_target(*parse_location(location), trusted=True)
+        target = self._target(location)
         return self.head(target).commit if target.tree.type == "git" else ""
 
     def reader(self, location: str, *, commit: str) -> TemplateReader:
         """Return what reads beside the template at `location`, at that commit."""
-        return TemplateReader(self, parse_target(*parse_location(location), trusted=True), commit)
+        target = self._target(location)
+        return TemplateReader(self, self._at(target, commit) if commit else target, commit)
+
+    def target(self, url: str) -> Target:
+        """Return what a url names. Raises `InputError`."""
+        return parse_target("url", url, integrations=self._integrations)
 
     def head(self, target: Target) -> Head:
         """Return where a target's branch stands now. Raises `PortalError`."""
-        revision = Revision(target.tree.root, target.tree.branch or None, target.tree.trusted)
-        found = self._mirrors.heads({revision})[revision]
-        if isinstance(found, PortalError):
-            raise found
-        return found
+        return self.located(target)[1]
+
+    def located(self, target: Target) -> tuple[Target, Head]:
+        """Return a target as it reads with the remote's branches, whose names may hold `/`, and where its branch is.
+
+        Raises `PortalError`.
+        """
+        revisions = {item: _revision(item) for item in (target, *target.longer_branches())}
+        heads = self._mirrors.heads(set(revisions.values()))
+        for item, revision in revisions.items():
+            head = heads[revision]
+            if isinstance(head, Head):
+                return item, head
+        fault = heads[_revision(target)]
+        raise fault if isinstance(fault, PortalError) else NotFoundError(f"{target.tree.root} has no such branch")
+
+    def _target(self, location: str) -> Target:
+        return parse_target(*parse_location(location), trusted=True, integrations=self._integrations)
+
+    def _at(self, target: Target, commit: str) -> Target:
+        """Return a target as it reads at a commit, which has its file: its branch may hold `/`."""
+        others = target.longer_branches()
+        if not others:
+            return target
+        head = Head(target.tree.root, target.tree.branch or "HEAD", commit, target.tree.trusted)
+        fault = self._mirrors.fetch({head})[head]
+        if fault is not None:
+            raise fault
+        files = self._mirrors.tree({head})[head]
+        return next((item for item in (target, *others) if item.pattern in files), target)
 
     def files(self, head: Head, path: str) -> Fetched:
         """Return the folder or file at a path of a commit. Raises `NotFoundError` when there is none."""
@@ -82,6 +127,10 @@ class Templates:
         return entries
 
 
+def _revision(target: Target) -> Revision:
+    return Revision(target.tree.root, target.tree.branch or None, target.tree.trusted)
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateReader:
     """Reads urls as one template means them."""
@@ -112,9 +161,11 @@ class TemplateReader:
             raise NotAllowedError(f'"{url}" may not be read; expected a path relative to the template or a git url')
         base, mark, fragment = url.partition("#")
         has_path = mark and ":" in fragment
-        target = parse_target("url", url if has_path or not mark else f"{base}#{fragment}:", trusted=False)
-        path = target.pattern if has_path or target.tree.root != base else ""
-        return self.templates.files(self.templates.head(target), path)
+        named = self.templates.target(url if has_path or not mark else f"{base}#{fragment}:")
+        target, head = self.templates.located(named)
+        # The url of a whole repository or branch names no file, whatever a location would take it for.
+        is_whole = target.pattern == DEFAULT_PATTERN and not base.endswith(DEFAULT_PATTERN)
+        return self.templates.files(head, "" if is_whole and not has_path else target.pattern)
 
     def _in_folder(self, url: str) -> Fetched:
         here = Path(self.target.tree.root) / posixpath.dirname(self.target.pattern)

@@ -11,7 +11,10 @@ from webservers import GitHost, WebServer
 
 from portal.model.integration import Integration, Integrations
 from portal.model.secret import Secret
+from portal.services.templates import Templates
 from portal.store.database import Database
+from portal.vcs.mirror import Mirrors
+from portal.vcs.policy import RemotePolicy
 
 Make = Callable[..., Catalog]
 
@@ -91,6 +94,25 @@ def test_a_folder_stands_for_its_catalog_file_and_patterns_for_files(
     assert catalog.ingest(git_host.url("/o/r/tree/main/x"), git_host.url("/o/r/blob/main/y/**/c.yaml")).problems == []
 
     assert catalog.refs() == ["component:default/a", "component:default/b", "component:default/c"]
+
+
+def test_a_template_on_a_branch_with_slashes_reads_what_stands_beside_it(
+    git_host: GitHost, repo: MakeRepository, tmp_path: Path
+) -> None:
+    repository = repo({"README.md": ""}, name="o/r")
+    repository.git("checkout", "--quiet", "-b", "feature/x")
+    head = repository.commit({"t/template.yaml": "x: 1\n", "t/skeleton/a.txt": "a\n"})
+    policy = RemotePolicy(allowed_schemes=frozenset({"http"}))
+    templates = Templates(Mirrors(tmp_path / "mirrors", policy))
+    place = f"url:{git_host.url('/o/r/blob/feature/x/t/template.yaml')}"
+
+    commit = templates.commit(place)
+
+    assert commit == head
+    for reader in (templates.reader(place, commit=commit), templates.reader(place, commit=commit)):
+        assert [entry.path for entry in reader.read("./skeleton").entries] == ["a.txt"]
+    whole = templates.reader(place, commit=commit).read(git_host.url("/o/r/tree/feature/x"))
+    assert "README.md" in [entry.path for entry in whole.entries]
 
 
 def test_a_private_host_is_read_with_its_token_which_shows_nowhere(
