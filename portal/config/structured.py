@@ -68,11 +68,15 @@ def parse_catalog_rules(value: Any) -> tuple[Rule, ...]:
 
 def write_catalog_rules(found: tuple[Rule, ...]) -> str:
     """Return the JSON that `parse_catalog_rules` reads."""
-    return json.dumps(show_catalog_rules(found))
+    return json.dumps(_rule_tables(found))
 
 
-def show_catalog_rules(found: tuple[Rule, ...]) -> list[dict[str, Any]]:
-    """Return the rules as tables."""
+def show_catalog_rules(found: tuple[Rule, ...]) -> list[str]:
+    """Return the rules as they may be printed, each as JSON."""
+    return [json.dumps(table) for table in _rule_tables(found)]
+
+
+def _rule_tables(found: tuple[Rule, ...]) -> list[dict[str, Any]]:
     return [
         {"allow": [{"kind": kind.kind, "spec.type": kind.type} if kind.type else kind.kind for kind in rule.allow]}
         | ({"locations": [_shown_location(place) for place in rule.locations]} if rule.locations else {})

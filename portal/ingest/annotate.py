@@ -21,7 +21,8 @@ class Annotator:
     """Makes the annotations of entities from the locations of their files.
 
     Rule: `AnnotateLocationEntityProcessor` of catalog-backend 4.0.0. For files of `REMOTE#BRANCH:PATH`, which no
-    Backstage knows, the urls are those at which the host shows the same file, where it is a known one.
+    Backstage knows, the urls are those at which the host shows the same file, where it is a known one; what no
+    browser opens has no url to be seen at.
     """
 
     def __init__(self, integrations: Integrations) -> None:
@@ -39,7 +40,8 @@ class Annotator:
         url = location.removeprefix("url:")
         remote, mark, fragment = url.partition("#")
         shown = self._links(url) if not mark else self._links_of_remote(url, remote, fragment)
-        found[VIEW_URL_ANNOTATION] = shown.view
+        if shown.view.startswith(("https://", "http://")):
+            found[VIEW_URL_ANNOTATION] = shown.view
         if shown.edit:
             found[EDIT_URL_ANNOTATION] = shown.edit
         if shown.folder:

@@ -138,3 +138,16 @@ def test_the_reference_catalog_is_this_repository(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert "0 errors" in done.stdout
+
+
+def test_settings_that_are_tables_are_printed_too(tmp_path: Path) -> None:
+    (tmp_path / "portal.toml").write_text(
+        '[[catalog_rules]]\nallow = ["Component"]\n'
+        '[[integrations]]\nhost = "ghe.corp"\ntype = "github"\ntoken = "s3cret"\n'
+    )
+
+    text = run_portal("settings", folder=tmp_path).stdout
+
+    assert 'catalog_rules = {"allow": ["Component"]}' in text
+    assert "integrations = ghe.corp (github, token ***)" in text
+    assert "s3cret" not in text

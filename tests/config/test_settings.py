@@ -111,8 +111,8 @@ def test_rules_are_those_of_backstage(tmp_path: Path) -> None:
     settings = load_settings(environment={}, file=file)
 
     assert settings.shown()["catalog_rules"] == [
-        {"allow": ["Component", {"kind": "Resource", "spec.type": "database"}]},
-        {"allow": ["User"], "locations": [{"type": "url", "pattern": "https://h/**"}]},
+        '{"allow": ["Component", {"kind": "Resource", "spec.type": "database"}]}',
+        '{"allow": ["User"], "locations": [{"type": "url", "pattern": "https://h/**"}]}',
     ]
     (setting,) = (setting for setting in SETTINGS if setting.name == "catalog_rules")
     handed = load_settings(environment={"PORTAL_CATALOG_RULES": setting.variable_text(settings.catalog_rules)})
