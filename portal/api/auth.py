@@ -160,7 +160,7 @@ def _held(identity: IdentityService, actor: Actor) -> UserToken | None:
         return None
     if token is None or token.user_ref != actor.user_ref:
         return None
-    return token if token.expires_at - datetime.now(UTC).timestamp() > _SOON_SECONDS else None
+    return token if identity.tokens.seconds_left(token) > _SOON_SECONDS else None
 
 
 def _cookie(text: str, base_url: str, *, expires_at: int) -> str:

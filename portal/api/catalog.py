@@ -35,7 +35,9 @@ def catalog_blueprint(catalog: CatalogService, locations: LocationsService) -> B
 
 def health_blueprint(catalog: CatalogService) -> Blueprint:
     """Return the health routes."""
-    blueprint = _blueprint("health", "/.backstage/health/v1", "Whether this process can do its work")
+    blueprint = Blueprint(
+        "health", __name__, url_prefix="/.backstage/health/v1", description="Whether this process can do its work"
+    )
 
     @blueprint.get("/liveness")
     @blueprint.response(200)
@@ -47,7 +49,9 @@ def health_blueprint(catalog: CatalogService) -> Blueprint:
     @blueprint.response(200)
     def readiness() -> Response:
         """Say whether the catalog can be read."""
-        return answer({"status": "ok"}) if catalog.is_ready() else answer({"status": "error"}, 503)
+        if catalog.is_ready():
+            return answer({"status": "ok"})
+        return answer({"message": "The database does not answer", "status": "error"}, 503)
 
     return blueprint
 

@@ -136,6 +136,10 @@ class Tokens:
             raise _refusal()
         return known
 
+    def seconds_left(self, token: UserToken) -> float:
+        """Return how long a token is still believed."""
+        return token.expires_at - self._clock()
+
     def public_keys(self) -> list[dict[str, Any]]:
         """Return the keys that tokens may still be signed with, as JSON Web Keys."""
         with self._database.reading() as connection:

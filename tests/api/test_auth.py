@@ -48,14 +48,14 @@ def make(tmp_path, clock):
     """Make a client of a server; `guests` and `url` as the settings have them."""
     opened = []
 
-    def build(*, guests=True, url=URL):
+    def build(*, guests=True, url=URL, guest="user:development/guest"):
         database = Database(f"sqlite:///{tmp_path / 'portal.db'}")
         opened.append(database)
         metadata.create_all(database.engine)
         identity = IdentityService(
             database,
             Tokens(database, Vault(tmp_path / "instance.key"), issuer=f"{url}/api/auth", clock=clock),
-            guest=EntityRef("user:development/guest"),
+            guest=EntityRef(guest),
             allows_guests=guests,
             external=[parse_external_access(CI), parse_external_access(CATALOG_ONLY)],
         )
@@ -248,6 +248,26 @@ def test_a_cookie_that_is_not_good_is_replaced(client):
         answer = client.get("/api/catalog/.backstage/auth/v1/cookie", headers=bearer(token) | {"cookie": held})
         assert answer.status_code == 200
         assert "backstage-auth=" in answer.headers["set-cookie"]
+
+
+def test_a_cookie_of_another_user_is_replaced(make):
+    path = "/api/catalog/.backstage/auth/v1/cookie"
+    ann, bob = make(guest="user:default/ann"), make(guest="user:default/bob")
+    held = ann.get(path, headers=bearer(token_of(ann))).headers["set-cookie"].split(";")[0]
+
+    own = ann.get(path, headers=bearer(token_of(ann)) | {"cookie": held})
+    assert "set-cookie" not in own.headers
+    others = bob.get(path, headers=bearer(token_of(bob)) | {"cookie": held})
+    assert others.headers["set-cookie"].split(";")[0] not in {held, "backstage-auth="}
+
+
+def test_a_cookie_that_ends_soon_is_made_anew(client, clock):
+    path = "/api/catalog/.backstage/auth/v1/cookie"
+    held = client.get(path, headers=bearer(token_of(client))).headers["set-cookie"].split(";")[0]
+    clock.now += 3400
+    answer = client.get(path, headers=bearer(token_of(client)) | {"cookie": held})
+    assert answer.json == {"expiresAt": "2027-01-15T09:56:40.000Z"}
+    assert "set-cookie" in answer.headers
 
 
 def test_the_cookie_is_for_users(client):
