@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from urllib.parse import urlencode
 
@@ -12,24 +12,25 @@ from flask_smorest import Blueprint
 
 from portal.api import catalog_queries as queries
 from portal.api.answers import answer, answer_stream, answer_text, shown
+from portal.api.locations import add_location_routes
+from portal.api.strict import strict_blueprint, takes
 from portal.errors import InputError, NotFoundError
 from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService, Page
-from portal.services.locations import Location, LocationsService
+from portal.services.locations import LocationsService
 
 _LARGEST = 2**31 - 2
-_YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 
 
 def catalog_blueprint(catalog: CatalogService, locations: LocationsService) -> Blueprint:
     """Return the routes below /api/catalog."""
-    blueprint = _blueprint("catalog", "/api/catalog", "The software catalog")
+    blueprint = strict_blueprint("catalog", "/api/catalog", "The software catalog")
     _add_entity_routes(blueprint, catalog)
     _add_query_routes(blueprint, catalog)
     _add_list_route(blueprint, catalog)
     _add_facet_routes(blueprint, catalog)
-    _add_location_routes(blueprint, locations)
+    add_location_routes(blueprint, locations)
     return blueprint
 
 
@@ -54,37 +55,6 @@ def health_blueprint(catalog: CatalogService) -> Blueprint:
         return answer({"message": "The database does not answer", "status": "error"}, 503)
 
     return blueprint
-
-
-def _blueprint(name: str, prefix: str, description: str) -> Blueprint:
-    """Return a blueprint that refuses query parameters which a route has not been given by `_takes`."""
-    blueprint = Blueprint(name, __name__, url_prefix=prefix, description=description)
-    blueprint.taken = {}
-
-    @blueprint.before_request
-    def refuse_unknown() -> None:
-        if "\0" in request.path:
-            raise NotFoundError("Nothing has a name with a NUL character")
-        if request.args:
-            endpoint = (request.endpoint or "").rpartition(".")[2]
-            queries.require_known(request.args, blueprint.taken.get(endpoint, ()))
-
-    return blueprint
-
-
-def _takes(blueprint: Blueprint, *names: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Return the decorator that gives a route query parameters, in its description as well."""
-
-    def decorator(function: Callable[..., Response]) -> Callable[..., Response]:
-        blueprint.taken[function.__name__] = frozenset(names)
-        described = [
-            {"in": "query", "name": name, "required": name == "facet", "schema": {"type": "string"}}
-            for name in sorted(names)
-        ]
-        documented: Callable[..., Response] = blueprint.doc(parameters=described)(function)
-        return documented
-
-    return decorator
 
 
 def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
@@ -119,7 +89,7 @@ def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
         return answer_text(body)
 
     @blueprint.post("/entities/by-refs")
-    @_takes(blueprint, "filter", "fields")
+    @takes(blueprint, "filter", "fields")
     @blueprint.response(200)
     def by_refs() -> Response:
         """Return entities in the order asked for, null for those that are not there."""
@@ -134,7 +104,7 @@ def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
 
 def _add_query_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entities/by-query")
-    @_takes(blueprint, *queries.BY_QUERY)
+    @takes(blueprint, *queries.BY_QUERY)
     @blueprint.response(200)
     def by_query() -> Response:
         """Return a page of entities."""
@@ -173,7 +143,7 @@ def _add_query_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
 
 def _add_list_route(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entities")
-    @_takes(blueprint, *queries.LIST)
+    @takes(blueprint, *queries.LIST)
     @blueprint.response(200)
     def entities() -> Response:
         """Return entities as an array."""
@@ -200,7 +170,7 @@ def _add_list_route(blueprint: Blueprint, catalog: CatalogService) -> None:
 
 def _add_facet_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.get("/entity-facets")
-    @_takes(blueprint, "facet", "filter")
+    @takes(blueprint, "facet", "filter")
     @blueprint.response(200)
     def facets() -> Response:
         """Return how many entities have each value of some fields."""
@@ -220,76 +190,12 @@ def _add_facet_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
         return _answer_facets(catalog.facets(keys, queries.filter_of_body(body)))
 
 
-def _add_location_routes(blueprint: Blueprint, locations: LocationsService) -> None:
-    @blueprint.get("/locations")
-    @blueprint.response(200)
-    def list_locations() -> Response:
-        """Return the registered locations."""
-        return answer([{"data": _location(location)} for location in locations.list()])
-
-    @blueprint.post("/locations")
-    @_takes(blueprint, "dryRun", "onConflict")
-    @blueprint.response(201)
-    def add_location() -> Response:
-        """Register a location, or tell what registering it would bring."""
-        on_conflict = request.args.get("onConflict", "reject")
-        if on_conflict not in {"reject", "refresh"}:
-            raise InputError("request/query/onConflict must be equal to one of the allowed values: refresh, reject")
-        body = queries.body_of("type", "target")
-        for name in body.keys() - {"type", "target", "presence"}:
-            raise InputError(f"request/body must not have additional property '{name}'")
-        location_type, target = queries.text_of(body, "type"), queries.text_of(body, "target")
-        if request.args.get("dryRun", "").lower() in _YES:
-            tried = locations.dry_run(location_type, target)
-            # Nothing has an id yet: upstream names the location itself instead.
-            location = _location(tried.location) | {"id": f"{location_type}:{target}"}
-            return answer({"location": location, "entities": tried.entities, "exists": tried.exists}, 201)
-        # A trusted registration is one that may be there already, and is read again then.
-        added = locations.register(location_type, target, trusted=on_conflict == "refresh")
-        return answer({"location": _location(added.location), "entities": []}, 201)
-
-    @blueprint.get("/locations/<location_id>")
-    @blueprint.response(200)
-    def get_location(location_id: str) -> Response:
-        """Return a registered location."""
-        return answer(_location(locations.get(location_id)))
-
-    @blueprint.delete("/locations/<location_id>")
-    @blueprint.response(204)
-    def delete_location(location_id: str) -> Response:
-        """Remove a registered location with all that it alone brought."""
-        locations.delete(location_id)
-        return Response(status=204)
-
-    @blueprint.get("/locations/by-entity/<kind>/<namespace>/<name>")
-    @blueprint.response(200)
-    def location_of_entity(kind: str, namespace: str, name: str) -> Response:
-        """Return the location that brought an entity."""
-        return answer(_location(locations.by_entity(EntityRef.of(kind, namespace, name))))
-
-    @blueprint.post("/refresh")
-    @blueprint.response(200)
-    def refresh() -> Response:
-        """Read the source of an entity again."""
-        locations.refresh(EntityRef.parse(queries.text_of(queries.body_of("entityRef"), "entityRef")))
-        return Response(status=200)
-
-
 def _ref_or_none(text: str) -> EntityRef | None:
     """Return the reference that a text stands for; a text that is none names no entity."""
     try:
         return EntityRef.parse(text)
     except InputError:
         return None
-
-
-def _location(location: Location) -> dict[str, str]:
-    return {
-        "id": location.id,
-        "type": location.type,
-        "target": location.target,
-        "entityRef": str(location.entity_ref),
-    }
 
 
 def _answer_page(page: Page) -> Response:

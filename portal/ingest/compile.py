@@ -18,6 +18,9 @@ from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.rules import Allows
 
+#: What is wrong with an entity that the catalog's rules keep out.
+KIND_NOT_ALLOWED = Fault("kind-not-allowed", "a kind that catalog_rules allows for the location that leads here")
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -118,8 +121,7 @@ def _compile(file: DraftFile, *, kinds: Kinds, resolve: Resolve, allows: Allows 
         value, faults = replace_placeholders(draft.value, draft.placeholders, resolve=resolve)
         checked = check(value, kinds=kinds)
         if allows is not None and checked.entity is not None and not allows(checked.entity):
-            expected = "a kind that catalog_rules allows for the location that leads here"
-            faults.append(FieldFault(("kind",), Fault("kind-not-allowed", expected), checked.entity.kind))
+            faults.append(FieldFault(("kind",), KIND_NOT_ALLOWED, checked.entity.kind))
         all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
         if all_faults:
             compiled.problems.extend(_placed(file, draft, checked, all_faults))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -54,15 +54,17 @@ def write_delta(
     annotator: Annotator,
     authorship: Mapping[str, Authorship],
     now_ms: int,
+    again: Collection[EntityRef] = (),
 ) -> Changes:
     """Write a source's delta; `authorship` tells who touched each file that was read anew.
 
-    Readers see the catalog before or after, never between. An empty delta writes nothing.
+    `again` are entities to finish anew although their documents stay as they are. Readers see the catalog before or
+    after, never between. An empty delta writes nothing.
     """
     if delta.is_empty:
         return Changes()
     writer = _Writer(connection, source, kinds, annotator, sources.current_revision(connection) + 1, now_ms)
-    changes = writer.write(delta, stored=stored, authorship=authorship)
+    changes = writer.write(delta, stored=stored, authorship=authorship, again=again)
     sources.add_revision(
         connection,
         {
@@ -100,7 +102,9 @@ class _Writer:
     now_ms: int
     _documents: dict[int, CompiledDocument] = field(default_factory=dict)
 
-    def write(self, delta: Delta, *, stored: Stored, authorship: Mapping[str, Authorship]) -> Changes:
+    def write(
+        self, delta: Delta, *, stored: Stored, authorship: Mapping[str, Authorship], again: Collection[EntityRef]
+    ) -> Changes:
         """Write documents, files, problems; then decide who holds each entity and write what follows from it."""
         affected = sorted(
             {document.entity.ref for document in delta.put}
@@ -120,6 +124,7 @@ class _Writer:
             for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
             if problem.ref is not None
         }
+        touched.update(again)
         touched |= self._sync_claim_problems(affected, claims, holders)
         touched.update(EntityRef(known.key.ref) for known in delta.orphan)
         adopted = {key.ref for key, known in stored.documents.items() if known.is_orphan}

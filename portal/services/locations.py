@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ import orjson
 
 from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.generated import generated_name
+from portal.model.filter import EntityFilter
 from portal.model.ref import EntityRef
+from portal.services.analysis import Analysis, analyze, validation_messages
 from portal.services.ancestry import ancestry
 from portal.services.refresh import RefreshService, raise_for
 from portal.store import catalog, entities, sources
@@ -32,6 +34,12 @@ class Location:
     def entity_ref(self) -> EntityRef:
         """The reference of the Location entity."""
         return EntityRef.of("location", "default", generated_name(f"{self.type}:{self.target}"))
+
+    @property
+    def values(self) -> dict[str, set[str]]:
+        """The value of each field as filters compare them, lower case."""
+        fields = {"id": self.id, "type": self.type, "target": self.target, "entityref": self.entity_ref}
+        return {name: {value.lower()} for name, value in fields.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,18 @@ class LocationsService:
         raise NotFoundError(_NOT_FOUND.format(location_id))
 
     def by_entity(self, ref: EntityRef) -> Location:
-        """Return the location that brought an entity. Raises `NotFoundError`."""
+        """Return the registered location that brought an entity. Raises `NotFoundError`."""
         source_id = self._source_of(ref)
-        for source in self._refresh.sources():
-            if source.id == source_id:
-                return _location(source)
-        raise NotFoundError(f"Found no location for entity {ref}")
+        for location in self.list():
+            if location.id == source_id:
+                return location
+        raise NotFoundError(f"Found no registered location for entity {ref}")
+
+    def query(self, wanted: EntityFilter | None, *, limit: int, after_id: str = "") -> tuple[Sequence[Location], int]:
+        """Return a page of the registered locations that a filter on their fields means, by id, with their total."""
+        found = [item for item in self.list() if wanted is None or wanted.holds(item.values)]
+        following = sorted((item for item in found if item.id > after_id), key=lambda item: item.id)
+        return following[:limit], len(found)
 
     def register(self, location_type: str, target: str, *, trusted: bool = False) -> Registered:
         """Register a location and read it.
@@ -100,6 +114,16 @@ class LocationsService:
         bodies = [orjson.loads(body) for _, body in sorted(found.bodies.items())]
         return DryRun(_location(found.source), bodies, exists)
 
+    def update(self, location_id: str, location_type: str, target: str) -> Location:
+        """Give a registered location another target, and read that.
+
+        Raises `NotFoundError`, `InputError` for a target that cannot be understood, `ConflictError` for one that is
+        registered.
+        """
+        _require_url(location_type)
+        location = self.get(location_id)
+        return _location(self._refresh.retarget(location.id, location_type, target))
+
     def delete(self, location_id: str) -> None:
         """Remove a registered location with all that it alone brought. Raises `NotFoundError`."""
         location = self.get(location_id)
@@ -119,6 +143,23 @@ class LocationsService:
         chain = {item.ref for item in ancestry(entity, locations, integrations=self._refresh.integrations)}
         files = {entity.location, *(item.location for item in locations if item.ref in chain)}
         self._refresh.refresh([entity.source_id], again=files)
+
+    def remove_entity(self, uid: str) -> None:
+        """Take an entity out of the catalog until its file is read anew. Raises `NotFoundError`."""
+        with self._database.reading() as connection:
+            refs = entities.refs_of_uids(connection, [uid])
+        if not refs:
+            raise NotFoundError(f"No entity with uid {uid}")
+        self._refresh.forget(list(refs.values()))
+
+    def analyze(self, location_type: str, target: str, *, filename: str = "") -> Analysis:
+        """Return what a repository declares, or what it could begin with; see `analysis.analyze`."""
+        _require_url(location_type)
+        return analyze(self._database, self._refresh, target, filename=filename)
+
+    def validation_messages(self, entity: Mapping[str, Any], *, location: tuple[str, str]) -> Sequence[str]:
+        """Return what keeps an entity out of the catalog; see `analysis.validation_messages`."""
+        return validation_messages(self._refresh, entity, location=location)
 
     def _source_of(self, ref: EntityRef) -> str:
         with self._database.reading() as connection:

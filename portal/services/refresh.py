@@ -8,16 +8,20 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from portal.errors import ConflictError, InputError
+from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.annotate import Annotator
+from portal.ingest.check import Checked, check
+from portal.ingest.compile import KIND_NOT_ALLOWED
 from portal.ingest.snapshot import Delta, Snapshot, Stored, delta
 from portal.ingest.stitch import stitch
 from portal.ingest.yaml import YamlLimits
+from portal.model.envelope import FieldFault
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.kind import Kinds
-from portal.model.location import GENERATED_PREFIX, parse_target
+from portal.model.location import GENERATED_PREFIX, Target, parse_target
 from portal.model.problem import Problem
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
@@ -47,10 +51,11 @@ class RefreshReport:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What registering a target would bring: finished documents as JSON text, and problems."""
+    """What registering a target would bring: finished documents as JSON text, the files they stand in, problems."""
 
     source: Source
     bodies: dict[EntityRef, str]
+    locations: dict[EntityRef, str]
     problems: list[Problem]
 
 
@@ -75,13 +80,14 @@ class RefreshService:
         self._integrations = integrations
         self._keeps_orphans = keeps_orphans
         self._annotator = Annotator(integrations)
+        self._catalog_rules = catalog_rules or CatalogRules()
         self._builder = SnapshotBuilder(
             providers=providers,
             kinds=kinds,
             limits=limits or YamlLimits(),
             integrations=integrations,
             rules=rules or ReadingRules(),
-            catalog_rules=catalog_rules or CatalogRules(),
+            catalog_rules=self._catalog_rules,
             keeps_orphans=keeps_orphans,
         )
         self._clock = clock
@@ -146,11 +152,35 @@ class RefreshService:
                         report.changes[build.source.id] = changes
                 if not pending:
                     break
+                # Someone else wrote them meanwhile: what they are now is not what was read.
+                behind = {source.id for source in pending}
+                pending = [source for source in self.sources() if source.id in behind]
             else:
                 raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
         with self._database.reading() as connection:
             report.problems = sources.list_problems(connection, source_ids=[source.id for source in wanted])
         return report
+
+    def retarget(self, source_id: str, location_type: str, target: str) -> Source:
+        """Give a source another root location and read that, in one transaction.
+
+        Entities that the old and the new location both lead to stay the same ones. Raises `InputError` for a target
+        that cannot be understood, `ConflictError` for one that another source has, `NotFoundError` for no such source.
+        """
+        self.target_of(location_type, target)
+        with self._lock, _cycles_kept():
+            for _ in range(_ATTEMPTS):
+                known = {source.id: source for source in self.sources()}
+                taken = {(source.type, source.target): source.id for source in known.values()}
+                if taken.get((location_type, target), source_id) != source_id:
+                    raise ConflictError(f"Location {location_type}:{target} already exists")
+                if source_id not in known:
+                    raise NotFoundError(f"Found no location with ID {source_id}")
+                moved = replace(known[source_id], type=location_type, target=target)
+                (build,) = self._build([moved], anew=True, again=frozenset(), progress=_untold)
+                if self._commit(build, moves=True) is not None:
+                    return moved
+        raise ConflictError("Other refreshes of the same source kept coming in between; try again")
 
     def remove(self, ids: Collection[str]) -> dict[str, Changes]:
         """Remove sources with everything that they alone brought; what others claim too passes to them."""
@@ -172,12 +202,15 @@ class RefreshService:
             sources.delete_sources(connection, list(removed))
         return removed
 
-    def remove_orphans(self, refs: Collection[EntityRef]) -> list[EntityRef]:
-        """Remove those of the entities that nothing names any more; return which they were."""
+    def forget(self, refs: Collection[EntityRef]) -> list[EntityRef]:
+        """Take entities out of the catalog until the files that declare them are read anew; orphans go for good.
+
+        All documents that claim them go, whatever their source, so none takes over at once. Returns which were there.
+        """
         removed: list[EntityRef] = []
         with self._lock, self._database.writing() as connection:
             known = {source.id: source for source in sources.list_sources(connection)}
-            for source_id, found in sources.orphans(connection, sorted(refs)).items():
+            for source_id, found in sources.documents_of(connection, sorted(refs)).items():
                 source = known[source_id]
                 now_ms = self._now_ms()
                 written = write_delta(
@@ -214,7 +247,21 @@ class RefreshService:
             for document in changes.put
             if not document.location.startswith(GENERATED_PREFIX)
         }
-        return DryRun(source, bodies, changes.add_problems)
+        locations = {document.entity.ref: document.location for document in changes.put}
+        return DryRun(source, bodies, locations, changes.add_problems)
+
+    def target_of(self, location_type: str, target: str) -> Target:
+        """Return what a location that people register names. Raises `InputError` where it cannot be understood."""
+        return parse_target(location_type, target, integrations=self._integrations)
+
+    def check(self, document: Any, *, location_type: str, target: str) -> Checked:
+        """Check a document as if it stood in a file at this location; placeholders in it are not followed."""
+        checked = check(document, kinds=self._kinds)
+        allows = self._catalog_rules.of(location_type, target)
+        if checked.entity is None or allows is None or allows(checked.entity):
+            return checked
+        fault = FieldFault(("kind",), KIND_NOT_ALLOWED, checked.entity.kind)
+        return replace(checked, entity=None, faults=(*checked.faults, fault))
 
     def _build(
         self, wanted: Collection[Source], *, anew: bool, again: frozenset[str], progress: Progress
@@ -233,8 +280,11 @@ class RefreshService:
         self._builder.build(builds, progress=progress)
         return builds
 
-    def _commit(self, build: Build) -> Changes | None:
-        """Write a build, or return None when the source has been written since it was read."""
+    def _commit(self, build: Build, *, moves: bool = False) -> Changes | None:
+        """Write a build, or return None when the source has been written since it was read.
+
+        `moves` says that the build's root location becomes the source's.
+        """
         source = build.source
         now_ms = self._now_ms()
         fingerprint = self._builder.fingerprint(build.commits) if build.is_complete else ""
@@ -245,8 +295,10 @@ class RefreshService:
             current = {found.id: found for found in sources.list_sources(connection)}.get(source.id)
             if current is None:
                 return Changes()
-            if current.revision != source.revision:
+            if current.revision != source.revision or (current.location != source.location and not moves):
                 return None
+            if moves:
+                sources.retarget_source(connection, source.id, location_type=source.type, target=source.target)
             written = write_delta(
                 connection,
                 source,
@@ -256,6 +308,8 @@ class RefreshService:
                 annotator=self._annotator,
                 authorship=build.authorship,
                 now_ms=now_ms,
+                # What stays names the location that it comes from.
+                again={EntityRef(key.ref) for key in build.stored.documents} if moves else (),
             )
             sources.finish_source(
                 connection, source.id, fingerprint=fingerprint, revision=written.revision, now_ms=now_ms

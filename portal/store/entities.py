@@ -119,6 +119,15 @@ def held_entities(connection: Connection, refs: Sequence[str]) -> dict[EntityRef
     return found
 
 
+def refs_of_uids(connection: Connection, uids: Sequence[str]) -> dict[str, EntityRef]:
+    """Return the references of entities by uid."""
+    found: dict[str, EntityRef] = {}
+    for chunk in in_chunks(uids):
+        rows = connection.execute(select(entities.c.uid, entities.c.ref).where(entities.c.uid.in_(chunk)))
+        found.update((row.uid, EntityRef(row.ref)) for row in rows)
+    return found
+
+
 def next_entity_id(connection: Connection) -> int:
     """Return the first id that no entity has had in this catalog's present rows."""
     return int(connection.execute(select(func.coalesce(func.max(entities.c.id), 0))).scalar_one()) + 1

@@ -63,6 +63,11 @@ def add_sources(connection: Connection, added: Collection[Source], *, now_ms: in
     )
 
 
+def retarget_source(connection: Connection, source_id: str, *, location_type: str, target: str) -> None:
+    """Give a source another root location."""
+    connection.execute(update(sources).where(sources.c.id == source_id).values(type=location_type, target=target))
+
+
 def delete_sources(connection: Connection, ids: Collection[str]) -> None:
     """Delete sources whose documents have been dropped, with their files and problems."""
     for table, column in ((problems, problems.c.source_id), (files, files.c.source_id), (sources, sources.c.id)):
@@ -239,13 +244,11 @@ def problem_of_row(row: Any) -> Problem:
     return Problem(row.code, row.location, span, row.field, row.found, row.expected, row.hint, row.ref, row.severity)
 
 
-def orphans(connection: Connection, refs: Sequence[str]) -> dict[str, list[StoredDocument]]:
-    """Return the orphaned documents of these entities, by the id of their source."""
+def documents_of(connection: Connection, refs: Sequence[str]) -> dict[str, list[StoredDocument]]:
+    """Return the documents that claim these entities, by the id of their source."""
     found: dict[str, list[StoredDocument]] = {}
     for chunk in in_chunks(refs):
-        for row in connection.execute(select(documents).where(documents.c.ref.in_(chunk), documents.c.is_orphan)):
+        for row in connection.execute(select(documents).where(documents.c.ref.in_(chunk))):
             key = DocumentKey(row.location, row.ref, row.occurrence)
-            found.setdefault(row.source_id, []).append(
-                StoredDocument(row.id, key, row.line, row.digest, is_orphan=True)
-            )
+            found.setdefault(row.source_id, []).append(StoredDocument(row.id, key, row.line, row.digest, row.is_orphan))
     return found

@@ -76,13 +76,14 @@ def test_another_source_takes_an_orphan_over(keeping: Catalog, repo: MakeReposit
     assert keeping.body(A)["spec"]["owner"] == "team-b"
 
 
-def test_orphans_can_be_removed_and_nothing_else_that_way(keeping: Catalog, repo: MakeRepository) -> None:
+def test_an_orphan_that_is_forgotten_is_gone_for_good(keeping: Catalog, repo: MakeRepository) -> None:
     made = repo({"catalog-info.yaml": documents(component("a"), component("b"))})
     keeping.ingest(made.url)
     made.commit({"catalog-info.yaml": component("b")})
     keeping.service.refresh()
 
-    removed = keeping.service.remove_orphans([EntityRef(A), EntityRef("component:default/b")])
+    removed = keeping.service.forget([EntityRef(A), EntityRef("component:default/none")])
+    keeping.service.refresh(anew=True)
 
     assert removed == [A]
     assert keeping.refs() == ["component:default/b"]

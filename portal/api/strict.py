@@ -1,0 +1,42 @@
+"""Blueprints that refuse query parameters which none of their routes has named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request
+from flask_smorest import Blueprint
+
+from portal.api import catalog_queries as queries
+from portal.errors import NotFoundError
+
+
+def strict_blueprint(name: str, prefix: str, description: str) -> Blueprint:
+    """Return a blueprint that refuses query parameters which a route has not been given by `takes`."""
+    blueprint = Blueprint(name, __name__, url_prefix=prefix, description=description)
+    blueprint.taken = {}
+
+    @blueprint.before_request
+    def refuse_unknown() -> None:
+        if "\0" in request.path:
+            raise NotFoundError("Nothing has a name with a NUL character")
+        if request.args:
+            endpoint = (request.endpoint or "").rpartition(".")[2]
+            queries.require_known(request.args, blueprint.taken.get(endpoint, ()))
+
+    return blueprint
+
+
+def takes(blueprint: Blueprint, *names: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Return the decorator that gives a route query parameters, in its description as well."""
+
+    def decorator(function: Callable[..., Response]) -> Callable[..., Response]:
+        blueprint.taken[function.__name__] = frozenset(names)
+        described = [
+            {"in": "query", "name": name, "required": name == "facet", "schema": {"type": "string"}}
+            for name in sorted(names)
+        ]
+        documented: Callable[..., Response] = blueprint.doc(parameters=described)(function)
+        return documented
+
+    return decorator
