@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from portal.errors import InputError
 from portal.model.integration import Integrations
-from portal.model.location import GENERATED_PREFIX, Target, is_absolute_target, parse_target, relative_target
+from portal.model.location import (
+    DEFAULT_PATTERN,
+    GENERATED_PREFIX,
+    Target,
+    is_absolute_target,
+    parse_target,
+    relative_target,
+)
 from portal.model.ref import EntityRef
 from portal.store.catalog import Origin
 
@@ -77,7 +84,10 @@ def _targets(spec: Mapping[str, Any], place: tuple[Target, str] | None, integrat
             elif is_absolute_target(text):
                 yield parse_target("url", text, integrations=integrations)
             else:
-                yield relative_target(place[0], base=place[1], relative=text)
+                here = replace(place[0], pattern=place[1])
+                # Which of these the remote's branches bear out, the files that are there tell.
+                for other in (here, *here.longer_branches()):
+                    yield relative_target(other, base=other.pattern, relative=text)
         except InputError:
             # A problem of the refresh, which tells it with its place; it names no file.
             continue
@@ -86,7 +96,8 @@ def _targets(spec: Mapping[str, Any], place: tuple[Target, str] | None, integrat
 def _named(target: Target, files: Collection[str]) -> list[tuple[str, str]]:
     """Return (file, path in its tree) of those of the files that a target names."""
     if not target.is_glob:
-        file = target.location(target.pattern)
-        return [(file, target.pattern)] if file in files else []
+        # What names a folder stands for its catalog file.
+        named = ((target.location(path), path) for path in (target.pattern, f"{target.pattern}/{DEFAULT_PATTERN}"))
+        return [(file, path) for file, path in named if file in files][:1]
     paths = [(file, target.path_of(file)) for file in files]
     return [(file, path) for file, path in paths if path is not None and target.matches(path)]

@@ -10,7 +10,9 @@ from repositories import MakeRepository
 from webservers import GitHost, WebServer
 
 from portal.model.integration import Integration, Integrations
+from portal.model.ref import EntityRef
 from portal.model.secret import Secret
+from portal.services.catalog import CatalogService
 from portal.services.templates import Templates
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
@@ -94,6 +96,24 @@ def test_a_folder_stands_for_its_catalog_file_and_patterns_for_files(
     assert catalog.ingest(git_host.url("/o/r/tree/main/x"), git_host.url("/o/r/blob/main/y/**/c.yaml")).problems == []
 
     assert catalog.refs() == ["component:default/a", "component:default/b", "component:default/c"]
+
+
+@pytest.mark.parametrize("target", ["/o/r/blob/feature/x/a/catalog-info.yaml", "/o/r/tree/feature/x/a"])
+def test_the_ancestors_of_an_entity_are_found_whatever_the_url_of_its_root(
+    target: str, made: Make, git_host: GitHost, repo: MakeRepository
+) -> None:
+    repository = repo({"README.md": ""}, name="o/r")
+    repository.git("checkout", "--quiet", "-b", "feature/x")
+    files = {"a/catalog-info.yaml": location("l", "/b/m.yaml"), "b/m.yaml": location("m", "./c.yaml")}
+    repository.commit(files | {"b/c.yaml": component("c")})
+    catalog = made("github")
+    catalog.ingest(git_host.url(target))
+    service = CatalogService(catalog.database, integrations=catalog.service.integrations)
+
+    found = [item.ref for item in service.ancestry(EntityRef("component:default/c"))]
+
+    assert found[:3] == ["component:default/c", "location:default/m", "location:default/l"]
+    assert found[3].startswith("location:default/generated-")
 
 
 def test_a_template_on_a_branch_with_slashes_reads_what_stands_beside_it(

@@ -1,5 +1,7 @@
 """Refreshing one entity, and how the Location entities tell what cannot be read."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 from catalogs import component, documents, location
@@ -38,6 +40,29 @@ def test_the_refresh_of_an_entity_reads_its_chain_again_and_sees_what_has_change
     service.refresh(A)
     assert catalog.body(A)["spec"]["owner"] == "team-b"
     assert catalog.body("component:default/b")["spec"]["owner"] == "team-c"
+
+
+def test_the_refresh_of_an_entity_reads_what_seems_unchanged_of_its_chain_alone(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "catalog-info.yaml").write_text(location("l", "./a.yaml", "./b.yaml"))
+    for name in ("a", "b"):
+        (folder / f"{name}.yaml").write_text(component(name))
+    catalog.service.add([("file", str(folder))])
+    catalog.service.refresh()
+    for name in ("a", "b"):
+        # Same size, same time: what tells a folder's files apart does not tell that these have changed.
+        file = folder / f"{name}.yaml"
+        times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+        file.write_text(component(name, owner="team-x"))
+        os.utime(file, ns=times)
+
+    LocationsService(catalog.database, catalog.service).refresh(A)
+
+    assert catalog.body(A)["spec"]["owner"] == "team-x"
+    assert catalog.body("component:default/b")["spec"]["owner"] == "team-a"
 
 
 def test_a_target_that_vanishes_shows_on_its_location_and_takes_nothing_away(
