@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from portal.config import Settings
 from portal.defaults.kinds import all_kinds
@@ -19,7 +19,6 @@ from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
-from portal.providers.web import WebProvider
 from portal.services.catalog import CatalogService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
@@ -33,6 +32,8 @@ from portal.vcs.policy import RemotePolicy
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
     from portal.app.tasks import TaskServices
+    from portal.providers.contract import TreeProvider
+    from portal.providers.web import WebProvider
     from portal.services.jobs import Jobs
     from portal.services.scaffolding import ScaffoldingService
 
@@ -54,7 +55,7 @@ class Portal:
     locations: LocationsService
     catalog: CatalogService
     ownership: OwnershipService
-    web: WebProvider
+    web: _OnDemand
     _refresher: Refresher | None = None
 
     @cached_property
@@ -127,6 +128,29 @@ class Portal:
         self.close()
 
 
+class _OnDemand:
+    """The provider of web files, made when a location first needs it: its client takes long to import."""
+
+    def __init__(self, rules: ReadingRules, size_limit_bytes: int) -> None:
+        self._rules = rules
+        self._size_limit_bytes = size_limit_bytes
+
+    @cached_property
+    def provider(self) -> WebProvider:
+        """The provider itself."""
+        from portal.providers.web import WebProvider  # noqa: PLC0415
+
+        return WebProvider(self._rules, size_limit_bytes=self._size_limit_bytes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.provider, name)
+
+    def close(self) -> None:
+        """Close the client, if there is one."""
+        if "provider" in self.__dict__:
+            self.provider.close()
+
+
 def build(settings: Settings) -> Portal:
     """Return the services that these settings describe; the data folder is made where it is missing."""
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -140,10 +164,10 @@ def build(settings: Settings) -> Portal:
     )
     mirrors = Mirrors(settings.mirrors, policy)
     rules = ReadingRules(settings.reading_hosts)
-    web = WebProvider(rules, size_limit_bytes=settings.file_size_bytes)
+    web = _OnDemand(rules, settings.file_size_bytes)
     refresh = RefreshService(
         database,
-        providers={"git": GitProvider(mirrors), "folder": FolderProvider(), "web": web},
+        providers={"git": GitProvider(mirrors), "folder": FolderProvider(), "web": cast("TreeProvider", web)},
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
         integrations=integrations,

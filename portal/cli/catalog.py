@@ -43,11 +43,13 @@ def ingest(load: Any, *, targets: Sequence[str], database: str | None, as_json: 
 def ingest_with_progress(portal: Portal, targets: Sequence[tuple[str, str]]) -> RefreshReport:
     """Ingest locations while showing how far it is."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+    # No thread of its own draws it: a process with one thread may share its work with forks.
+    with Progress(*columns, console=console(stderr=True), transient=True, auto_refresh=False) as progress:
         task = progress.add_task("looking at the sources", total=None)
 
         def show(stage: str, done: int, total: int) -> None:
             progress.update(task, description=stage, completed=done, total=total or None)
+            progress.refresh()
 
         return portal.ingest(targets, progress=show)
 

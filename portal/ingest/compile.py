@@ -8,12 +8,14 @@ from typing import Any
 
 from portal.ingest import yaml
 from portal.ingest.check import Checked, check, problem_of
+from portal.ingest.meaning import Meaning, meaning_of, pack
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
 from portal.ingest.yaml import YamlLimits
-from portal.model.entity import Entity
+from portal.model.entity import Entity, entity_of
 from portal.model.envelope import FieldFault, Path
 from portal.model.fields import Fault
 from portal.model.kind import Kind, Kinds
+from portal.model.leaves import LeafMemory
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.rules import Allows
@@ -46,21 +48,24 @@ class DraftFile:
 class CompiledDocument:
     """A document that became an entity.
 
-    `line` is where it begins, from 1; `occurrence` counts documents of the same ref in the same file.
+    `line` is where it begins, from 1; `occurrence` counts documents of the same ref in the same file; `position` counts
+    the documents of its batch from 0. `digest` is the entity's.
     """
 
     location: str
     line: int
     occurrence: int
-    entity: Entity
-    kind: Kind
+    ref: EntityRef
+    digest: str
+    position: int
 
 
 @dataclass(slots=True)
 class CompiledFile:
     """What a file means: entities, problems, and which entities its faulty documents claim to be.
 
-    `has_unknown_faults` is true when a faulty document does not say which entity it is.
+    `has_unknown_faults` is true when a faulty document does not say which entity it is. `locations` are its Location
+    entities as declared, which lead to more files. `batch` is the number under which its batch's payload is kept.
     """
 
     location: str
@@ -68,6 +73,30 @@ class CompiledFile:
     problems: list[Problem] = field(default_factory=list)
     faulty_refs: set[EntityRef] = field(default_factory=set)
     has_unknown_faults: bool = False
+    locations: list[Mapping[str, Any]] = field(default_factory=list)
+    batch: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledBatch:
+    """Files that were compiled together; `payload` is the packed meanings of all their documents."""
+
+    files: Mapping[str, CompiledFile]
+    payload: bytes
+
+
+class _Batch:
+    """A batch on its way."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self.kinds = kinds
+        self.memory = LeafMemory()
+        self.meanings: list[Meaning] = []
+
+    def add(self, entity: Entity, declared: Mapping[str, Any], kind: Kind) -> int:
+        """Add what a document means; return its position."""
+        self.meanings.append(meaning_of(entity, declared, kind, memory=self.memory))
+        return len(self.meanings) - 1
 
 
 def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:
@@ -93,15 +122,25 @@ def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[st
 
 def compile_files(
     files: Collection[DraftFile], *, kinds: Kinds, resolvers: Mapping[str, Resolve], allows: Allows | None = None
-) -> dict[str, CompiledFile]:
+) -> CompiledBatch:
     """Compile parsed files.
 
     `resolvers` maps a location to what gives the values of its placeholders; `allows` says which entities may come in.
     """
-    return {
-        file.location: _compile(file, kinds=kinds, resolve=resolvers.get(file.location, _unresolved), allows=allows)
+    batch = _Batch(kinds)
+    compiled = {
+        file.location: _compile(file, batch, resolve=resolvers.get(file.location, _unresolved), allows=allows)
         for file in files
     }
+    return CompiledBatch(compiled, pack(batch.meanings))
+
+
+def compile_entity(location: str, declared: Mapping[str, Any], kind: Kind) -> CompiledBatch:
+    """Return the batch of one file with one entity that has no fault."""
+    batch = _Batch(Kinds([kind]))
+    entity = entity_of(declared)
+    document = CompiledDocument(location, 1, 0, entity.ref, entity.digest, batch.add(entity, declared, kind))
+    return CompiledBatch({location: CompiledFile(location, [document])}, pack(batch.meanings))
 
 
 def _unresolved(key: str, target: str) -> Any:  # noqa: ARG001  # the form of `Resolve`
@@ -113,15 +152,15 @@ def _parse_problems(document: yaml.Document) -> list[Problem]:
     return [document.problem, *found] if document.problem is not None else found
 
 
-def _compile(file: DraftFile, *, kinds: Kinds, resolve: Resolve, allows: Allows | None) -> CompiledFile:
+def _compile(file: DraftFile, batch: _Batch, *, resolve: Resolve, allows: Allows | None) -> CompiledFile:
     compiled = CompiledFile(file.location, problems=list(file.problems))
     compiled.has_unknown_faults = any(problem.severity == "error" for problem in file.problems)
     occurrences: dict[EntityRef, int] = {}
     for draft in file.drafts:
         value, faults = replace_placeholders(draft.value, draft.placeholders, resolve=resolve)
-        checked = check(value, kinds=kinds)
-        if allows is not None and checked.entity is not None and not allows(checked.entity):
-            faults.append(FieldFault(("kind",), KIND_NOT_ALLOWED, checked.entity.kind))
+        checked = check(value, kinds=batch.kinds)
+        if allows is not None and checked.entity is not None and not allows(value):
+            faults.append(FieldFault(("kind",), KIND_NOT_ALLOWED, value["kind"]))
         all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
         if all_faults:
             compiled.problems.extend(_placed(file, draft, checked, all_faults))
@@ -132,10 +171,15 @@ def _compile(file: DraftFile, *, kinds: Kinds, resolve: Resolve, allows: Allows 
             else:
                 compiled.faulty_refs.add(checked.ref)
             continue
-        ref = checked.entity.ref
-        occurrence = occurrences.get(ref, 0)
-        occurrences[ref] = occurrence + 1
-        compiled.documents.append(CompiledDocument(file.location, draft.line, occurrence, checked.entity, checked.kind))
+        entity = checked.entity
+        occurrence = occurrences.get(entity.ref, 0)
+        occurrences[entity.ref] = occurrence + 1
+        position = batch.add(entity, value, checked.kind)
+        compiled.documents.append(
+            CompiledDocument(file.location, draft.line, occurrence, entity.ref, entity.digest, position)
+        )
+        if checked.kind.name == "Location":
+            compiled.locations.append(value)
     return compiled
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from portal.ingest.compile import CompiledDocument, CompiledFile
-from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION, entity_of
+from portal.ingest.compile import CompiledBatch, compile_entity
+from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION
 from portal.model.kind import Kind
 from portal.model.location import GENERATED_PREFIX
 
@@ -15,8 +15,8 @@ def generated_name(location: str) -> str:
     return f"generated-{hashlib.sha1(location.encode(), usedforsecurity=False).hexdigest()}"
 
 
-def generated_file(location_type: str, target: str, *, kind: Kind) -> CompiledFile:
-    """Return the file, which is nowhere, that holds the Location entity of a location; `kind` is Location's."""
+def generated_file(location_type: str, target: str, *, kind: Kind) -> CompiledBatch:
+    """Return the batch of a file, which is nowhere, with a location's Location entity; `kind` is Location's."""
     location = f"{location_type}:{target}"
     declared = {
         "apiVersion": "backstage.io/v1alpha1",
@@ -28,4 +28,4 @@ def generated_file(location_type: str, target: str, *, kind: Kind) -> CompiledFi
         "spec": {"type": location_type, "target": target},
     }
     place = f"{GENERATED_PREFIX}{location}"
-    return CompiledFile(place, [CompiledDocument(place, 1, 0, entity_of(declared), kind)])
+    return compile_entity(place, declared, kind)

@@ -23,8 +23,8 @@ def entity_spans(
 ) -> dict[tuple[EntityRef, Path], Span]:
     """Return where the wanted fields of a file's entities stand, by (entity, path); faulty documents are left out."""
     (draft,) = parse_files({location: content}, limits=limits).values()
-    (compiled,) = compile_files([draft], kinds=kinds, resolvers={}).values()
-    lines = {document.entity.ref: document.line for document in compiled.documents}
+    (compiled,) = compile_files([draft], kinds=kinds, resolvers={}).files.values()
+    lines = {document.ref: document.line for document in compiled.documents}
     positions = {item.line: item.position for item in draft.drafts}
     found: dict[tuple[EntityRef, Path], Span] = {}
     for ref, paths in wanted.items():

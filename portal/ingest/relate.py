@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
 from portal.errors import InputError
-from portal.model.entity import TEMPLATE_ANNOTATION, Entity
+from portal.model.entity import TEMPLATE_ANNOTATION
 from portal.model.kind import Kind
 from portal.model.ref import EntityRef
 from portal.model.relation import GENERATED_FROM, Relation, RelationType
 
 
-def relate(entity: Entity, kind: Kind) -> list[Relation]:
-    """Return the relations of one entity, sorted, without duplicates; a target need not exist.
+def relate(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> list[Relation]:
+    """Return the relations that one entity declares, sorted, without duplicates; a target need not exist.
 
     Short references take the default kind of their field and the entity's own namespace. Rule: catalog-backend 4.0.0
     `BuiltinKindsEntityProcessor.postProcessEntity`.
     """
     found: set[Relation] = set()
-    for emits, target in _declared(entity, kind):
-        found.add(Relation(entity.ref, emits.forward, target))
-        found.add(Relation(target, emits.inverse, entity.ref))
+    for emits, target in _declared(ref, declared, kind):
+        found.add(Relation(ref, emits.forward, target))
+        found.add(Relation(target, emits.inverse, ref))
     return sorted(found)
 
 
-def _declared(entity: Entity, kind: Kind) -> Iterator[tuple[RelationType, EntityRef]]:
-    spec = entity.spec
-    namespace = entity.ref.namespace
+def _declared(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> Iterator[tuple[RelationType, EntityRef]]:
+    spec = declared.get("spec") or {}
+    namespace = ref.namespace
     for field in kind.relation_fields[kind.schema_for(spec)]:
         if field.name not in spec:
             continue
@@ -38,7 +39,7 @@ def _declared(entity: Entity, kind: Kind) -> Iterator[tuple[RelationType, Entity
             continue
         for target in targets:
             yield field.emits, target
-    template = ((entity.declared["metadata"].get("annotations")) or {}).get(TEMPLATE_ANNOTATION)
+    template = (declared["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION)
     if template:
         try:
             yield GENERATED_FROM, EntityRef.parse(template, default_kind="Template")
@@ -46,10 +47,10 @@ def _declared(entity: Entity, kind: Kind) -> Iterator[tuple[RelationType, Entity
             return
 
 
-def declared_targets(entity: Entity, kind: Kind) -> dict[str, EntityRef]:
+def declared_targets(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> dict[str, EntityRef]:
     """Return the entities that fields with one reference name (`owner`), by field; malformed ones are left out."""
-    spec = entity.spec
-    namespace = entity.ref.namespace
+    spec = declared.get("spec") or {}
+    namespace = ref.namespace
     found: dict[str, EntityRef] = {}
     for field in kind.relation_fields[kind.schema_for(spec)]:
         text = spec.get(field.name)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import NamedTuple
 
-from portal.ingest.compile import CompiledDocument, CompiledFile
+from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
+from portal.ingest.meaning import Meaning, Payloads
 from portal.model.problem import Problem
 
 #: Problems of a Location's targets: they are found again at each refresh, whether the file changed or not.
@@ -73,19 +75,36 @@ class Snapshot:
 
     `files` are all files found, with their content's identity. `compiled` are those that were read anew; the others
     are as stored. `unreadable` are files that could not be read or are gone while a Location still names them: their
-    documents are kept. `link_problems` belong to targets of Locations.
+    documents are kept. `link_problems` belong to targets of Locations. `payloads` hold what the documents mean.
     """
 
     files: dict[str, FileState] = field(default_factory=dict)
     compiled: dict[str, CompiledFile] = field(default_factory=dict)
     unreadable: set[str] = field(default_factory=set)
     link_problems: list[Problem] = field(default_factory=list)
+    payloads: Payloads = field(default_factory=Payloads)
+
+    def add(self, batch: CompiledBatch) -> None:
+        """Take in files that were read anew."""
+        number = self.payloads.add(batch.payload)
+        for location, file in batch.files.items():
+            file.batch = number
+            self.compiled[location] = file
+
+    def meanings(
+        self, documents: Collection[CompiledDocument]
+    ) -> Iterator[tuple[list[CompiledDocument], list[Meaning]]]:
+        """Yield documents of the snapshot with what they mean, batch after batch, in the order they were read."""
+        for number, found in groupby(documents, key=lambda document: self.compiled[document.location].batch):
+            batch = list(found)
+            loaded = self.payloads.load(number)
+            yield batch, [loaded[document.position] for document in batch]
 
     @property
     def documents(self) -> dict[DocumentKey, CompiledDocument]:
         """The documents of the files that were read anew."""
         return {
-            DocumentKey(document.location, document.entity.ref, document.occurrence): document
+            DocumentKey(document.location, document.ref, document.occurrence): document
             for file in self.compiled.values()
             for document in file.documents
         }
@@ -137,7 +156,7 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
     documents = snapshot.documents
     for key, document in documents.items():
         known = stored.documents.get(key)
-        if known is None or known.is_orphan or known.digest != document.entity.digest:
+        if known is None or known.is_orphan or known.digest != document.digest:
             changes.put.append(document)
         elif known.line != document.line:
             changes.move.append((known, document.line))

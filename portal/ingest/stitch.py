@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION, ORPHAN_ANNOTATION
-from portal.model.leaves import Leaf, LeafMemory, leaves
+from portal.model.leaves import Leaf, LeafMemory, declared_leaves, with_added
 from portal.model.problem import Problem
 from portal.model.ref import DEFAULT_NAMESPACE
 
@@ -41,9 +41,12 @@ def stitch(
     annotations: Mapping[str, str],
     relations: Iterable[tuple[str, str]],
     problems: Collection[Problem] = (),
+    own_leaves: Sequence[Leaf] | None = None,
     memory: LeafMemory | None = None,
 ) -> Stitched:
     """Return the finished form of one entity; `memory` of leaves is for those that are finished together.
+
+    `own_leaves` are those that the document itself has, where they are known already.
 
     `annotations` are added, those that the file declares win except for those that only the catalog can know.
     `relations` are (type, target) pairs. The problems of the entity's documents appear under `status.items`. Rule:
@@ -63,7 +66,17 @@ def stitch(
         document["status"] = {"items": [_status_item(problem) for problem in problems]}
     etag = hashlib.sha1(orjson.dumps(document), usedforsecurity=False).hexdigest()
     metadata["etag"] = etag
-    return Stitched(orjson.dumps(document).decode(), etag, leaves(document, memory=memory))
+    known = LeafMemory() if memory is None else memory
+    given = [
+        (f"metadata.annotations.{name}", text)
+        for name, text in annotations.items()
+        if metadata["annotations"][name] is text
+    ]
+    given += [(f"relations.{relation['type']}", relation["targetRef"]) for relation in document["relations"]]
+    found = declared_leaves(declared, memory=known) if own_leaves is None else own_leaves
+    if ORPHAN_ANNOTATION in annotations:
+        found = [leaf for leaf in found if leaf.key != f"metadata.annotations.{ORPHAN_ANNOTATION}"]
+    return Stitched(orjson.dumps(document).decode(), etag, with_added(found, [("metadata.uid", uid), *given], known))
 
 
 def _status_item(problem: Problem) -> dict[str, Any]:

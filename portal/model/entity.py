@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
@@ -20,33 +20,20 @@ EDIT_URL_ANNOTATION = "backstage.io/edit-url"
 ORPHAN_ANNOTATION = "backstage.io/orphan"
 
 
+#: What a file says of these is replaced: the catalog knows where the file is.
+GIVEN_ANNOTATIONS = frozenset({LOCATION_ANNOTATION, ORIGIN_ANNOTATION})
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A document that has passed every check.
 
-    `declared` is untouched; `text` is its JSON; `digest` (64 hex characters) is of its JSON in the order of its keys.
+    `text` is its JSON, nothing changed; `digest` (64 hex characters) is the same for any order of its keys.
     """
 
     ref: EntityRef
-    declared: Mapping[str, Any]
     text: str
     digest: str
-
-    @classmethod
-    def of_text(cls, ref: EntityRef, text: str, digest: str) -> Self:
-        """Return an entity as the store has it."""
-        return cls(ref, orjson.loads(text), text, digest)
-
-    @property
-    def kind(self) -> str:
-        """The kind with its case."""
-        return str(self.declared["kind"])
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """The spec; empty where the document has none."""
-        spec: Mapping[str, Any] = self.declared.get("spec") or {}
-        return spec
 
 
 def ref_of(declared: Mapping[str, Any]) -> EntityRef:
@@ -62,4 +49,4 @@ def digest_of(declared: Mapping[str, Any]) -> str:
 
 def entity_of(declared: Mapping[str, Any]) -> Entity:
     """Return the entity of a document that has passed every check."""
-    return Entity(ref_of(declared), declared, orjson.dumps(declared).decode(), digest_of(declared))
+    return Entity(ref_of(declared), orjson.dumps(declared).decode(), digest_of(declared))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from portal.model.entity import GIVEN_ANNOTATIONS
 from portal.model.ref import DEFAULT_NAMESPACE
 
 #: Longest key and value (characters) that the index holds. Rule: catalog-backend 4.0.0 `buildEntitySearch`.
@@ -77,6 +78,30 @@ def leaves(document: Mapping[str, Any], *, memory: LeafMemory | None = None) -> 
         if made is not None and made[0] not in found:
             found[made[0]] = made[1]
     return list(found.values())
+
+
+def declared_leaves(declared: Mapping[str, Any], *, memory: LeafMemory) -> list[Leaf]:
+    """Return the leaves of a declared entity that its finished form has too: the catalog gives uid and location."""
+    metadata = {name: value for name, value in declared["metadata"].items() if name != "uid"}
+    own = metadata.get("annotations")
+    if own and not GIVEN_ANNOTATIONS.isdisjoint(own):
+        metadata["annotations"] = {name: value for name, value in own.items() if name not in GIVEN_ANNOTATIONS}
+    return leaves({**declared, "metadata": metadata}, memory=memory)
+
+
+def with_added(own: Sequence[Leaf], added: Iterable[tuple[str, str]], memory: LeafMemory) -> list[Leaf]:
+    """Return leaves with those of more (path, text) pairs; again no two share key and value."""
+    found = list(own)
+    taken: set[tuple[str, str]] | None = None
+    for pair in added:
+        made = memory[pair]
+        if made is not None:
+            if taken is None:
+                taken = {(leaf.key, leaf.value) for leaf in own}
+            if made[0] not in taken:
+                taken.add(made[0])
+                found.append(made[1])
+    return found
 
 
 def scalar_text(value: str | float | None) -> str:

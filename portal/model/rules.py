@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from wcmatch import glob
 
-from portal.model.entity import Entity
-
-#: Says whether an entity may come in.
-Allows = Callable[[Entity], bool]
+#: Says whether an entity, as declared, may come in.
+Allows = Callable[[Mapping[str, Any]], bool]
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.IGNORECASE | glob.FORCEUNIX
 
 
@@ -21,11 +20,11 @@ class AllowedKind:
     kind: str
     type: str = ""
 
-    def matches(self, entity: Entity) -> bool:
-        """Return whether an entity is of this kind."""
-        if entity.kind.lower() != self.kind.lower():
+    def matches(self, declared: Mapping[str, Any]) -> bool:
+        """Return whether a declared entity is of this kind."""
+        if declared["kind"].lower() != self.kind.lower():
             return False
-        found = entity.spec.get("type")
+        found = (declared.get("spec") or {}).get("type")
         return not self.type or (isinstance(found, str) and found.lower() == self.type.lower())
 
 
@@ -72,7 +71,7 @@ class CatalogRules:
             if not rule.locations or any(place.matches(location_type, target) for place in rule.locations)
             for kind in rule.allow
         ]
-        return lambda entity: any(kind.matches(entity) for kind in kinds)
+        return lambda declared: any(kind.matches(declared) for kind in kinds)
 
     def fingerprint(self) -> str:
         """Return a text that changes with the rules."""

@@ -11,6 +11,7 @@ from portal.model.location import Target, Tree
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship
+from portal.services.spool import Spool
 from portal.store.sources import Source
 
 
@@ -43,7 +44,7 @@ class Build:
     stored_locations: Mapping[str, list[str]]
     is_anew: bool
     again: frozenset[str] = frozenset()
-    snapshot: Snapshot = field(default_factory=Snapshot)
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot(payloads=Spool()))
     frontier: list[Link] = field(default_factory=list)
     places: dict[str, tuple[Target, str]] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
 
 from portal.ingest.annotate import Annotator
-from portal.ingest.compile import CompiledDocument
-from portal.ingest.relate import declared_targets, relate
-from portal.ingest.snapshot import CLAIM_CODES, Delta, DocumentKey, Stored
+from portal.ingest.meaning import Meaning, meaning_of
+from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
 from portal.ingest.stitch import Stitched, stitch
 from portal.model.entity import Entity
-from portal.model.kind import Kind, Kinds
+from portal.model.kind import Kinds
 from portal.model.leaves import Leaf, LeafMemory
-from portal.model.problem import Problem, Span
+from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship
+from portal.services.claims import Changes, Put, claim_documents, claim_problem, compare, holder_of
 from portal.store import entities, sources
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
@@ -31,24 +31,12 @@ Item = TypeVar("Item")
 _FINISHED_AT_ONCE = 2_000
 
 
-@dataclass(slots=True)
-class Changes:
-    """What a refresh changed: references of entities added, changed, removed, and the catalog's new revision.
-
-    `revision` is None when nothing was written.
-    """
-
-    revision: int | None = None
-    added: list[EntityRef] = field(default_factory=list)
-    changed: list[EntityRef] = field(default_factory=list)
-    removed: list[EntityRef] = field(default_factory=list)
-
-
 def write_delta(
     connection: Connection,
     source: Source,
     *,
     delta: Delta,
+    snapshot: Snapshot,
     stored: Stored,
     kinds: Kinds,
     annotator: Annotator,
@@ -64,7 +52,7 @@ def write_delta(
     if delta.is_empty:
         return Changes()
     writer = _Writer(connection, source, kinds, annotator, sources.current_revision(connection) + 1, now_ms)
-    changes = writer.write(delta, stored=stored, authorship=authorship, again=again)
+    changes = writer.write(delta, snapshot, stored=stored, authorship=authorship, again=again)
     sources.add_revision(
         connection,
         {
@@ -80,19 +68,6 @@ def write_delta(
 
 
 @dataclass(slots=True)
-class _Entry:
-    """An entity that is written: who holds it from now on, as what, with the row that it has (None: none yet)."""
-
-    claim: Claim
-    entity: Entity
-    kind: Kind
-    text: str
-    now: HeldEntity | None
-    id: int
-    uid: str
-
-
-@dataclass(slots=True)
 class _Writer:
     connection: Connection
     source: Source
@@ -100,25 +75,43 @@ class _Writer:
     annotator: Annotator
     revision: int
     now_ms: int
-    _documents: dict[int, CompiledDocument] = field(default_factory=dict)
 
     def write(
-        self, delta: Delta, *, stored: Stored, authorship: Mapping[str, Authorship], again: Collection[EntityRef]
+        self,
+        delta: Delta,
+        snapshot: Snapshot,
+        *,
+        stored: Stored,
+        authorship: Mapping[str, Authorship],
+        again: Collection[EntityRef],
     ) -> Changes:
-        """Write documents, files, problems; then decide who holds each entity and write what follows from it."""
+        """Decide who holds each entity, then write documents, files, problems, and what follows from them.
+
+        What documents mean is read twice, a batch at a time: relations must all be known before a text is finished.
+        """
         affected = sorted(
-            {document.entity.ref for document in delta.put}
+            {document.ref for document in delta.put}
             | {EntityRef(known.key.ref) for known in (*delta.drop, *delta.orphan)}
         )
         claims = entities.claims_on(self.connection, affected)
         held = entities.held_entities(self.connection, affected)
-        self._write_documents(delta, claims, stored=stored, authorship=authorship)
+        puts = claim_documents(
+            delta,
+            claims,
+            stored=stored,
+            source_id=self.source.id,
+            authorship=authorship,
+            first_id=sources.next_document_id(self.connection),
+        )
+        holders = {ref: holder_of(found, held.get(ref)) for ref, found in claims.items() if found}
+        sources.update_documents(self.connection, [{"id": known.id, "line": line} for known, line in delta.move])
+        sources.update_documents(self.connection, [{"id": known.id, "is_orphan": True} for known in delta.orphan])
+        sources.delete_documents(self.connection, sorted(known.id for known in delta.drop))
         sources.delete_files(self.connection, self.source.id, delta.drop_files)
         sources.put_files(self.connection, self.source.id, delta.put_files)
         sources.delete_problems(self.connection, [known.id for known in delta.drop_problems])
         added = [(self.source.id, problem) for problem in delta.add_problems]
         sources.add_problems(self.connection, added, revision=self.revision)
-        holders = {ref: _holder(found, held.get(ref)) for ref, found in claims.items() if found}
         touched = {
             EntityRef(problem.ref)
             for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
@@ -128,143 +121,107 @@ class _Writer:
         touched |= self._sync_claim_problems(affected, claims, holders)
         touched.update(EntityRef(known.key.ref) for known in delta.orphan)
         adopted = {key.ref for key, known in stored.documents.items() if known.is_orphan}
-        touched.update(document.entity.ref for document in delta.put if document.entity.ref in adopted)
-        changes = Changes(self.revision)
-        for ref in affected:
-            holder, now = holders.get(ref), held.get(ref)
-            if holder is None:
-                if now is not None:
-                    changes.removed.append(ref)
-            elif now is None:
-                changes.added.append(ref)
-            elif now.digest != holder.digest or now.source_id != holder.source_id:
-                changes.changed.append(ref)
-            elif (now.document_id, now.location) != (holder.id, holder.location):
-                touched.add(ref)
+        touched.update(document.ref for document in delta.put if document.ref in adopted)
+        changes = compare(affected, holders, held, touched, revision=self.revision)
         entities.delete_entities(self.connection, [held[ref].id for ref in changes.removed])
-        self._settle(changes, holders, held, touched)
-        return changes
-
-    def _write_documents(
-        self,
-        delta: Delta,
-        claims: dict[EntityRef, list[Claim]],
-        *,
-        stored: Stored,
-        authorship: Mapping[str, Authorship],
-    ) -> None:
-        """Write documents, and bring `claims` to what they claim now."""
-        inserted: list[dict[str, Any]] = []
-        updated: list[dict[str, Any]] = []
-        number = sources.next_document_id(self.connection)
-        dropped = {known.id for known in delta.drop}
-        for known in delta.drop:
-            ref = EntityRef(known.key.ref)
-            claims[ref] = [claim for claim in claims.get(ref, ()) if claim.id not in dropped]
-        orphaned = {known.id for known in delta.orphan}
-        for known in delta.orphan:
-            ref = EntityRef(known.key.ref)
-            claims[ref] = [replace(claim, is_orphan=claim.is_orphan or claim.id in orphaned) for claim in claims[ref]]
-        for document in delta.put:
-            who = authorship.get(document.location, Authorship())
-            ref = document.entity.ref
-            row: dict[str, Any] = {
-                "line": document.line,
-                "digest": document.entity.digest,
-                "commit": who.commit,
-                "author": who.author,
-                "authored_at_ms": who.authored_at_ms,
-                "declared": document.entity.text,
-            }
-            found = stored.documents.get(DocumentKey(document.location, ref, document.occurrence))
-            claim = Claim(
-                number if found is None else found.id,
-                ref,
-                self.source.id,
-                document.location,
-                document.line,
-                document.entity.digest,
-                who.commit,
-                who.author,
-                who.authored_at_ms,
-            )
-            others = claims.setdefault(ref, [])
-            if found is None:
-                number += 1
-                whose = {"id": claim.id, "source_id": self.source.id, "ref": ref}
-                inserted.append(whose | {"location": document.location, "occurrence": document.occurrence} | row)
-                others.append(claim)
-            else:
-                updated.append({"id": found.id, "is_orphan": False} | row)
-                claims[ref] = [claim if other.id == found.id else other for other in others]
-            self._documents[claim.id] = document
-        sources.update_documents(self.connection, [{"id": known.id, "line": line} for known, line in delta.move])
-        sources.update_documents(self.connection, updated)
-        sources.update_documents(self.connection, [{"id": known.id, "is_orphan": True} for known in delta.orphan])
-        sources.insert_documents(self.connection, inserted)
-        sources.delete_documents(self.connection, sorted(dropped))
-
-    def _settle(
-        self,
-        changes: Changes,
-        holders: Mapping[EntityRef, Claim],
-        held: Mapping[EntityRef, HeldEntity],
-        touched: set[EntityRef],
-    ) -> None:
-        """Write versions, relations, then rows with their finished texts and index, a portion at a time."""
-        written = sorted({*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)})
         entities.insert_versions(self.connection, [self._removal(held[ref]) for ref in changes.removed])
         touched |= entities.sync_relations(self.connection, {ref: [] for ref in changes.removed}, known=held)
-        number = entities.next_entity_id(self.connection)
-        fresh = set(changes.added)
-        changed = fresh.union(changes.changed)
-        entries: list[_Entry] = []
-        for portion in _portions(written):
-            made = self._entries([holders[ref] for ref in portion], held, number)
-            number += len(made)
-            wanted = {entry.claim.ref: relate(entry.entity, entry.kind) for entry in made}
-            touched |= entities.sync_relations(self.connection, wanted, known=held)
-            entities.insert_versions(
-                self.connection,
-                [
-                    self._version(entry, "added" if entry.claim.ref in fresh else "changed")
-                    for entry in made
-                    if entry.claim.ref in changed
-                ],
-            )
-            entries += made
+
+        written = {*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)}
+        names = dict.fromkeys(changes.added, "added") | dict.fromkeys(changes.changed, "changed")
+        claimed = {put.claim.id for put in puts}
+        elsewhere = [holders[ref] for ref in sorted(written) if holders[ref].id not in claimed]
+        for batch, meanings in self._batches(puts, snapshot):
+            self._write_documents(batch, meanings)
+            kept = [
+                (put.claim, meaning)
+                for put, meaning in zip(batch, meanings, strict=True)
+                if put.claim.ref in written and holders[put.claim.ref].id == put.claim.id
+            ]
+            touched |= self._relate(kept, names, held)
+        for portion in _portions(elsewhere):
+            touched |= self._relate(self._meanings(portion), names, held)
         index = IndexWriter(self.connection)
-        for ready in _portions(entries):
-            self._finish(ready, index)
+        number = entities.next_entity_id(self.connection)
+        for batch, meanings in self._batches(puts, snapshot):
+            kept = [
+                (put.claim, meaning)
+                for put, meaning in zip(batch, meanings, strict=True)
+                if put.claim.ref in written and holders[put.claim.ref].id == put.claim.id
+            ]
+            number = self._finish(kept, held, index, first_id=number)
+        for portion in _portions(elsewhere):
+            number = self._finish(self._meanings(portion), held, index, first_id=number)
         for refs in _portions(sorted(touched.difference(written))):
             self._stitch_again(refs, index)
+        return changes
 
-    def _entries(self, claims: Sequence[Claim], held: Mapping[EntityRef, HeldEntity], first_id: int) -> list[_Entry]:
-        """Return what must be written of entities; documents of other sources are read."""
-        elsewhere = [claim.id for claim in claims if claim.id not in self._documents]
-        texts = entities.declared_texts(self.connection, elsewhere)
-        entries = []
-        for number, claim in enumerate(claims, start=first_id):
-            document = self._documents.get(claim.id)
-            if document is not None:
-                entity, kind = document.entity, document.kind
+    def _batches(self, puts: Sequence[Put], snapshot: Snapshot) -> Iterator[tuple[Sequence[Put], Sequence[Meaning]]]:
+        start = 0
+        for documents, meanings in snapshot.meanings([put.document for put in puts]):
+            yield puts[start : start + len(documents)], meanings
+            start += len(documents)
+
+    def _write_documents(self, puts: Sequence[Put], meanings: Sequence[Meaning]) -> None:
+        inserted: list[dict[str, Any]] = []
+        updated: list[dict[str, Any]] = []
+        for put, meaning in zip(puts, meanings, strict=True):
+            claim = put.claim
+            row: dict[str, Any] = {
+                "id": claim.id,
+                "line": claim.line,
+                "digest": claim.digest,
+                "commit": claim.commit,
+                "author": claim.author,
+                "authored_at_ms": claim.authored_at_ms,
+                "declared": meaning.text,
+            }
+            if put.is_stored:
+                updated.append({"is_orphan": False} | row)
             else:
-                entity = Entity.of_text(claim.ref, texts[claim.id], claim.digest)
-                kind = self._kind_of(entity)
-            now = held.get(claim.ref)
-            identity = (number, str(uuid.uuid4())) if now is None else (now.id, now.uid)
-            entries.append(_Entry(claim, entity, kind, entity.text, now, *identity))
-        return entries
+                whose = {"source_id": claim.source_id, "ref": claim.ref, "location": claim.location}
+                inserted.append(whose | {"occurrence": put.document.occurrence} | row)
+        sources.update_documents(self.connection, updated)
+        sources.insert_documents(self.connection, inserted)
 
-    def _kind_of(self, entity: Entity) -> Kind:
-        kind = self.kinds.find(entity.kind, str(entity.declared["apiVersion"]))
-        if kind is None:
-            raise RuntimeError(f"{entity.ref} was accepted by a kind that is not known any more")
-        return kind
+    def _meanings(self, claims: Sequence[Claim]) -> list[tuple[Claim, Meaning]]:
+        """Return what documents mean that are stored already."""
+        texts = entities.declared_texts(self.connection, [claim.id for claim in claims])
+        memory = LeafMemory()
+        found: list[tuple[Claim, Meaning]] = []
+        for claim in claims:
+            declared = orjson.loads(texts[claim.id])
+            kind = self.kinds.find(declared["kind"], declared["apiVersion"])
+            if kind is None:
+                raise RuntimeError(f"{claim.ref} was accepted by a kind that is not known any more")
+            entity = Entity(claim.ref, texts[claim.id], claim.digest)
+            found.append((claim, meaning_of(entity, declared, kind, memory=memory)))
+        return found
 
-    def _finish(self, entries: Sequence[_Entry], index: IndexWriter) -> None:
-        """Write entity rows with their finished texts, and their index."""
-        refs = [entry.claim.ref for entry in entries]
+    def _relate(
+        self,
+        written: Sequence[tuple[Claim, Meaning]],
+        names: Mapping[EntityRef, str],
+        held: Mapping[EntityRef, HeldEntity],
+    ) -> set[EntityRef]:
+        """Write relations and versions; return the sources of relations that changed."""
+        entities.insert_versions(
+            self.connection,
+            [self._version(claim, meaning.text, names[claim.ref]) for claim, meaning in written if claim.ref in names],
+        )
+        wanted = {claim.ref: meaning.relations for claim, meaning in written}
+        return entities.sync_relations(self.connection, wanted, known=held)
+
+    def _finish(
+        self,
+        written: Sequence[tuple[Claim, Meaning]],
+        held: Mapping[EntityRef, HeldEntity],
+        index: IndexWriter,
+        *,
+        first_id: int,
+    ) -> int:
+        """Write entity rows with their finished texts, and their index; return the next id that is free."""
+        refs = [claim.ref for claim, _ in written]
         outgoing = entities.relations_of(self.connection, refs)
         faults = self._faults(refs)
         origins = {source.id: source.location for source in sources.list_sources(self.connection)}
@@ -272,42 +229,45 @@ class _Writer:
         updated: list[dict[str, Any]] = []
         leaves: dict[int, Sequence[Leaf]] = {}
         memory = LeafMemory()
-        for entry in entries:
-            claim, ref = entry.claim, entry.claim.ref
+        number = first_id
+        for claim, meaning in written:
+            ref, now = claim.ref, held.get(claim.ref)
+            uid = str(uuid.uuid4()) if now is None else now.uid
             stitched = stitch(
-                entry.entity.declared,
-                uid=entry.uid,
+                orjson.loads(meaning.text),
+                uid=uid,
                 annotations=self.annotator.annotations(
                     claim.location, origin=origins[claim.source_id], is_orphan=claim.is_orphan
                 ),
                 relations=outgoing.get(ref, ()),
                 problems=faults.get(ref, ()),
+                own_leaves=meaning.leaves,
                 memory=memory,
             )
-            metadata = entry.entity.declared["metadata"]
-            targets = declared_targets(entry.entity, entry.kind)
             row: dict[str, Any] = {
-                "id": entry.id,
+                "id": number if now is None else now.id,
                 "etag": stitched.etag,
-                "title": str(metadata.get("title") or metadata["name"]),
+                "title": meaning.title,
                 "document_id": claim.id,
                 "source_id": claim.source_id,
                 "location": claim.location,
                 "digest": claim.digest,
-                "owner": targets.get("owner"),
-                "system": targets.get("system"),
-                "domain": targets.get("domain"),
-                "layer": targets.get("layer"),
+                "owner": meaning.targets.get("owner"),
+                "system": meaning.targets.get("system"),
+                "domain": meaning.targets.get("domain"),
+                "layer": meaning.targets.get("layer"),
                 "body": stitched.body,
             }
-            if entry.now is None:
-                inserted.append({"ref": ref, "uid": entry.uid, "kind": ref.kind} | row)
+            if now is None:
+                inserted.append({"ref": ref, "uid": uid, "kind": ref.kind} | row)
+                number += 1
             else:
                 updated.append(row)
-            leaves[entry.id] = stitched.leaves
+            leaves[row["id"]] = stitched.leaves
         entities.insert_entities(self.connection, inserted)
         entities.update_entities(self.connection, updated)
         index.sync(leaves, new={row["id"] for row in inserted})
+        return number
 
     def _stitch_again(self, refs: Sequence[EntityRef], index: IndexWriter) -> None:
         """Finish entities anew whose documents stay as they are; those not in the catalog are left out."""
@@ -346,7 +306,7 @@ class _Writer:
     ) -> set[EntityRef]:
         """Bring the problems of entities claimed twice to what they should be; return the entities concerned."""
         wanted = {
-            (claim.source_id, _claim_problem(claim, holders[ref]))
+            (claim.source_id, claim_problem(claim, holders[ref]))
             for ref, found in claims.items()
             for claim in found
             if claim.id != holders[ref].id
@@ -364,8 +324,7 @@ class _Writer:
         changed |= {problem.ref for _, problem in missing}
         return {EntityRef(ref) for ref in changed if ref is not None}
 
-    def _version(self, entry: _Entry, change: str) -> dict[str, Any]:
-        claim = entry.claim
+    def _version(self, claim: Claim, text: str, change: str) -> dict[str, Any]:
         return {
             "ref": claim.ref,
             "revision": self.revision,
@@ -377,7 +336,7 @@ class _Writer:
             "author": claim.author,
             "authored_at_ms": claim.authored_at_ms,
             "recorded_at_ms": self.now_ms,
-            "declared": entry.text,
+            "declared": text,
         }
 
     def _removal(self, entity: HeldEntity) -> dict[str, Any]:
@@ -400,26 +359,3 @@ def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Yield portions: the finished texts and leaves of all would fill the memory."""
     for start in range(0, len(items), _FINISHED_AT_ONCE):
         yield items[start : start + _FINISHED_AT_ONCE]
-
-
-def _holder(claims: list[Claim], now: HeldEntity | None) -> Claim:
-    """Return the document that holds an entity: the one that does, else the oldest; orphans come last."""
-    claims = [claim for claim in claims if not claim.is_orphan] or claims
-    if now is not None:
-        for claim in claims:
-            if claim.id == now.document_id:
-                return claim
-    return claims[0]
-
-
-def _claim_problem(claim: Claim, holder: Claim) -> Problem:
-    return Problem(
-        "ref-duplicate" if claim.source_id == holder.source_id else "ref-conflict",
-        location=claim.location,
-        span=Span(claim.line, 1),
-        field="metadata.name",
-        found=claim.ref,
-        expected=f"a reference that is not taken; {holder.location}:{holder.line} holds it",
-        hint="Rename one of the two, or remove it; this document takes over when the other lets go",
-        ref=claim.ref,
-    )

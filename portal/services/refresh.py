@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
+
 from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.annotate import Annotator
 from portal.ingest.check import Checked, check
@@ -28,7 +30,8 @@ from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.providers.contract import TreeProvider
 from portal.services.builds import Build
-from portal.services.changes import Changes, write_delta
+from portal.services.changes import write_delta
+from portal.services.claims import Changes
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
@@ -146,6 +149,7 @@ class RefreshService:
                 for number, build in enumerate(builds):
                     told(f"writing {build.source.location}", number, len(builds))
                     changes = self._commit(build)
+                    build.snapshot.payloads.close()
                     if changes is None:
                         pending.append(build.source)
                     else:
@@ -193,6 +197,7 @@ class RefreshService:
                         connection,
                         source,
                         delta=delta(Snapshot(), stored),
+                        snapshot=Snapshot(),
                         stored=stored,
                         kinds=self._kinds,
                         annotator=self._annotator,
@@ -217,6 +222,7 @@ class RefreshService:
                     connection,
                     source,
                     delta=Delta(drop=found),
+                    snapshot=Snapshot(),
                     stored=Stored({}, {}, ()),
                     kinds=self._kinds,
                     annotator=self._annotator,
@@ -237,17 +243,20 @@ class RefreshService:
         build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
         self._builder.build([build], progress=_untold)
         changes = delta(build.snapshot, build.stored)
+        wanted = [document for document in changes.put if not document.location.startswith(GENERATED_PREFIX)]
         bodies = {
-            document.entity.ref: stitch(
-                document.entity.declared,
+            document.ref: stitch(
+                orjson.loads(meaning.text),
                 uid=str(uuid.uuid4()),
                 annotations=self._annotator.annotations(document.location, origin=source.location),
                 relations=(),
+                own_leaves=meaning.leaves,
             ).body
-            for document in changes.put
-            if not document.location.startswith(GENERATED_PREFIX)
+            for batch, meanings in build.snapshot.meanings(wanted)
+            for document, meaning in zip(batch, meanings, strict=True)
         }
-        locations = {document.entity.ref: document.location for document in changes.put}
+        build.snapshot.payloads.close()
+        locations = {document.ref: document.location for document in changes.put}
         return DryRun(source, bodies, locations, changes.add_problems)
 
     def target_of(self, location_type: str, target: str) -> Target:
@@ -258,9 +267,9 @@ class RefreshService:
         """Check a document as if it stood in a file at this location; placeholders in it are not followed."""
         checked = check(document, kinds=self._kinds)
         allows = self._catalog_rules.of(location_type, target)
-        if checked.entity is None or allows is None or allows(checked.entity):
+        if checked.entity is None or allows is None or allows(document):
             return checked
-        fault = FieldFault(("kind",), KIND_NOT_ALLOWED, checked.entity.kind)
+        fault = FieldFault(("kind",), KIND_NOT_ALLOWED, document["kind"])
         return replace(checked, entity=None, faults=(*checked.faults, fault))
 
     def _build(
@@ -303,6 +312,7 @@ class RefreshService:
                 connection,
                 source,
                 delta=changes,
+                snapshot=build.snapshot,
                 stored=build.stored,
                 kinds=self._kinds,
                 annotator=self._annotator,

@@ -11,7 +11,7 @@ import orjson
 
 from portal.errors import InputError, NotAllowedError, PortalError, RevisionNotFoundError
 from portal.ingest.check import field_name, shown
-from portal.ingest.compile import CompiledFile, DraftFile, compile_files, parse_files
+from portal.ingest.compile import CompiledBatch, CompiledFile, DraftFile, compile_files, parse_files
 from portal.ingest.generated import generated_file, generated_name
 from portal.ingest.inclusions import Inclusions, foreign_inputs
 from portal.ingest.placeholders import Resolve
@@ -37,8 +37,14 @@ from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.providers.contract import Listing, TreeProvider
 from portal.services.builds import Build, Link
+from portal.services.compiling import compile_batches
 from portal.services.reading import TreeReader
 from portal.store.sources import Source
+
+#: Files are read in portions of about so many bytes; how large they are is known when the first ones are read.
+_PORTION_BYTES = 16 * 1024 * 1024
+_PORTION_FILES = 10_000
+_FIRST_PORTION_FILES = 500
 
 
 class SnapshotBuilder:
@@ -156,11 +162,12 @@ class SnapshotBuilder:
         kind = self._kinds.find("Location", "backstage.io/v1alpha1")
         if kind is None:
             return
-        file = generated_file(build.source.type, build.source.target, kind=kind)
-        state = FileState(file.documents[0].entity.digest)
-        build.snapshot.files[file.location] = state
-        if build.is_anew or build.stored.files.get(file.location) != state:
-            build.snapshot.compiled[file.location] = file
+        batch = generated_file(build.source.type, build.source.target, kind=kind)
+        for location, file in batch.files.items():
+            state = FileState(file.documents[0].digest)
+            build.snapshot.files[location] = state
+            if build.is_anew or build.stored.files.get(location) != state:
+                build.snapshot.add(batch)
 
     def _follow(
         self,
@@ -259,33 +266,52 @@ class SnapshotBuilder:
         return True
 
     def _read(self, build: Build, listing: Listing, targets: Mapping[str, Target], reader: TreeReader) -> None:
-        """Read, compile and follow files of one tree."""
+        """Read, compile and follow files of one tree, a portion at a time."""
+        provider = self._providers[listing.tree.type]
         limit = self._limits.size_bytes
-        contents: dict[str, bytes] = {}
-        paths: dict[str, str] = {}
-        read = self._providers[listing.tree.type].read(listing, list(targets), size_limit_bytes=limit)
-        for path, content in read.items():
-            location = targets[path].location(path)
-            if isinstance(content, int):
-                problem = Problem(
-                    "file-too-large", location, Span(1, 1), "", f"{content:,} bytes", f"at most {limit:,} bytes"
-                )
-                build.snapshot.compiled[location] = CompiledFile(location, problems=[problem], has_unknown_faults=True)
-            else:
-                contents[location] = content
-                paths[location] = path
-        drafts = parse_files(contents, limits=self._limits)
-        places = {
-            draft.location: replace(targets[paths[draft.location]], pattern=paths[draft.location])
-            for draft in drafts.values()
-            if any(item.placeholders for item in draft.drafts)
-        }
-        resolvers = self._included(build, drafts, places, reader) if places else {}
+        pending = list(targets)
+        portion = _FIRST_PORTION_FILES
+        while pending:
+            read = provider.read(listing, pending[:portion], size_limit_bytes=limit)
+            del pending[:portion]
+            contents: dict[str, bytes] = {}
+            places: dict[str, Target] = {}
+            for path, content in read.items():
+                location = targets[path].location(path)
+                if isinstance(content, int):
+                    problem = Problem(
+                        "file-too-large", location, Span(1, 1), "", f"{content:,} bytes", f"at most {limit:,} bytes"
+                    )
+                    build.snapshot.compiled[location] = CompiledFile(
+                        location, problems=[problem], has_unknown_faults=True
+                    )
+                else:
+                    contents[location] = content
+                    places[location] = replace(targets[path], pattern=path)
+            for batch in self._compiled(build, contents, places, reader):
+                build.snapshot.add(batch)
+                for location, file in batch.files.items():
+                    build.frontier += self._links(build, location, file)
+            size = sum(map(len, contents.values())) // max(len(contents), 1)
+            portion = min(_PORTION_BYTES // max(size, 1), _PORTION_FILES)
+
+    def _compiled(
+        self, build: Build, contents: Mapping[str, bytes], places: Mapping[str, Target], reader: TreeReader
+    ) -> Iterator[CompiledBatch]:
+        """Yield compiled files; those that may take in others come last."""
+        including = {location: content for location, content in contents.items() if b"$" in content}
+        plain = {location: content for location, content in contents.items() if location not in including}
         allows = self._catalog_rules.of(build.source.type, build.source.target)
-        compiled = compile_files(list(drafts.values()), kinds=self._kinds, resolvers=resolvers, allows=allows)
-        build.snapshot.compiled |= compiled
-        for location, file in compiled.items():
-            build.frontier += self._links(build, location, file)
+        yield from compile_batches(plain, kinds=self._kinds, limits=self._limits, allows=allows)
+        if including:
+            drafts = parse_files(including, limits=self._limits)
+            named = {
+                location: places[location]
+                for location, draft in drafts.items()
+                if any(item.placeholders for item in draft.drafts)
+            }
+            resolvers = self._included(build, drafts, named, reader) if named else {}
+            yield compile_files(list(drafts.values()), kinds=self._kinds, resolvers=resolvers, allows=allows)
 
     def _included(
         self, build: Build, drafts: Mapping[str, DraftFile], places: Mapping[str, Target], reader: TreeReader
@@ -302,9 +328,8 @@ class SnapshotBuilder:
 
     def _links(self, build: Build, location: str, file: CompiledFile) -> Iterator[Link]:
         """Yield what the Locations of a compiled file name; a faulty one goes on as it last was."""
-        declared = [document.entity.declared for document in file.documents if document.kind.name == "Location"]
-        present = {ref_of(item) for item in declared}
-        for item in declared:
+        present = {ref_of(item) for item in file.locations}
+        for item in file.locations:
             yield from self._targets(build, location, item)
         for text in build.stored_locations.get(location, ()):
             stored = orjson.loads(text)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from portal.model.ref import EntityRef
-from portal.model.relation import Relation
 from portal.store.dialect import in_chunks, insert_rows, insert_tuples
 from portal.store.tables import documents, entities, postings, relations, sources, versions
 
@@ -160,11 +159,12 @@ def delete_entities(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def sync_relations(
-    connection: Connection, wanted: Mapping[EntityRef, Collection[Relation]], *, known: Collection[str]
+    connection: Connection, wanted: Mapping[EntityRef, Collection[tuple[str, str, str]]], *, known: Container[str]
 ) -> set[EntityRef]:
     """Bring the relations that some entities declare to what is wanted; return the sources of those that changed.
 
-    `wanted` maps each declaring entity to its relations in both directions; what is as it should be is not written.
+    `wanted` maps each declaring entity to its relations (source, type, target) in both directions; what is as it should
+    be is not written.
     Only those of the entities that are `known` can have any yet.
     """
     desired = [(*relation, origin) for origin, found in wanted.items() for relation in found]

@@ -84,7 +84,9 @@ class Remote:
         if scheme_of(self.url) == "file":
             # git refuses to read another user's repository. Its serving side takes the permission from its own command
             # line alone: it does not inherit our environment's configuration. Tried with 2.39.5.
-            entries.append(("remote.origin.uploadpack", "git -c safe.directory='*' upload-pack"))
+            # It need not search for deltas: what it packs goes nowhere (8 MB of loose files: 0.84 s, 0.15 without).
+            served = "git -c safe.directory='*' -c pack.window=0 upload-pack"
+            entries.append(("remote.origin.uploadpack", served))
         if self.login:
             parts = urlsplit(self.url)
             header = f"Authorization: Basic {self._basic}"
@@ -224,13 +226,23 @@ def stream(
         process = _start(
             arguments, folder or place, source, _environment(place, remote, config) | dict(environment or {})
         )
+        stack.callback(fail.end_listening)
         stack.callback(_end, process)
         timer = threading.Timer(timeout_seconds, fail.time_out, [process])
         timer.daemon = True
         timer.start()
-        stack.callback(timer.cancel)
+        stack.callback(_stop, timer)
         fail.listen(process)
         yield Stream(process, fail)
+
+
+def _stop(timer: threading.Timer) -> None:
+    """Stop a timer and wait until its thread is gone; a process with one thread may fork."""
+    timer.cancel()
+    timer.join()
+
+
+_MOMENT_SECONDS = 0.2
 
 
 class _Failures:
@@ -248,6 +260,11 @@ class _Failures:
     def listen(self, process: subprocess.Popen[bytes]) -> None:
         self._listener = threading.Thread(target=self._read, args=[process.stderr], daemon=True)
         self._listener.start()
+
+    def end_listening(self) -> None:
+        """Wait a moment until all that an ended command printed is read; what it left behind may go on for ever."""
+        if self._listener:
+            self._listener.join(timeout=_MOMENT_SECONDS)
 
     def time_out(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:

@@ -81,13 +81,13 @@ def _plain(value: Any) -> Any:
 
 @pytest.mark.parametrize("case", cases("catalog-cases.json", kinds={"relations"}))
 def test_an_entity_emits_the_relations_that_upstream_emits(case: dict[str, Any]) -> None:
-    checked = check(yaml.parse(case["input"]["yaml"].encode())[0].value, kinds=KINDS)
+    declared = yaml.parse(case["input"]["yaml"].encode())[0].value
+    checked = check(declared, kinds=KINDS)
     assert checked.entity is not None
     assert checked.kind is not None
 
-    found = [
-        dict(zip(("source", "type", "target"), item, strict=True)) for item in relate(checked.entity, checked.kind)
-    ]
+    relations = relate(checked.entity.ref, declared, checked.kind)
+    found = [dict(zip(("source", "type", "target"), item, strict=True)) for item in relations]
 
     assert found == sorted(case["expect"]["relations"], key=lambda item: (item["source"], item["type"], item["target"]))
 

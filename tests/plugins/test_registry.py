@@ -49,10 +49,11 @@ def test_the_kind_of_the_documentation_works_as_a_built_in_one_does() -> None:
         "spec: {type: live, lifecycle: production, owner: a, shows: [sales]}\n"
     )
 
-    checked = check(yaml.parse(text.encode())[0].value, kinds=kinds)
+    declared = yaml.parse(text.encode())[0].value
+    checked = check(declared, kinds=kinds)
 
     assert checked.entity is not None
-    assert ("dashboard:default/x", "dependsOn", "dataset:default/sales") in relate(checked.entity, kind)
+    assert ("dashboard:default/x", "dependsOn", "dataset:default/sales") in relate(checked.entity.ref, declared, kind)
     assert kind.json_schema()["properties"]["kind"] == {"const": "Dashboard"}
 
 

@@ -1,0 +1,38 @@
+"""Keeps what documents mean on the disk until it is written, so that large catalogs do not fill the memory."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+
+from portal.ingest.meaning import Meaning, Payloads, unpack
+
+_IN_MEMORY_BYTES = 16 * 1024 * 1024
+
+
+class Spool(Payloads):
+    """Packed meanings by number: the first in memory, then all in a temporary file that goes with the process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115  # `close` does
+        # A build that is given up, by an error too, leaves no open file behind.
+        self._end = weakref.finalize(self, self._file.close)
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, content: bytes) -> int:
+        """Keep packed meanings; return their number."""
+        start = self._file.seek(0, 2)
+        self._file.write(content)
+        self._places.append((start, len(content)))
+        return len(self._places) - 1
+
+    def load(self, number: int) -> list[Meaning]:
+        """Return the meanings of a number, in their order."""
+        start, size = self._places[number]
+        self._file.seek(start)
+        return unpack(self._file.read(size))
+
+    def close(self) -> None:
+        """Let go of all that is kept."""
+        self._end()
