@@ -9,15 +9,18 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
-
-import httpx
 
 from portal.errors import NotAllowedError, PortalError, SourceUnreachableError
 from portal.model.location import Tree
 from portal.model.reading import ReadingRules
 from portal.providers.contract import Authorship, FileEntry, Listing
+
+if TYPE_CHECKING:
+    import httpx
 
 _AT_ONCE = 8
 _REDIRECTS = 5
@@ -26,6 +29,7 @@ _KEPT_FILES = 500
 _KEPT_BYTES = 64 * 1024 * 1024
 #: Stands for the commit of a file that its server does not have.
 _ABSENT = "absent"
+_OK, _NOT_MODIFIED = 200, 304
 _GONE = frozenset({404, 410})
 
 
@@ -51,7 +55,7 @@ class WebProvider:
         self._rules = rules
         self._size_limit_bytes = size_limit_bytes
         self._timeout_seconds = timeout_seconds
-        self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=timeout_seconds)
+        self._client: httpx.Client | None = None
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -88,7 +92,9 @@ class WebProvider:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        self._client.close()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
 
     def _ask(self, trees: Collection[Tree]) -> dict[Tree, _Answer | PortalError]:
         def asked(tree: Tree) -> _Answer | PortalError:
@@ -105,11 +111,16 @@ class WebProvider:
 
     def _fetched(self, url: str) -> _Answer:
         """Return what a url holds now. Raises `NotAllowedError` or `SourceUnreachableError`."""
+        import httpx  # noqa: PLC0415  # a third of a second that a catalog without such files does not need
+
         with self._lock:
+            if self._client is None:
+                self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=self._timeout_seconds)
+            client = self._client
             known = self._answers.get(url)
         deadline = time.monotonic() + self._timeout_seconds
         try:
-            answer = self._followed(url, known, deadline)
+            answer = self._followed(client, url, known, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise SourceUnreachableError(f"{_shown(url)}: {error or type(error).__name__}", _shown(url)) from error
         with self._lock:
@@ -121,21 +132,23 @@ class WebProvider:
                 kept -= len(old.content) if isinstance(old.content, bytes) else 0
         return answer
 
-    def _followed(self, url: str, known: _Answer | None, deadline: float) -> _Answer:
+    def _followed(self, client: httpx.Client, url: str, known: _Answer | None, deadline: float) -> _Answer:
         here = url
         for _ in range(_REDIRECTS + 1):
             if not self._rules.allows(here):
                 raise NotAllowedError(
                     f"{_shown(here)} may not be read; the setting reading_hosts names the hosts that may"
                 )
-            found = self._asked(here, known if here == url else None, deadline)
+            found = self._asked(client, here, known if here == url else None, deadline)
             if isinstance(found, _Answer):
                 return found
             here = urljoin(here, found).partition("#")[0]
         raise SourceUnreachableError(f"{_shown(url)}: it redirects more than {_REDIRECTS} times", _shown(url))
 
-    def _asked(self, url: str, known: _Answer | None, deadline: float) -> _Answer | str:
+    def _asked(self, client: httpx.Client, url: str, known: _Answer | None, deadline: float) -> _Answer | str:
         """Return what a server answers, or where it redirects to; each of its addresses is tried."""
+        import httpx  # noqa: PLC0415  # as above
+
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}[parts.scheme]
         host = parts.hostname or ""
@@ -154,29 +167,34 @@ class WebProvider:
         elif known is not None and known.modified:
             headers["if-modified-since"] = known.modified
         for address in allowed[:-1]:
-            try:
-                return self._spoken(url, address, headers, known, deadline)
-            except httpx.ConnectError:
-                continue
-        return self._spoken(url, allowed[-1], headers, known, deadline)
+            with suppress(httpx.ConnectError, httpx.ConnectTimeout):
+                return self._spoken(client, url, address, headers=headers, known=known, deadline=deadline)
+        return self._spoken(client, url, allowed[-1], headers=headers, known=known, deadline=deadline)
 
     def _spoken(
-        self, url: str, address: str, headers: Mapping[str, str], known: _Answer | None, deadline: float
+        self,
+        client: httpx.Client,
+        url: str,
+        address: str,
+        *,
+        headers: Mapping[str, str],
+        known: _Answer | None,
+        deadline: float,
     ) -> _Answer | str:
         parts = urlsplit(url)
         place = f"[{address}]" if ":" in address else address
         direct = parts._replace(netloc=f"{place}:{parts.port}" if parts.port else place, fragment="").geturl()
         # The certificate is checked against the name, though the connection goes to the address.
         extensions = {"sni_hostname": parts.hostname or ""}
-        with self._client.stream("GET", direct, headers=dict(headers), extensions=extensions) as response:
+        with client.stream("GET", direct, headers=dict(headers), extensions=extensions) as response:
             status = response.status_code
-            if known is not None and status == httpx.codes.NOT_MODIFIED:
+            if known is not None and status == _NOT_MODIFIED:
                 return known
             if status in _REDIRECTING and "location" in response.headers:
                 return str(response.headers["location"])
             if status in _GONE:
                 return _Answer(None, _ABSENT)
-            if status != httpx.codes.OK:
+            if status != _OK:
                 raise SourceUnreachableError(f"{_shown(url)}: the server answers {status}", _shown(url))
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise SourceUnreachableError(f"{_shown(url)}: the server compresses unasked", _shown(url))
