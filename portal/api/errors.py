@@ -1,14 +1,14 @@
-"""Turns every fault into a response: Backstage's error body for the API, a plain page elsewhere."""
+"""Turns every fault into a response: Backstage's error body for programs, a page for people."""
 
 from __future__ import annotations
 
-import html
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -45,8 +45,15 @@ _HTTP_NAMES = {status: name for _, status, name in _STATUSES} | {
 _JSON_PREFIXES = ("/api/", "/.backstage/", "/.well-known/")
 
 
-def register_error_handlers(app: Flask) -> None:
-    """Make the application answer every fault in one form."""
+#: Where the application keeps what makes its error pages.
+_PAGE = "portal-error-page"
+#: Makes the page that tells people of a fault, from its status and message.
+ErrorPage = Callable[[int, str], Response]
+
+
+def register_error_handlers(app: Flask, page: ErrorPage | None = None) -> None:
+    """Make the application answer every fault in one form; people are told on a `page`, where there are pages."""
+    app.extensions[_PAGE] = page
     app.register_error_handler(PortalError, _on_portal_error)
     app.register_error_handler(ValidationError, _on_validation_error)
     app.register_error_handler(HTTPException, _on_http_error)
@@ -95,17 +102,20 @@ def validation_message(path: str, messages: Any) -> str:
 
 
 def _answer(status: int, name: str, message: str) -> Response:
-    if f"{request.path}/".startswith(_JSON_PREFIXES):
-        body = {
-            "error": {"name": name, "message": message},
-            "request": {"method": request.method, "url": request.full_path.rstrip("?")},
-            "response": {"statusCode": status},
-        }
-        return Response(orjson.dumps(body), status, mimetype="application/json")
-    phrase = html.escape(HTTPStatus(status).phrase)
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{phrase} · Portal</title></head>'
-        f"<body><main><h1>{phrase}</h1><p>{html.escape(message)}</p>"
-        '<p><a href="/">All layers</a></p></main></body></html>'
-    )
-    return Response(page, status, mimetype="text/html")
+    page: ErrorPage | None = current_app.extensions.get(_PAGE)
+    if page is not None and _is_for_people():
+        return page(status, message)
+    body = {
+        "error": {"name": name, "message": message},
+        "request": {"method": request.method, "url": request.full_path.rstrip("?")},
+        "response": {"statusCode": status},
+    }
+    return Response(orjson.dumps(body), status, mimetype="application/json")
+
+
+def _is_for_people() -> bool:
+    """Return whether a page is wanted: programs ask below the APIs' paths, or say that they read JSON."""
+    if request.path.startswith(_JSON_PREFIXES):
+        return False
+    forms = ["text/html", "application/json"]
+    return request.accept_mimetypes.best_match(forms, default=forms[0]) == forms[0]

@@ -17,7 +17,7 @@ from portal.api.permission import catalog_permission_blueprint, permission_bluep
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.app.portal import Portal, build
 from portal.config import load_settings
-from portal.web import web_blueprint
+from portal.web import error_page, web_blueprint
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
@@ -45,7 +45,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(web_blueprint(portal.catalog, portal.ownership))
     register_actor(app, portal.access.identity)
-    register_error_handlers(app)
+    register_error_handlers(app, error_page)
     return app
 
 

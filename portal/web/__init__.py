@@ -1,5 +1,5 @@
 """The pages: HTML, made on the server."""
 
-from portal.web.pages import web_blueprint
+from portal.web.pages import error_page, web_blueprint
 
-__all__ = ["web_blueprint"]
+__all__ = ["error_page", "web_blueprint"]

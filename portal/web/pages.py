@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from itertools import groupby
@@ -13,7 +14,6 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, abort, render_template, url_for
-from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
 from portal.errors import NotFoundError
@@ -80,8 +80,7 @@ def web_blueprint(catalog: CatalogService, ownership: OwnershipService) -> Bluep
 
 
 def _add_style(blueprint: Blueprint) -> None:
-    style = files("portal.web").joinpath("static/portal.css").read_bytes()
-    style_name = f"portal-{hashlib.sha256(style).hexdigest()[:16]}.css"
+    style, style_name = _style()
 
     @blueprint.context_processor
     def context() -> dict[str, Any]:
@@ -104,22 +103,11 @@ def _add_style(blueprint: Blueprint) -> None:
 
 
 def _add_answers(blueprint: Blueprint) -> None:
-    """Add what all answers have in common: headers, the page for an error."""
+    """Add what all answers have in common: headers, a fault for what is not there."""
 
     @blueprint.after_request
     def secure(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = _POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
-
-    @blueprint.errorhandler(HTTPException)
-    def on_http_error(error: HTTPException) -> tuple[str, int]:
-        return _error_page(error.code or 500, error.description or "")
-
-    @blueprint.errorhandler(NotFoundError)
-    def on_missing(error: NotFoundError) -> tuple[str, int]:
-        return _error_page(404, error.message)
+        return _secured(response)
 
     @blueprint.get("/<page:path>")
     def anything_else(path: str) -> Response:
@@ -185,9 +173,26 @@ def _add_entity(blueprint: Blueprint, catalog: CatalogService, ownership: Owners
         )
 
 
-def _error_page(status: int, message: str) -> tuple[str, int]:
+def error_page(status: int, message: str) -> Response:
+    """Return the page that tells people of a fault, wherever in the application it came up."""
+    style_url = url_for("web.stylesheet", name=_style()[1])
     phrase = HTTPStatus(status).phrase
-    return render_template("error.html", status=status, phrase=phrase, message=message), status
+    page = render_template("error.html", status=status, phrase=phrase, message=message, style_url=style_url)
+    return _secured(Response(page, status, mimetype="text/html"))
+
+
+def _secured(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+@cache
+def _style() -> tuple[bytes, str]:
+    """Return the style sheet with its name, which changes with the content."""
+    style = files("portal.web").joinpath("static/portal.css").read_bytes()
+    return style, f"portal-{hashlib.sha256(style).hexdigest()[:16]}.css"
 
 
 def _band(view: LayerView, *, tone: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
 from flask.testing import FlaskClient
 from marshmallow import ValidationError
 
@@ -109,18 +109,36 @@ def test_a_route_that_is_not_there_is_not_found_in_json(client: FlaskClient, pat
     assert response.json["error"]["name"] == "NotFoundError"
 
 
-def test_a_page_that_is_not_there_is_told_on_a_page(client: FlaskClient) -> None:
-    response = client.get("/pages/faults/missing")
-
-    assert (response.status_code, response.mimetype) == (404, "text/html")
-    assert '<html lang="en">' in response.text
-    assert "<h1>Not Found</h1>" in response.text
+def _page(status: int, message: str) -> Response:
+    return Response(f"<p>{message}</p>", status, mimetype="text/html")
 
 
-def test_markup_in_a_message_stays_text(client: FlaskClient) -> None:
-    FAULTS["markup"] = lambda: errors.InputError("<script>")
+@pytest.mark.parametrize(
+    ("path", "accept", "mimetype"),
+    [
+        ("/pages/faults/missing", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html"),
+        ("/pages/faults/missing", "*/*", "text/html"),
+        ("/pages/faults/missing", "", "text/html"),
+        ("/pages/faults/missing", "application/json", "application/json"),
+        ("/nowhere", "text/html", "text/html"),
+        ("/api/faults/missing", "text/html", "application/json"),
+        ("/api/nowhere", "text/html", "application/json"),
+    ],
+)
+def test_people_are_told_on_a_page_and_programs_in_json(
+    client: FlaskClient, path: str, accept: str, mimetype: str
+) -> None:
+    register_error_handlers(client.application, _page)
 
-    assert "<script>" not in client.get("/pages/faults/markup").text
+    response = client.get(path, headers={"Accept": accept})
+
+    assert (response.status_code, response.mimetype) == (404, mimetype)
+
+
+def test_without_pages_everybody_is_told_in_json(client: FlaskClient) -> None:
+    response = client.get("/pages/faults/missing", headers={"Accept": "text/html"})
+
+    assert (response.status_code, response.mimetype) == (404, "application/json")
 
 
 def test_another_method_than_those_of_the_route_is_told_with_what_is_allowed(client: FlaskClient) -> None:

@@ -171,3 +171,44 @@ def test_the_style_is_cached_for_ever_under_its_content(client: FlaskClient) -> 
     assert response.status_code == 200
     assert response.mimetype == "text/css"
     assert "immutable" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/", 405), ("GET", "/broken", 500)])
+def test_every_fault_that_people_meet_is_told_on_a_page_of_its_own(
+    method: str, path: str, status: int, client: FlaskClient
+) -> None:
+    def fail() -> None:
+        raise KeyError("<b>the password is hunter2</b>")
+
+    client.application.add_url_rule("/broken", view_func=fail)
+    response = client.open(path, method=method)
+
+    page = response.get_data(as_text=True)
+    assert (response.status_code, response.mimetype) == (status, "text/html")
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "hunter2" not in page
+    (style,) = [attributes["href"] for tag, attributes in outline(page) if tag == "link"]
+    assert client.get(style).status_code == 200
+
+
+API_PATHS = [
+    "/api/none",
+    "/api/catalog/none",
+    "/api/none/entities",
+    "/.backstage/none",
+    "/api/scaffolder/v2/none",
+]
+
+
+@pytest.mark.parametrize("path", API_PATHS)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_programs_are_told_as_backstage_tells_them(method: str, path: str, client: FlaskClient) -> None:
+    response = client.open(path, method=method, headers={"Accept": "text/html"})
+
+    assert response.status_code == 404
+    assert response.json == {
+        "error": {"name": "NotFoundError", "message": response.json and response.json["error"]["message"]},
+        "request": {"method": method, "url": path},
+        "response": {"statusCode": 404},
+    }
