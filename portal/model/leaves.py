@@ -90,18 +90,16 @@ def declared_leaves(declared: Mapping[str, Any], *, memory: LeafMemory) -> list[
 
 
 def with_added(own: Sequence[Leaf], added: Iterable[tuple[str, str]], memory: LeafMemory) -> list[Leaf]:
-    """Return leaves with those of more (path, text) pairs; again no two share key and value."""
-    found = list(own)
-    taken: set[tuple[str, str]] | None = None
-    for pair in added:
-        made = memory[pair]
-        if made is not None:
-            if taken is None:
-                taken = {(leaf.key, leaf.value) for leaf in own}
-            if made[0] not in taken:
-                taken.add(made[0])
-                found.append(made[1])
-    return found
+    """Return the leaves of a declared entity with those of more (path, text) pairs; no two share key and value.
+
+    What the catalog adds are relations, the uid, annotations: only of the last may the document have one in other case.
+    """
+    made = [found for pair in added if (found := memory[pair]) is not None]
+    keys = {key for (key, _), _ in made}
+    taken = {(leaf.key, leaf.value) for leaf in own if leaf.key in keys}
+    if not taken:
+        return [*own, *(leaf for _, leaf in made)]
+    return [*own, *(leaf for pair, leaf in made if pair not in taken)]
 
 
 def scalar_text(value: str | float | None) -> str:

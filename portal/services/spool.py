@@ -8,6 +8,7 @@ import weakref
 from portal.ingest.meaning import Meaning, Payloads, unpack
 
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
+_UNPACKED = 16
 
 
 class Spool(Payloads):
@@ -19,6 +20,8 @@ class Spool(Payloads):
         # A build that is given up, by an error too, leaves no open file behind.
         self._end = weakref.finalize(self, self._file.close)
         self._places: list[tuple[int, int]] = []
+        #: A writer goes through all of them twice; so many wait for the second time.
+        self._unpacked: dict[int, list[Meaning]] = {}
 
     def add(self, content: bytes) -> int:
         """Keep packed meanings; return their number."""
@@ -29,10 +32,16 @@ class Spool(Payloads):
 
     def load(self, number: int) -> list[Meaning]:
         """Return the meanings of a number, in their order."""
+        if number in self._unpacked:
+            return self._unpacked.pop(number)
         start, size = self._places[number]
         self._file.seek(start)
-        return unpack(self._file.read(size))
+        found = unpack(self._file.read(size))
+        if len(self._unpacked) < _UNPACKED:
+            self._unpacked[number] = found
+        return found
 
     def close(self) -> None:
         """Let go of all that is kept."""
+        self._unpacked.clear()
         self._end()

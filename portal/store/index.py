@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Container, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
@@ -29,9 +30,21 @@ class IndexWriter:
 
         Those of the entities that are `new` have none yet.
         """
-        self._remember({leaf for found in wanted.values() for leaf in found})
         ids = self._ids
-        desired = [(ids[leaf], entity_id) for entity_id, found in wanted.items() for leaf in found]
+        grouped: defaultdict[int, list[int]] = defaultdict(list)
+        unknown: defaultdict[Leaf, list[int]] = defaultdict(list)
+        for entity_id, found in wanted.items():
+            for leaf in found:
+                term = ids.get(leaf)
+                if term is None:
+                    unknown[leaf].append(entity_id)
+                else:
+                    grouped[term].append(entity_id)
+        self._remember(unknown)
+        for leaf, entity_ids in unknown.items():
+            grouped[ids[leaf]] += entity_ids
+        # In the order of the key, the rows of a batch fall into neighbouring pages; grouping costs less than sorting.
+        desired = [(term, entity_id) for term in sorted(grouped) for entity_id in sorted(grouped[term])]
         present: set[tuple[int, int]] = set()
         for chunk in in_chunks([entity_id for entity_id in wanted if entity_id not in new]):
             rows = self._connection.execute(
@@ -41,8 +54,7 @@ class IndexWriter:
         if present:
             self._delete(present.difference(desired))
             desired = [entry for entry in desired if entry not in present]
-        # In the order of the key, the rows of a batch fall into neighbouring pages.
-        insert_tuples(self._connection, postings, ("term_id", "entity_id"), sorted(desired))
+        insert_tuples(self._connection, postings, ("term_id", "entity_id"), desired)
         if len(ids) > _REMEMBERED:
             self._ids = {}
             self._knows_all = False
@@ -56,9 +68,9 @@ class IndexWriter:
                 statement, [{"old_term": term, "old_entity": entity} for term, entity in sorted(obsolete)]
             )
 
-    def _remember(self, wanted: set[Leaf]) -> None:
+    def _remember(self, wanted: Collection[Leaf]) -> None:
         """Learn the id of each term, adding those that are new."""
-        missing = sorted(wanted.difference(self._ids))
+        missing = sorted(wanted)
         if missing and not self._knows_all:
             found = set(missing)
             for chunk in in_chunks(sorted({(leaf.key, leaf.value) for leaf in missing})):
