@@ -59,3 +59,8 @@ class Build:
     def is_complete(self) -> bool:
         """Whether every tree could be read that the snapshot is made from."""
         return not (self.failed or self.unread)
+
+    @property
+    def changed_locations(self) -> set[str]:
+        """The files whose documents may have to change: those read anew, and those that are gone."""
+        return set(self.snapshot.compiled) | (self.stored.files.keys() - self.snapshot.files.keys())

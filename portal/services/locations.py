@@ -170,9 +170,9 @@ class LocationsService:
 
     def _refs_of(self, source_id: str) -> Sequence[EntityRef]:
         with self._database.reading() as connection:
-            stored = sources.stored_state(connection, source_id)
+            stored = sources.stored_documents(connection, source_id)
         generated = self._generated(source_id)
-        return sorted({EntityRef(key.ref) for key in stored.documents} - generated)
+        return sorted({EntityRef(key.ref) for key in stored} - generated)
 
     def _generated(self, source_id: str) -> set[EntityRef]:
         return {_location(source).entity_ref for source in self._refresh.sources() if source.id == source_id}

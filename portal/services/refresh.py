@@ -193,6 +193,7 @@ class RefreshService:
             for source in sources.list_sources(connection):
                 if source.id in ids:
                     stored = sources.stored_state(connection, source.id)
+                    stored.documents = sources.stored_documents(connection, source.id)
                     removed[source.id] = write_delta(
                         connection,
                         source,
@@ -297,6 +298,12 @@ class RefreshService:
         source = build.source
         now_ms = self._now_ms()
         fingerprint = self._builder.fingerprint(build.commits) if build.is_complete else ""
+        # A large source with one changed file needs few of its documents; one that keeps orphans or moves, all.
+        needs_all = self._keeps_orphans or moves
+        with self._database.reading() as connection:
+            build.stored.documents = sources.stored_documents(
+                connection, source.id, locations=None if needs_all else build.changed_locations
+            )
         changes = delta(build.snapshot, build.stored, keeps_orphans=self._keeps_orphans)
         if changes.is_empty and fingerprint == source.fingerprint:
             return Changes()

@@ -95,28 +95,42 @@ def add_revision(connection: Connection, row: Mapping[str, Any]) -> None:
 
 
 def stored_state(connection: Connection, source_id: str) -> Stored:
-    """Return what the store knows of a source, in three statements."""
-    file_rows = connection.execute(select(files).where(files.c.source_id == source_id))
-    found_files = {
-        row.location: FileState(row.blob, tuple(sorted(orjson.loads(row.inputs).items()))) for row in file_rows
-    }
-    document_rows = connection.execute(
-        select(
-            documents.c.id,
-            documents.c.location,
-            documents.c.ref,
-            documents.c.occurrence,
-            documents.c.line,
-            documents.c.digest,
-            documents.c.is_orphan,
-        ).where(documents.c.source_id == source_id)
+    """Return what the store knows of a source but its documents, in two statements; see `stored_documents`."""
+    file_rows = connection.execute(
+        select(files.c.location, files.c.blob, files.c.inputs).where(files.c.source_id == source_id)
     )
-    found_documents = {}
-    for row in document_rows:
-        key = DocumentKey(row.location, row.ref, row.occurrence)
-        found_documents[key] = StoredDocument(row.id, key, row.line, row.digest, row.is_orphan)
+    found_files = {
+        location: FileState(blob, () if inputs == "{}" else tuple(sorted(orjson.loads(inputs).items())))
+        for location, blob, inputs in file_rows
+    }
     problem_rows = connection.execute(select(problems).where(problems.c.source_id == source_id).order_by(problems.c.id))
-    return Stored(found_files, found_documents, [StoredProblem(row.id, problem_of_row(row)) for row in problem_rows])
+    return Stored(found_files, {}, [StoredProblem(row.id, problem_of_row(row)) for row in problem_rows])
+
+
+def stored_documents(
+    connection: Connection, source_id: str, *, locations: Collection[str] | None = None
+) -> dict[DocumentKey, StoredDocument]:
+    """Return the documents of a source: all, or those of some files with all orphans."""
+    statement = select(
+        documents.c.id,
+        documents.c.location,
+        documents.c.ref,
+        documents.c.occurrence,
+        documents.c.line,
+        documents.c.digest,
+        documents.c.is_orphan,
+    ).where(documents.c.source_id == source_id)
+    if locations is None:
+        statements = [statement]
+    else:
+        statements = [statement.where(documents.c.location.in_(chunk)) for chunk in in_chunks(sorted(locations))]
+        statements.append(statement.where(documents.c.is_orphan))
+    found: dict[DocumentKey, StoredDocument] = {}
+    for wanted in statements:
+        for row in connection.execute(wanted):
+            key = DocumentKey(row.location, row.ref, row.occurrence)
+            found[key] = StoredDocument(row.id, key, row.line, row.digest, row.is_orphan)
+    return found
 
 
 def location_documents(connection: Connection, source_id: str) -> dict[str, list[str]]:
