@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+import orjson
+from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 
 from portal.errors import SettingsError
@@ -136,6 +137,35 @@ def _copy_value(value: Any) -> str:
     if "\n" in text or "\t" in text or "\r" in text:
         text = text.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
     return text
+
+
+def matching_rows(
+    connection: Connection, wanted: tuple[Column[Any], Sequence[Column[Any]]], keys: Sequence[Sequence[str]]
+) -> Iterator[Sequence[Any]]:
+    """Yield (id, *key) of the rows with these keys, which are texts; `wanted` is the id's column and the key's.
+
+    Each key is looked up in the index: for a list of rows in `IN`, SQLite reads the whole table.
+    """
+    identity, columns = wanted
+    quote = connection.dialect.identifier_preparer.quote
+    names = [quote(column.name) for column in columns]
+    if connection.dialect.name == "postgresql":
+        aliases = [f"k{place}" for place in range(len(names))]
+        given = f"unnest({', '.join(f'CAST(:{alias} AS text[])' for alias in aliases)}) AS given({', '.join(aliases)})"
+        source = f"{given} JOIN {quote(identity.table.name)} AS found ON true"
+        asked = [f"given.{alias}" for alias in aliases]
+        parameters: dict[str, Any] = {alias: [key[place] for key in keys] for place, alias in enumerate(aliases)}
+    else:
+        # CROSS JOIN keeps SQLite from turning the order round.
+        source = f"json_each(:given) AS given CROSS JOIN {quote(identity.table.name)} AS found"
+        asked = [f"json_extract(given.value, '$[{place}]')" for place in range(len(names))]
+        parameters = {"given": orjson.dumps([list(key) for key in keys]).decode()}
+    shown = ", ".join(f"found.{name}" for name in (quote(identity.name), *names))
+    conditions = " AND ".join(f"found.{name} = {value}" for name, value in zip(names, asked, strict=True))
+    yield from connection.execute(
+        text(f"SELECT {shown} FROM {source} WHERE {conditions}"),  # noqa: S608  # the names are our tables'
+        parameters,
+    )
 
 
 def in_chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Container, Mapping
 
-from sqlalchemy import Connection, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from portal.model.leaves import Leaf
-from portal.store.dialect import in_chunks, insert_tuples
+from portal.store.dialect import in_chunks, insert_tuples, matching_rows
 from portal.store.tables import postings, terms
 
 #: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
 _REMEMBERED = 300_000
+_TERMS = (terms.c.id, (terms.c.key, terms.c.value, terms.c.display))
 
 
 class IndexWriter:
@@ -72,13 +73,8 @@ class IndexWriter:
         """Learn the id of each term, adding those that are new."""
         missing = sorted(wanted)
         if missing and not self._knows_all:
-            found = set(missing)
-            for chunk in in_chunks(sorted({(leaf.key, leaf.value) for leaf in missing})):
-                statement = select(terms).where(tuple_(terms.c.key, terms.c.value).in_(chunk))
-                for row in self._connection.execute(statement):
-                    leaf = Leaf(row.key, row.value, row.display)
-                    if leaf in found:
-                        self._ids[leaf] = row.id
+            for chunk in in_chunks(missing):
+                self._ids |= {Leaf(*found[1:]): found[0] for found in matching_rows(self._connection, _TERMS, chunk)}
             missing = [leaf for leaf in missing if leaf not in self._ids]
         rows = [(number, *leaf) for number, leaf in enumerate(missing, start=self._next)]
         insert_tuples(self._connection, terms, ("id", "key", "value", "display"), rows)
