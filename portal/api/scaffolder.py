@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response
@@ -12,7 +12,10 @@ from marshmallow import RAISE, Schema, fields, validate
 from webargs.flaskparser import FlaskParser
 
 from portal.model.secret import Secret
-from portal.services.scaffolding import ScaffoldingService, TaskQuery
+from portal.services.task_query import TaskQuery
+
+if TYPE_CHECKING:
+    from portal.services.scaffolding import ScaffoldingService
 
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
 _LONG_POLL_SECONDS = 30.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +40,9 @@ if TYPE_CHECKING:
     from portal.services.scaffolding import ScaffoldingService
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass
 class Portal:
     """The services of one Portal, wired; close it when done.
@@ -57,6 +62,7 @@ class Portal:
     ownership: OwnershipService
     web: _OnDemand
     _refresher: Refresher | None = None
+    _starting: threading.Thread | None = None
 
     @cached_property
     def tasks(self) -> TaskServices:
@@ -92,15 +98,37 @@ class Portal:
         return self.tasks.scaffolding
 
     def start(self) -> None:
-        """Begin the work that goes on beside requests: tasks, and a look at all sources now and then."""
-        self.jobs.start(worker=self.settings.worker)
+        """Begin the work that goes on beside requests: a look at all sources now and then, and tasks.
+
+        It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
+        """
         if self.settings.worker and self.settings.refresh_seconds:
             self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds)
             self._refresher.start()
+        self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
+        self._starting.start()
+
+    def _start_tasks(self) -> None:
+        try:
+            self.jobs.start(worker=self.settings.worker)
+        except Exception:  # noqa: BLE001  # the thread's edge: those who hand in a task are told that none runs
+            _log.exception("background work did not start")
+
+    @property
+    def serving_tasks(self) -> ScaffoldingService:
+        """Templates and tasks of a server that has started."""
+        if self._starting is not None:
+            self._starting.join()
+        return self.scaffolding
 
     def migrate(self) -> tuple[str, str]:
         """Bring the database to the present shape; return its version before and after."""
         return schema.upgrade(self.database)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been ingested yet."""
+        return not any(source.revision for source in self.refresh.sources())
 
     def ingest(self, targets: Sequence[tuple[str, str]], *, progress: Progress | None = None) -> RefreshReport:
         """Add (type, target) locations as the operator's own, and refresh just those."""
@@ -114,6 +142,8 @@ class Portal:
         """End background work and close what is open."""
         if self._refresher is not None:
             self._refresher.stop()
+        if self._starting is not None:
+            self._starting.join()
         if "tasks" in self.__dict__:
             self.tasks.close()
         self.web.close()

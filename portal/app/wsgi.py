@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from flask_smorest import Api
@@ -18,6 +18,9 @@ from portal.api.scaffolder import scaffolder_blueprint
 from portal.app.portal import Portal, build
 from portal.config import load_settings
 from portal.web import error_page, web_blueprint
+
+if TYPE_CHECKING:
+    from portal.services.scaffolding import ScaffoldingService
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
@@ -38,7 +41,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))
-    api.register_blueprint(scaffolder_blueprint(portal.scaffolding, actor=lambda: current_actor().user_ref))
+    api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(permission_blueprint(portal.access.permission))
@@ -54,3 +57,17 @@ def from_environment() -> Any:
     portal = build(load_settings(environment=os.environ))
     portal.start()
     return create_app(portal)
+
+
+class _WhenServed:
+    """The scaffolding service of a server, waited for when a request first needs it."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._portal.serving_tasks, name)
+
+
+def _tasks_of(portal: Portal) -> ScaffoldingService:
+    return cast("ScaffoldingService", _WhenServed(portal))

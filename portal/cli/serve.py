@@ -1,16 +1,15 @@
-"""`portal serve`: migrates, ingests, prints a summary, serves."""
+"""`portal serve`: migrates, ingests into an empty database, serves."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
-from granian import Granian
-from granian.constants import Interfaces
 
-from portal.app import build, target_of
+from portal.app import build
 from portal.cli.catalog import ingest_with_progress
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
@@ -27,7 +26,11 @@ from portal.config import SETTINGS, Settings
 def serve(
     load: Any, *, host: str | None, port: int | None, database: str | None, no_worker: bool, catalogs: Sequence[str]
 ) -> None:
-    """Migrate the database, ingest the catalog, and serve until interrupted."""
+    """Serve the catalog until interrupted.
+
+    The database is migrated. An empty one is filled first; one that holds a catalog is served at once, and the sources
+    are looked at when the server has begun.
+    """
     settings: Settings = load(
         host=host,
         port=port,
@@ -37,24 +40,27 @@ def serve(
     )
     with build(settings) as portal:
         portal.migrate()
-        report = ingest_with_progress(
-            portal, [target_of(text) for text in settings.catalog] or portal.default_targets()
-        )
-        print_summary(portal, report)
+        if portal.is_new:
+            print_summary(portal, ingest_with_progress(portal, portal.default_targets()))
+        else:
+            # People wait for the server, not for what may have changed: it looks at all sources when it has begun.
+            portal.refresh.add(portal.default_targets())
     console().print(f"\nPortal serves on [bold]{settings.base_url}[/bold] (Ctrl-C ends it)", highlight=False)
-    # The server's process reads its settings from the environment: those that are in force go there.
-    os.environ.update(_as_environment(settings))
-    Granian(
+    sys.stdout.flush()
+    # The server takes this process's place, so that nothing of the above stays in memory; its workers read their
+    # settings from the environment.
+    os.execve(sys.executable, _server(settings), os.environ | _as_environment(settings))  # noqa: S606  # our interpreter
+
+
+def _server(settings: Settings) -> list[str]:
+    """Return the command line of the server. Rule: `granian --help`."""
+    return [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"),
+        *("--host", settings.host, "--port", str(settings.port), "--workers", "1"),
+        *("--blocking-threads", str(settings.threads), "--respawn-failed-workers"),
+        "--log" if settings.log_level == "debug" else "--no-log",
         "portal.app.wsgi:from_environment",
-        factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=1,
-        blocking_threads=settings.threads,
-        log_enabled=settings.log_level == "debug",
-        respawn_failed_workers=True,
-    ).serve()
+    ]
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

@@ -20,7 +20,7 @@ class Refresher:
         self._thread = threading.Thread(target=self._run, name="portal-refresher", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first look comes after the first pause."""
+        """Begin with a look at once: what has changed since the last server ended is not known."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -29,7 +29,9 @@ class Refresher:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._seconds):
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            pause = self._seconds
             try:
                 self._refresh.refresh()
             except Exception:  # noqa: BLE001  # the thread's edge: one failed look must not end the looking

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -24,6 +23,7 @@ from portal.scaffolder.task import API_VERSION, cancellation, task_spec
 from portal.services.jobs import Jobs
 from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar
+from portal.services.task_query import TaskQuery
 from portal.services.task_runner import Environment, TaskRunner
 from portal.services.templates import Templates
 from portal.services.vault import Vault
@@ -66,17 +66,6 @@ class OwnershipRules(Protocol):
     def check_owner(self, owner_ref: EntityRef, layer: str) -> Sequence[Finding]:
         """Return what speaks against an owner in a layer."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class TaskQuery:
-    """Which tasks to list. `order` holds `asc:FIELD` or `desc:FIELD`; the newest come first without it."""
-
-    created_by: Collection[str] = ()
-    statuses: Collection[str] = ()
-    order: Sequence[str] = ()
-    limit: int | None = None
-    offset: int = 0
 
 
 class ScaffoldingService:

@@ -19,7 +19,7 @@ from waiting import eventually
 
 from portal.model.secret import Secret
 from portal.services.jobs import Jobs
-from portal.services.scaffolding import TaskQuery
+from portal.services.task_query import TaskQuery
 from portal.store.database import Database
 from portal.store.tables import sources
 

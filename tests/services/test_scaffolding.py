@@ -14,7 +14,7 @@ from waiting import eventually
 
 from portal.errors import InputError, NotFoundError, ValuesError
 from portal.model.secret import Secret
-from portal.services.scaffolding import TaskQuery
+from portal.services.task_query import TaskQuery
 from portal.store import tasks as stored
 
 SKELETON = {
