@@ -18,6 +18,7 @@ from portal.model.rules import CatalogRules, Rule
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.providers.web import WebProvider
+from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshReport, RefreshService
 from portal.store.database import Database
 from portal.store.tables import entities, relations, versions
@@ -50,7 +51,7 @@ class Catalog:
                 "folder": FolderProvider(),
                 "web": WebProvider(rules, size_limit_bytes=100_000),
             },
-            kinds=all_kinds(),
+            kinds=KindsService(database, all_kinds()),
             limits=limits,
             integrations=integrations,
             rules=rules,

@@ -26,6 +26,7 @@ from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.scaffolder.filters import builtin_filters
 from portal.services.jobs import Jobs
+from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.refresh import RefreshService
 from portal.services.scaffolding import ScaffoldingService
@@ -148,7 +149,7 @@ class Scaffold:
         self.refresh = RefreshService(
             self.database,
             providers={"git": GitProvider(mirrors), "folder": FolderProvider()},
-            kinds=all_kinds(),
+            kinds=KindsService(self.database, all_kinds()),
         )
         self.catalog = StoredCatalog(self.database)
         self.engine = build_engine(builtin_filters({}))

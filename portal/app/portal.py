@@ -16,12 +16,12 @@ from portal.defaults.kinds import all_kinds
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
 from portal.model.integration import Integrations
-from portal.model.kind import Kinds
 from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.catalog import CatalogService
+from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
@@ -52,7 +52,7 @@ class Portal:
 
     settings: Settings
     database: Database
-    kinds: Kinds
+    kinds: KindsService
     integrations: Integrations
     policy: RemotePolicy
     mirrors: Mirrors
@@ -185,7 +185,7 @@ def build(settings: Settings) -> Portal:
     """Return the services that these settings describe; the data folder is made where it is missing."""
     settings.data.mkdir(parents=True, exist_ok=True)
     database = Database(settings.database)
-    kinds = all_kinds()
+    kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
     policy = RemotePolicy(
         allowed_schemes=frozenset(settings.git_schemes),

@@ -8,14 +8,12 @@ from typing import Literal
 
 from portal.errors import InputError
 from portal.model.ref import EntityRef
-from portal.model.relation import INVERSES, RELATION_TYPES, Relation
+from portal.model.relation import RELATION_TYPES, Relation, RelationType
 
 Direction = Literal["in", "out", "both"]
 
 #: Gives every step, as (from, to), that leaves some entities, in one go.
 Neighbours = Callable[[Collection[EntityRef]], Iterable[tuple[str, str]]]
-
-_FORWARD_TYPES = frozenset(pair.forward for pair in RELATION_TYPES)
 
 
 @dataclass(slots=True)
@@ -61,31 +59,36 @@ class Course:
     Each relation is held in both directions, so that one that leads here is found as its inverse, leaving from here.
     """
 
-    types: frozenset[str] = _FORWARD_TYPES
-    direction: Direction = "both"
+    types: frozenset[str]
+    direction: Direction
+    inverses: Mapping[str, str]
 
     @classmethod
-    def of(cls, types: Collection[str] | None, direction: Direction) -> Course:
-        """Return the course along some types, or along every relation in its declared sense.
+    def of(
+        cls, types: Collection[str] | None, direction: Direction, *, known: Collection[RelationType] = RELATION_TYPES
+    ) -> Course:
+        """Return the course along some types, or along every relation that is known, in its declared sense.
 
         Raises `InputError` for an unknown type.
         """
+        inverses = {pair.forward: pair.inverse for pair in known} | {pair.inverse: pair.forward for pair in known}
         for name in types or ():
-            if name not in INVERSES:
-                raise InputError(f'Unknown relation "{name}"; known are {", ".join(sorted(INVERSES))}')
-        return cls(_FORWARD_TYPES if types is None else frozenset(types), direction)
+            if name not in inverses:
+                raise InputError(f'Unknown relation "{name}"; known are {", ".join(sorted(inverses))}')
+        followed = (pair.forward for pair in known) if types is None else types
+        return cls(frozenset(followed), direction, inverses)
 
     @property
     def followed(self) -> frozenset[str]:
         """The types of the relations to read, those that leave the frontier."""
-        turned = frozenset(INVERSES[name] for name in self.types)
+        turned = frozenset(self.inverses[name] for name in self.types)
         return {"out": self.types, "in": turned, "both": self.types | turned}[self.direction]
 
     def told(self, relation: Relation) -> Relation:
         """Return a relation that was followed as it was asked for: one that leads here is told from its own side."""
         if self.direction != "in" and relation.type in self.types:
             return relation
-        return Relation(relation.target, INVERSES[relation.type], relation.source)
+        return Relation(relation.target, self.inverses[relation.type], relation.source)
 
 
 def over(graph: Mapping[EntityRef, Collection[EntityRef]]) -> Neighbours:

@@ -47,6 +47,8 @@ def check(document: Any, *, kinds: Kinds) -> Checked:
     elif not any(fault.path[:1] in {("kind",), ("apiVersion",)} for fault in faults):
         faults.append(_unknown_kind(document, kinds))
     ref = _claimed_ref(document)
+    if kind is not None and kind.further is not None and not faults:
+        faults.extend(kind.further(document, kinds))
     if any(not fault.lenient for fault in faults) or kind is None:
         return Checked(None, kind, ref, tuple(faults))
     return Checked(entity_of(document), kind, ref_of(document), tuple(faults))

@@ -64,8 +64,9 @@ class CompiledDocument:
 class CompiledFile:
     """What a file means: entities, problems, and which entities its faulty documents claim to be.
 
-    `has_unknown_faults` is true when a faulty document does not say which entity it is. `locations` are its Location
-    entities as declared, which lead to more files. `batch` is the number under which its batch's payload is kept.
+    `has_unknown_faults` is true when a faulty document does not say which entity it is; `unknown_refs` are what those
+    of no known kind claim to be. `locations` are its Location entities as declared, which lead to more files, and
+    `definitions` its KindDefinitions. `batch` is the number under which its batch's payload is kept.
     """
 
     location: str
@@ -73,7 +74,9 @@ class CompiledFile:
     problems: list[Problem] = field(default_factory=list)
     faulty_refs: set[EntityRef] = field(default_factory=set)
     has_unknown_faults: bool = False
+    unknown_refs: set[EntityRef] = field(default_factory=set)
     locations: list[Mapping[str, Any]] = field(default_factory=list)
+    definitions: list[Mapping[str, Any]] = field(default_factory=list)
     batch: int = 0
 
 
@@ -165,9 +168,10 @@ def _compile(file: DraftFile, batch: _Batch, *, resolve: Resolve, allows: Allows
         if all_faults:
             compiled.problems.extend(_placed(file, draft, checked, all_faults))
         if checked.entity is None or checked.kind is None or faults:
-            # A kind that is not known may be a slip of the pen in one that was: what it was cannot be told.
-            if checked.ref is None or checked.kind is None:
+            if checked.ref is None:
                 compiled.has_unknown_faults = True
+            elif checked.kind is None:
+                compiled.unknown_refs.add(checked.ref)
             else:
                 compiled.faulty_refs.add(checked.ref)
             continue
@@ -180,6 +184,8 @@ def _compile(file: DraftFile, batch: _Batch, *, resolve: Resolve, allows: Allows
         )
         if checked.kind.name == "Location":
             compiled.locations.append(value)
+        elif checked.kind.further is not None:
+            compiled.definitions.append(value)
     return compiled
 
 

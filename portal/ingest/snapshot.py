@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import NamedTuple
 
 from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
 from portal.ingest.meaning import Meaning, Payloads
 from portal.model.problem import Problem
+from portal.model.ref import EntityRef
 
 #: Problems of a Location's targets: they are found again at each refresh, whether the file changed or not.
 LINK_CODES = frozenset(
@@ -76,6 +77,7 @@ class Snapshot:
     `files` are all files found, with their content's identity. `compiled` are those that were read anew; the others
     are as stored. `unreadable` are files that could not be read or are gone while a Location still names them: their
     documents are kept. `link_problems` belong to targets of Locations. `payloads` hold what the documents mean.
+    `changed_kinds` (lower case) mean something else than when the store was written.
     """
 
     files: dict[str, FileState] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Snapshot:
     unreadable: set[str] = field(default_factory=set)
     link_problems: list[Problem] = field(default_factory=list)
     payloads: Payloads = field(default_factory=Payloads)
+    changed_kinds: Collection[str] = ()
 
     def add(self, batch: CompiledBatch) -> None:
         """Take in files that were read anew."""
@@ -115,7 +118,8 @@ class Delta:
     """What must change in the store.
 
     `kept` are documents that stay although the files do not bear them out now, `orphan` those that stay from now on
-    although nothing names them any more.
+    although nothing names them any more. `again` are entities whose documents stay as they are but mean something
+    else.
     """
 
     put: list[CompiledDocument] = field(default_factory=list)
@@ -123,6 +127,7 @@ class Delta:
     drop: list[StoredDocument] = field(default_factory=list)
     kept: list[StoredDocument] = field(default_factory=list)
     orphan: list[StoredDocument] = field(default_factory=list)
+    again: list[EntityRef] = field(default_factory=list)
     put_files: dict[str, FileState] = field(default_factory=dict)
     drop_files: list[str] = field(default_factory=list)
     add_problems: list[Problem] = field(default_factory=list)
@@ -136,6 +141,7 @@ class Delta:
             or self.move
             or self.drop
             or self.orphan
+            or self.again
             or self.put_files
             or self.drop_files
             or self.add_problems
@@ -161,7 +167,8 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
         elif known.line != document.line:
             changes.move.append((known, document.line))
     gone: list[StoredDocument] = []
-    faulty_refs = {ref for file in snapshot.compiled.values() for ref in file.faulty_refs}
+    known_refs = {key.ref for key in stored.documents}
+    faulty_refs = {ref for file in snapshot.compiled.values() for ref in (*file.faulty_refs, *file.unknown_refs)}
     for key, known in stored.documents.items():
         if key in documents:
             continue
@@ -170,7 +177,7 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
             continue
         compiled = snapshot.compiled.get(key.location)
         if key.location in snapshot.unreadable or (
-            (compiled is not None and compiled.has_unknown_faults) or key.ref in faulty_refs
+            (compiled is not None and _hides_some(compiled, known_refs)) or key.ref in faulty_refs
         ):
             changes.kept.append(known)
         elif compiled is not None or key.location not in snapshot.files:
@@ -188,12 +195,46 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
     changes.drop_files = [
         location for location in stored.files if location not in snapshot.files and location not in snapshot.unreadable
     ]
-    _problem_changes(changes, snapshot, stored)
+    changes.again = [] if not snapshot.changed_kinds else _meaning_else(snapshot, documents, stored)
+    _problem_changes(changes, snapshot, stored, known_refs)
     return changes
 
 
-def _problem_changes(changes: Delta, snapshot: Snapshot, stored: Stored) -> None:
-    wanted = {problem for file in snapshot.compiled.values() for problem in file.problems}
+def _meaning_else(
+    snapshot: Snapshot, documents: Mapping[DocumentKey, CompiledDocument], stored: Stored
+) -> list[EntityRef]:
+    """Return the entities of kinds that mean something else now, and whose documents are as stored."""
+    return [
+        document.ref
+        for key, document in documents.items()
+        if document.ref.kind in snapshot.changed_kinds
+        and key in stored.documents
+        and stored.documents[key].digest == document.digest
+    ]
+
+
+def _hides_some(file: CompiledFile, known_refs: Collection[str]) -> bool:
+    """Return whether a faulty document of a file may be any entity of it.
+
+    A kind that is not known may be a slip of the pen in one that was, unless its entity is there: its kind has gone.
+    """
+    return file.has_unknown_faults or any(ref not in known_refs for ref in file.unknown_refs)
+
+
+def _kind_gone(problem: Problem, known_refs: Collection[str]) -> Problem:
+    """Return the problem of a kind that is not known; of an entity that is there the kind has gone."""
+    if problem.code != "kind-unknown" or problem.field != "kind" or problem.ref not in known_refs:
+        return problem
+    return replace(
+        problem,
+        code="kind-gone",
+        expected="a kind that is built in, or that a KindDefinition declares",
+        hint="The entity stays as it last was; bring the KindDefinition back, or take this document out",
+    )
+
+
+def _problem_changes(changes: Delta, snapshot: Snapshot, stored: Stored, known_refs: Collection[str]) -> None:
+    wanted = {_kind_gone(problem, known_refs) for file in snapshot.compiled.values() for problem in file.problems}
     wanted.update(snapshot.link_problems)
     seen: set[Problem] = set()
     for known in stored.problems:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import INCLUDE, Schema
 
 from portal.errors import PluginError
 from portal.model.fields import Fault, PortalField, Ref, RefList, RefObjectList, object_schema
-from portal.model.relation import RelationType
+from portal.model.ref import EntityRef
+from portal.model.relation import INVERSES, RELATION_TYPES, RelationType
+
+if TYPE_CHECKING:
+    from portal.model.envelope import FieldFault
 
 CORE_VERSIONS = frozenset({"backstage.io/v1alpha1", "backstage.io/v1beta1"})
 PORTAL_VERSION = "portal/v1alpha1"
@@ -38,6 +43,11 @@ class SpecSchema(Schema):
             elif required:
                 return False
         return True
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema (draft 2020-12) of the spec."""
+        return object_schema(cls)
 
     @cached_property
     def _is_plain(self) -> bool:
@@ -77,6 +87,8 @@ class Kind:
 
     `variants` gives a spec of its own to some values of `spec.type`. `layer` is the name of the layer that an entity
     stands in when neither it nor its system nor that system's domain says. A `layered` kind must stand in one.
+    `further` yields the faults that show only beside the other kinds, in a document that has none by itself.
+    `declared_by` is the KindDefinition that a kind comes from, `meaning` a text that changes with what that says.
     """
 
     name: str
@@ -87,6 +99,9 @@ class Kind:
     layer: str | None = None
     layered: bool = False
     plural: str = ""
+    further: Callable[[Mapping[str, Any], Kinds], Iterable[FieldFault]] | None = None
+    declared_by: EntityRef | None = None
+    meaning: str = ""
 
     @cached_property
     def spec_schema(self) -> SpecSchema:
@@ -119,7 +134,10 @@ class Kind:
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema (draft 2020-12) of a whole entity of this kind."""
-        spec = object_schema(self.spec)
+        spec = self.spec.json_schema()
+        # A reference inside the spec is told from the root of the whole.
+        definitions = spec.pop("$defs", None)
+        spec.pop("$schema", None)
         if self.variants:
             spec = {
                 "anyOf": [
@@ -131,7 +149,7 @@ class Kind:
                     spec,
                 ]
             }
-        return {
+        return ({"$defs": definitions} if definitions else {}) | {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": self.name,
             "description": self.description,
@@ -170,6 +188,42 @@ class Kinds:
     def named(self, name: str) -> Kind | None:
         """Return the kind of this name in any case."""
         return self._by_name.get(name.lower())
+
+    @cached_property
+    def declared(self) -> Mapping[str, str]:
+        """What each declared kind (lower case) means, as a text that changes with it; KindDefinition stands for all.
+
+        A definition is checked beside the other ones: what it means depends on each of them.
+        """
+        found = {name: kind.meaning for name, kind in sorted(self._by_name.items()) if kind.declared_by is not None}
+        return found | {"kinddefinition": sha256(repr(found).encode()).hexdigest()} if found else {}
+
+    def is_built_in(self, name: str) -> bool:
+        """Return whether a kind (lower case) is known that no KindDefinition declares."""
+        kind = self._by_name.get(name)
+        return kind is not None and kind.declared_by is None
+
+    @cached_property
+    def relation_types(self) -> tuple[RelationType, ...]:
+        """The relation types that are known, those of declared kinds last; a pair is there once."""
+        found = dict.fromkeys(RELATION_TYPES)
+        for emits in self._declared_relations(None):
+            if emits not in found and emits.inverted() not in found:
+                found[emits] = None
+        return tuple(found)
+
+    def inverses_beside(self, definition: EntityRef | None) -> dict[str, str]:
+        """Return each relation type's name with that of its inverse; without those that only `definition` declares."""
+        found = dict(INVERSES)
+        for emits in self._declared_relations(definition):
+            found |= {emits.forward: emits.inverse, emits.inverse: emits.forward}
+        return found
+
+    def _declared_relations(self, without: EntityRef | None) -> Iterator[RelationType]:
+        for kind in self._by_name.values():
+            if kind.declared_by is not None and kind.declared_by != without:
+                for fields in kind.relation_fields.values():
+                    yield from (item.emits for item in fields)
 
     @property
     def default_layers(self) -> Mapping[str, str]:

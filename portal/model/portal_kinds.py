@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from portal.model.declared_kinds import definition_faults
 from portal.model.fields import AnyMapping, Number, Object, ObjectList, Ref, RefList, Text, TextList, TextMapping
 from portal.model.kind import PORTAL_VERSION, Kind, SpecSchema
 from portal.model.owned import AssetSpec
@@ -127,15 +128,27 @@ class KindNamesSchema(SpecSchema):
     plural = Text()
 
 
+class KindRelationSchema(SpecSchema):
+    """A field of a declared kind that names other entities."""
+
+    field = Text(required=True, description="The field of the spec that holds references")
+    type = Text(required=True, description="The relation from the entity to what the field names")
+    inverse = Text(description="The same relation told from the other side; required where the type is new")
+    kind = Text(description="The kind of a short reference; without it references are written with their kind")
+    description = Text(description="What the field means")
+
+
 class KindDefinitionSpec(SpecSchema):
     """A kind declared in YAML."""
 
-    owner = Ref("Group", emits=OWNED_BY, required=True)
+    owner = Ref("Group", emits=OWNED_BY, required=True, description="Who answers for the kind")
     names = Object(KindNamesSchema, required=True, description="How the kind is called")
     group = Text(required=True, description="The part of apiVersion before the slash")
     version = Text(required=True, description="The part of apiVersion after the slash")
-    layer = Text(description="The layer of its entities, where nothing else says")
+    versions = TextList(description="Further versions that are accepted, such as older ones")
+    layer = Text(description="The layer of its entities, where nothing else says; they must have an owner then")
     schema = AnyMapping(description="JSON Schema of the spec")
+    relations = ObjectList(KindRelationSchema, description="The fields that name other entities")
 
 
 _VERSIONS = frozenset({PORTAL_VERSION})
@@ -156,5 +169,12 @@ PORTAL_KINDS: tuple[Kind, ...] = (
     Kind("Layer", _VERSIONS, LayerSpec, "A layer with its policy.", plural="layers"),
     Kind("Role", _VERSIONS, RoleSpec, "A role that people or groups hold.", plural="roles"),
     Kind("Policy", _VERSIONS, PolicySpec, "A rule switched on for layers.", plural="policies"),
-    Kind("KindDefinition", _VERSIONS, KindDefinitionSpec, "A kind declared in YAML.", plural="kinddefinitions"),
+    Kind(
+        "KindDefinition",
+        _VERSIONS,
+        KindDefinitionSpec,
+        "A kind declared in YAML.",
+        plural="kinddefinitions",
+        further=definition_faults,
+    ),
 )

@@ -26,6 +26,7 @@ PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
         # the document
         "not-a-mapping": "The document is not a mapping",
         "kind-unknown": "No kind of this name and apiVersion is known",
+        "kind-gone": "Nothing declares this kind any more",
         "kind-not-allowed": "The catalog's rules do not allow this kind here",
         "field-missing": "A required field is missing",
         "field-invalid": "A field has a value that is not accepted",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from portal.ingest.snapshot import Snapshot, Stored
 from portal.model.envelope import Path
+from portal.model.kind import Kinds
 from portal.model.location import Target, Tree
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
@@ -64,3 +65,9 @@ class Build:
     def changed_locations(self) -> set[str]:
         """The files whose documents may have to change: those read anew, and those that are gone."""
         return set(self.snapshot.compiled) | (self.stored.files.keys() - self.snapshot.files.keys())
+
+
+#: Told how far a refresh is: the stage in words, how much of it is done, and how much there is (0: not known).
+Progress = Callable[[str, int, int], None]
+#: Gives the kinds that there will be with what has been read, and by source the files to compile again; or None.
+Redefine = Callable[[Collection[Build]], tuple[Kinds, Mapping[str, Collection[str]]] | None]

@@ -13,6 +13,7 @@ from portal.ingest.annotate import Annotator
 from portal.ingest.meaning import Meaning, meaning_of
 from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
 from portal.ingest.stitch import Stitched, stitch
+from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
 from portal.model.kind import Kinds
 from portal.model.leaves import Leaf, LeafMemory
@@ -92,6 +93,7 @@ class _Writer:
         affected = sorted(
             {document.ref for document in delta.put}
             | {EntityRef(known.key.ref) for known in (*delta.drop, *delta.orphan)}
+            | set(delta.again)
         )
         claims = entities.claims_on(self.connection, affected)
         held = entities.held_entities(self.connection, affected)
@@ -117,7 +119,7 @@ class _Writer:
             for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
             if problem.ref is not None
         }
-        touched.update(again)
+        touched.update(again, delta.again)
         touched |= self._sync_claim_problems(affected, claims, holders)
         touched.update(EntityRef(known.key.ref) for known in delta.orphan)
         adopted = {key.ref for key, known in stored.documents.items() if known.is_orphan}
@@ -191,9 +193,8 @@ class _Writer:
         found: list[tuple[Claim, Meaning]] = []
         for claim in claims:
             declared = orjson.loads(texts[claim.id])
-            kind = self.kinds.find(declared["kind"], declared["apiVersion"])
-            if kind is None:
-                raise RuntimeError(f"{claim.ref} was accepted by a kind that is not known any more")
+            # A kind that has gone leaves what all owned things share.
+            kind = self.kinds.find(declared["kind"], declared["apiVersion"]) or GONE
             entity = Entity(claim.ref, texts[claim.id], claim.digest)
             found.append((claim, meaning_of(entity, declared, kind, memory=memory)))
         return found

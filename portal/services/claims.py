@@ -25,6 +25,15 @@ class Changes:
     changed: list[EntityRef] = field(default_factory=list)
     removed: list[EntityRef] = field(default_factory=list)
 
+    def then(self, later: Changes) -> Changes:
+        """Return these changes with those that came after them."""
+        return Changes(
+            self.revision if later.revision is None else later.revision,
+            self.added + later.added,
+            self.changed + later.changed,
+            self.removed + later.removed,
+        )
+
 
 @dataclass(slots=True)
 class Put:

@@ -17,6 +17,7 @@ from portal.model.layer import Finding, Layer, Role, layer_of, named, role_of, s
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES, Relation
+from portal.services.kinds import KindsService
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
@@ -85,7 +86,7 @@ class _State:
 class OwnershipService:
     """Answers from the ownership graph."""
 
-    def __init__(self, database: Database, kinds: Kinds) -> None:
+    def __init__(self, database: Database, kinds: KindsService) -> None:
         self._database = database
         self._kinds = kinds
         self._lock = threading.Lock()
@@ -99,9 +100,9 @@ class OwnershipService:
         `out` follows relations of these types as they are, `in` those that lead here, `both` either. Without types
         every relation is followed in its declared sense (`ownedBy`, `dependsOn`, `partOf`, ...), told once.
         """
-        course = Course.of(types, direction)
         edges: set[Relation] = set()
         with self._database.reading() as connection:
+            course = Course.of(types, direction, known=self._kinds.seen_by(connection).relation_types)
             self._require(connection, root)
 
             def around(frontier: Collection[EntityRef]) -> Iterable[tuple[str, str]]:
@@ -172,7 +173,7 @@ class OwnershipService:
             return sources.list_problems(connection)
 
     def _nodes(self, connection: Connection, refs: Collection[EntityRef] | None = None) -> dict[EntityRef, Node]:
-        return graph.nodes(connection, refs=refs, default_layers=self._kinds.default_layers)
+        return graph.nodes(connection, refs=refs, default_layers=self._kinds.seen_by(connection).default_layers)
 
     def _require(self, connection: Connection, ref: EntityRef) -> Node:
         node = self._nodes(connection, [ref]).get(ref)
@@ -208,7 +209,7 @@ class OwnershipService:
             findings,
             by_ref,
             _views(facts.layers, known.values(), roles),
-            self._counts(facts.layers, known.values()),
+            _counts(self._kinds.seen_by(connection), facts.layers, known.values()),
             dict(sorted(owners.items(), key=lambda item: (-item[1], item[0]))),
         )
 
@@ -226,7 +227,7 @@ class OwnershipService:
                 relation.target
             )
         needs = grouped.get("needs", {})
-        layered = self._kinds.layered
+        layered = self._kinds.seen_by(connection).layered
         return Facts(
             [
                 Asset(
@@ -248,15 +249,16 @@ class OwnershipService:
             _severities(rules),
         )
 
-    def _counts(self, layers: Mapping[EntityRef, Layer], nodes: Iterable[Node]) -> dict[str, dict[str, int]]:
-        """Return how many entities there are by kind (with its case) and layer."""
-        found: dict[str, dict[str, int]] = {}
-        for node in nodes:
-            kind = self._kinds.named(node.kind)
-            row = found.setdefault(kind.name if kind else node.kind, {})
-            name = node.layer.name if node.layer is not None and node.layer in layers else ""
-            row[name] = row.get(name, 0) + 1
-        return dict(sorted(found.items()))
+
+def _counts(kinds: Kinds, layers: Mapping[EntityRef, Layer], nodes: Iterable[Node]) -> dict[str, dict[str, int]]:
+    """Return how many entities there are by kind (with its case) and layer."""
+    found: dict[str, dict[str, int]] = {}
+    for node in nodes:
+        kind = kinds.named(node.kind)
+        row = found.setdefault(kind.name if kind else node.kind, {})
+        name = node.layer.name if node.layer is not None and node.layer in layers else ""
+        row[name] = row.get(name, 0) + 1
+    return dict(sorted(found.items()))
 
 
 def _views(

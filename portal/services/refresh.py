@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -29,18 +30,19 @@ from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.providers.contract import TreeProvider
-from portal.services.builds import Build
+from portal.services.builds import Build, Progress
 from portal.services.changes import write_delta
 from portal.services.claims import Changes
+from portal.services.kinds import KindsService
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
+from portal.store.kinds import files_of_kinds, put_fingerprints
 from portal.store.sources import Source
 
-_ATTEMPTS = 5
+__all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService", "raise_for"]
 
-#: Told how far a refresh is: the stage in words, how much of it is done, and how much there is (0: not known).
-Progress = Callable[[str, int, int], None]
+_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
@@ -50,6 +52,11 @@ class RefreshReport:
     changes: dict[str, Changes] = field(default_factory=dict)
     unchanged: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+
+    def add(self, source_id: str, changes: Changes) -> None:
+        """Add what has changed in a source, which may have been read before."""
+        before = self.changes.get(source_id)
+        self.changes[source_id] = changes if before is None else before.then(changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class RefreshService:
         database: Database,
         *,
         providers: Mapping[str, TreeProvider],
-        kinds: Kinds,
+        kinds: KindsService,
         limits: YamlLimits | None = None,
         integrations: Integrations = NO_INTEGRATIONS,
         rules: ReadingRules | None = None,
@@ -86,7 +93,7 @@ class RefreshService:
         self._catalog_rules = catalog_rules or CatalogRules()
         self._builder = SnapshotBuilder(
             providers=providers,
-            kinds=kinds,
+            kinds=kinds.built_in,
             limits=limits or YamlLimits(),
             integrations=integrations,
             rules=rules or ReadingRules(),
@@ -139,31 +146,81 @@ class RefreshService:
         told = progress or _untold
         with self._lock, _cycles_kept():
             wanted = [source for source in self.sources() if ids is None or source.id in ids]
+            kinds = self._kinds.current()
+            wanted, concerned = self._under(kinds, wanted)
             report = RefreshReport()
             if not (anew or again):
-                report.unchanged = self._builder.unchanged(wanted)
+                report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds)
             pending = [source for source in wanted if source.id not in report.unchanged]
-            for _ in range(_ATTEMPTS):
-                builds = self._build(pending, anew=anew, again=frozenset(again), progress=told)
-                pending = []
-                for number, build in enumerate(builds):
-                    told(f"writing {build.source.location}", number, len(builds))
-                    changes = self._commit(build)
-                    build.snapshot.payloads.close()
-                    if changes is None:
-                        pending.append(build.source)
-                    else:
-                        report.changes[build.source.id] = changes
-                if not pending:
-                    break
-                # Someone else wrote them meanwhile: what they are now is not what was read.
-                behind = {source.id for source in pending}
-                pending = [source for source in self.sources() if source.id in behind]
-            else:
-                raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
+            files = {*again}.union(*concerned.values())
+            self._run(pending, kinds, anew=anew, again=files, progress=told, report=report)
+            self._follow(kinds, report, progress=told)
         with self._database.reading() as connection:
             report.problems = sources.list_problems(connection, source_ids=[source.id for source in wanted])
         return report
+
+    def _run(
+        self,
+        pending: Sequence[Source],
+        kinds: Kinds,
+        *,
+        anew: bool = False,
+        again: Collection[str],
+        progress: Progress,
+        report: RefreshReport,
+    ) -> None:
+        """Read and write sources under the kinds that are known; `again` are files to read though unchanged."""
+        for _ in range(_ATTEMPTS):
+            builder, builds = self._build(pending, kinds, anew=anew, again=frozenset(again), progress=progress)
+            pending = []
+            for number, build in enumerate(builds):
+                progress(f"writing {build.source.location}", number, len(builds))
+                changes = self._commit(build, builder)
+                build.snapshot.payloads.close()
+                if changes is None:
+                    pending.append(build.source)
+                else:
+                    report.add(build.source.id, changes)
+            if not pending:
+                return
+            # Someone else wrote them meanwhile: what they are now is not what was read.
+            behind = {source.id for source in pending}
+            pending = [source for source in self.sources() if source.id in behind]
+        raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
+
+    def _under(self, kinds: Kinds, wanted: list[Source]) -> tuple[list[Source], dict[str, set[str]]]:
+        """Bring sources under these kinds; return them, with the files by source that kinds make a difference to.
+
+        A source without such files is what it would be under the other kinds: that is noted, and nothing is read.
+        """
+        changed = {source.id: self._builder.fingerprints.changed_kinds(source, kinds) for source in wanted}
+        stale = [source for source in wanted if changed[source.id]]
+        if not stale:
+            return wanted, {}
+        with self._database.reading() as connection:
+            files = files_of_kinds(
+                connection, frozenset().union(*changed.values()), source_ids=[source.id for source in stale]
+            )
+        others = [source for source in stale if source.id not in files]
+        moved = self._builder.fingerprints.under(kinds, others)
+        if moved:
+            with self._database.writing() as connection:
+                put_fingerprints(connection, moved)
+        return [
+            replace(source, fingerprint=moved[source.id][1]) if source.id in moved else source for source in wanted
+        ], files
+
+    def _follow(self, kinds: Kinds, report: RefreshReport, *, progress: Progress) -> None:
+        """Read again what is concerned when the catalog's kinds are not those that it was read under."""
+        for _ in range(_ATTEMPTS):
+            known, kinds = kinds, self._kinds.current()
+            if kinds.declared == known.declared:
+                return
+            found, files = self._under(kinds, self.sources())
+            pending = [source for source in found if source.id in files]
+            if pending:
+                report.unchanged.difference_update(files)
+                self._run(pending, kinds, again=set().union(*files.values()), progress=progress, report=report)
 
     def retarget(self, source_id: str, location_type: str, target: str) -> Source:
         """Give a source another root location and read that, in one transaction.
@@ -173,6 +230,7 @@ class RefreshService:
         """
         self.target_of(location_type, target)
         with self._lock, _cycles_kept():
+            kinds = self._kinds.current()
             for _ in range(_ATTEMPTS):
                 known = {source.id: source for source in self.sources()}
                 taken = {(source.type, source.target): source.id for source in known.values()}
@@ -181,31 +239,35 @@ class RefreshService:
                 if source_id not in known:
                     raise NotFoundError(f"Found no location with ID {source_id}")
                 moved = replace(known[source_id], type=location_type, target=target)
-                (build,) = self._build([moved], anew=True, again=frozenset(), progress=_untold)
-                if self._commit(build, moves=True) is not None:
+                builder, (build,) = self._build([moved], kinds, anew=True, again=frozenset(), progress=_untold)
+                if self._commit(build, builder, moves=True) is not None:
+                    self._follow(kinds, RefreshReport(), progress=_untold)
                     return moved
         raise ConflictError("Other refreshes of the same source kept coming in between; try again")
 
     def remove(self, ids: Collection[str]) -> dict[str, Changes]:
         """Remove sources with everything that they alone brought; what others claim too passes to them."""
         removed: dict[str, Changes] = {}
-        with self._lock, self._database.writing() as connection:
-            for source in sources.list_sources(connection):
-                if source.id in ids:
-                    stored = sources.stored_state(connection, source.id)
-                    stored.documents = sources.stored_documents(connection, source.id)
-                    removed[source.id] = write_delta(
-                        connection,
-                        source,
-                        delta=delta(Snapshot(), stored),
-                        snapshot=Snapshot(),
-                        stored=stored,
-                        kinds=self._kinds,
-                        annotator=self._annotator,
-                        authorship={},
-                        now_ms=self._now_ms(),
-                    )
-            sources.delete_sources(connection, list(removed))
+        with self._lock:
+            kinds = self._kinds.current()
+            with self._database.writing() as connection:
+                for source in sources.list_sources(connection):
+                    if source.id in ids:
+                        stored = sources.stored_state(connection, source.id)
+                        stored.documents = sources.stored_documents(connection, source.id)
+                        removed[source.id] = write_delta(
+                            connection,
+                            source,
+                            delta=delta(Snapshot(), stored),
+                            snapshot=Snapshot(),
+                            stored=stored,
+                            kinds=kinds,
+                            annotator=self._annotator,
+                            authorship={},
+                            now_ms=self._now_ms(),
+                        )
+                sources.delete_sources(connection, list(removed))
+            self._follow(kinds, RefreshReport(), progress=_untold)
         return removed
 
     def forget(self, refs: Collection[EntityRef]) -> list[EntityRef]:
@@ -214,27 +276,30 @@ class RefreshService:
         All documents that claim them go, whatever their source, so none takes over at once. Returns which were there.
         """
         removed: list[EntityRef] = []
-        with self._lock, self._database.writing() as connection:
-            known = {source.id: source for source in sources.list_sources(connection)}
-            for source_id, found in sources.documents_of(connection, sorted(refs)).items():
-                source = known[source_id]
-                now_ms = self._now_ms()
-                written = write_delta(
-                    connection,
-                    source,
-                    delta=Delta(drop=found),
-                    snapshot=Snapshot(),
-                    stored=Stored({}, {}, ()),
-                    kinds=self._kinds,
-                    annotator=self._annotator,
-                    authorship={},
-                    now_ms=now_ms,
-                )
-                # A refresh that is under way must see that its source has been written.
-                sources.finish_source(
-                    connection, source_id, fingerprint=source.fingerprint, revision=written.revision, now_ms=now_ms
-                )
-                removed += written.removed
+        with self._lock:
+            kinds = self._kinds.current()
+            with self._database.writing() as connection:
+                known = {source.id: source for source in sources.list_sources(connection)}
+                for source_id, found in sources.documents_of(connection, sorted(refs)).items():
+                    source = known[source_id]
+                    now_ms = self._now_ms()
+                    written = write_delta(
+                        connection,
+                        source,
+                        delta=Delta(drop=found),
+                        snapshot=Snapshot(),
+                        stored=Stored({}, {}, ()),
+                        kinds=kinds,
+                        annotator=self._annotator,
+                        authorship={},
+                        now_ms=now_ms,
+                    )
+                    # A refresh that is under way must see that its source has been written.
+                    sources.finish_source(
+                        connection, source_id, fingerprint=source.fingerprint, revision=written.revision, now_ms=now_ms
+                    )
+                    removed += written.removed
+            self._follow(kinds, RefreshReport(), progress=_untold)
         return sorted(removed)
 
     def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> DryRun:
@@ -242,7 +307,8 @@ class RefreshService:
         parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
         source = Source(str(uuid.uuid4()), location_type, target, registered)
         build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
-        self._builder.build([build], progress=_untold)
+        builder = self._builder.knowing(self._kinds.current())
+        builder.build([build], progress=_untold, redefine=partial(self._redefine, builder))
         changes = delta(build.snapshot, build.stored)
         wanted = [document for document in changes.put if not document.location.startswith(GENERATED_PREFIX)]
         bodies = {
@@ -266,7 +332,7 @@ class RefreshService:
 
     def check(self, document: Any, *, location_type: str, target: str) -> Checked:
         """Check a document as if it stood in a file at this location; placeholders in it are not followed."""
-        checked = check(document, kinds=self._kinds)
+        checked = check(document, kinds=self._kinds.current())
         allows = self._catalog_rules.of(location_type, target)
         if checked.entity is None or allows is None or allows(document):
             return checked
@@ -274,8 +340,8 @@ class RefreshService:
         return replace(checked, entity=None, faults=(*checked.faults, fault))
 
     def _build(
-        self, wanted: Collection[Source], *, anew: bool, again: frozenset[str], progress: Progress
-    ) -> list[Build]:
+        self, wanted: Collection[Source], kinds: Kinds, *, anew: bool, again: frozenset[str], progress: Progress
+    ) -> tuple[SnapshotBuilder, list[Build]]:
         with self._database.reading() as connection:
             builds = [
                 Build(
@@ -287,17 +353,28 @@ class RefreshService:
                 )
                 for source in wanted
             ]
-        self._builder.build(builds, progress=progress)
-        return builds
+        builder = self._builder.knowing(kinds)
+        builder.build(builds, progress=progress, redefine=partial(self._redefine, builder))
+        return builder, builds
 
-    def _commit(self, build: Build, *, moves: bool = False) -> Changes | None:
+    def _redefine(
+        self, builder: SnapshotBuilder, builds: Collection[Build]
+    ) -> tuple[Kinds, Mapping[str, Collection[str]]] | None:
+        """Return the kinds that there will be if builds bring others, with the files that these matter to."""
+        expected = self._kinds.expected(builds)
+        if expected is None or expected.declared == builder.kinds.declared:
+            return None
+        names = {name for name, _ in expected.declared.items() ^ builder.kinds.declared.items()}
+        return expected, self._kinds.concerned(builds, names)
+
+    def _commit(self, build: Build, builder: SnapshotBuilder, *, moves: bool = False) -> Changes | None:
         """Write a build, or return None when the source has been written since it was read.
 
         `moves` says that the build's root location becomes the source's.
         """
         source = build.source
         now_ms = self._now_ms()
-        fingerprint = self._builder.fingerprint(build.commits) if build.is_complete else ""
+        fingerprint = builder.fingerprints.of(build, builder.kinds)
         # A large source with one changed file needs few of its documents; one that keeps orphans or moves, all.
         needs_all = self._keeps_orphans or moves
         with self._database.reading() as connection:
@@ -321,7 +398,7 @@ class RefreshService:
                 delta=changes,
                 snapshot=build.snapshot,
                 stored=build.stored,
-                kinds=self._kinds,
+                kinds=builder.kinds,
                 annotator=self._annotator,
                 authorship=build.authorship,
                 now_ms=now_ms,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -36,10 +37,10 @@ from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.providers.contract import Listing, TreeProvider
-from portal.services.builds import Build, Link
+from portal.services.builds import Build, Link, Progress, Redefine
 from portal.services.compiling import compile_batches
+from portal.services.fingerprints import Fingerprints
 from portal.services.reading import TreeReader
-from portal.store.sources import Source
 
 #: Files are read in portions of about so many bytes; how large they are is known when the first ones are read.
 _PORTION_BYTES = 16 * 1024 * 1024
@@ -62,56 +63,32 @@ class SnapshotBuilder:
         keeps_orphans: bool,
     ) -> None:
         self._providers = providers
-        self._kinds = kinds
+        self.kinds = kinds
         self._limits = limits
         self._integrations = integrations
         self._rules = rules
         self._catalog_rules = catalog_rules
         worded = (kinds, integrations, rules, catalog_rules)
         parts = (limits, keeps_orphans, *(item.fingerprint() for item in worded))
-        self._meaning = hashlib.sha256(repr(parts).encode()).hexdigest()
+        self.fingerprints = Fingerprints(hashlib.sha256(repr(parts).encode()).hexdigest(), providers)
 
-    def fingerprint(self, commits: Mapping[Tree, str]) -> str:
-        """Return a text that stays the same as long as a refresh would find nothing new; trees by their commit."""
-        heads = {f"{tree.type} {tree.root} {tree.branch}": commit for tree, commit in commits.items()}
-        return orjson.dumps(
-            {"meaning": self._meaning, "heads": heads, "trusted": sorted(t.root for t in commits if t.trusted)},
-            option=orjson.OPT_SORT_KEYS,
-        ).decode()
-
-    def unchanged(self, sources: Collection[Source]) -> set[str]:
-        """Return the ids of sources whose trees all stand where they stood at their last refresh."""
-        remembered = {source.id: self._remembered(source) for source in sources}
-        trees = {tree for found in remembered.values() for tree in found}
-        now = TreeReader(self._providers).commits(trees)
-        return {
-            identity
-            for identity, found in remembered.items()
-            if found and all(commit and now.get(tree) == commit for tree, commit in found.items())
-        }
-
-    def _remembered(self, source: Source) -> dict[Tree, str]:
-        if not source.fingerprint:
-            return {}
-        known = orjson.loads(source.fingerprint)
-        if known["meaning"] != self._meaning:
-            return {}
-        trusted = set(known["trusted"])
-        found = {}
-        for text, commit in known["heads"].items():
-            kind, root, branch = text.split(" ", 2)
-            found[Tree(kind, root, branch, root in trusted)] = commit
+    def knowing(self, kinds: Kinds) -> SnapshotBuilder:
+        """Return a builder for one refresh, which compiles with these kinds; `build` may learn more of them."""
+        found = copy(self)
+        found.kinds = kinds
         return found
 
-    def build(self, builds: Collection[Build], *, progress: Callable[[str, int, int], None]) -> None:
+    def build(self, builds: Collection[Build], *, progress: Progress, redefine: Redefine | None = None) -> None:
         """Bring each source's snapshot to completion, a round of targets at a time over all sources together.
 
-        `progress` is told the stage, how many files are known to be done, and how many there are so far.
+        `progress` is told the stage, how many files are known to be done, and how many there are so far. `redefine` is
+        asked once which kinds there will be, and which files to compile again for them.
         """
         reader = TreeReader(self._providers)
         before: dict[str, dict[Tree, str]] = {}
         for build in builds:
-            before[build.source.id] = self._remembered(build.source)
+            before[build.source.id] = self.fingerprints.trees(build.source)
+            build.snapshot.changed_kinds = self.fingerprints.changed_kinds(build.source, self.kinds)
             build.is_anew = build.is_anew or not before[build.source.id]
             self._add_generated(build)
             ref = EntityRef.of("location", "default", generated_name(build.source.location))
@@ -135,9 +112,33 @@ class SnapshotBuilder:
             for build in builds:
                 frontier, build.frontier = build.frontier, []
                 self._follow(build, frontier, located, reader)
+            if redefine is not None and not any(build.frontier for build in builds):
+                self._redefine(builds, redefine(builds), reader)
+                redefine = None
         for build in builds:
             self._place_faults(build, reader.listings)
             self._add_authorship(build, reader.listings, before[build.source.id])
+
+    def _redefine(
+        self, builds: Collection[Build], found: tuple[Kinds, Mapping[str, Collection[str]]] | None, reader: TreeReader
+    ) -> None:
+        """Compile the files again for which definitions that have just been read make a difference."""
+        if found is None:
+            return
+        self.kinds, files = found
+        for build in builds:
+            build.snapshot.changed_kinds = self.fingerprints.changed_kinds(build.source, self.kinds)
+            trees: dict[Tree, dict[str, Target]] = {}
+            for location in sorted(files.get(build.source.id, ())):
+                if location in build.places and location in build.snapshot.files:
+                    target, path = build.places[location]
+                    trees.setdefault(target.tree, {})[path] = target
+            for tree, targets in trees.items():
+                listing = reader.listings[tree]
+                if not isinstance(listing, PortalError):
+                    for path, target in targets.items():
+                        build.snapshot.files[target.location(path)] = FileState(listing.files[path].blob)
+                    self._read(build, listing, targets, reader)
 
     def _look_at_inputs(self, builds: Collection[Build], reader: TreeReader) -> None:
         """Learn where the files stand now that placeholders took in from other trees than the entity's."""
@@ -159,7 +160,7 @@ class SnapshotBuilder:
 
     def _add_generated(self, build: Build) -> None:
         """Add the Location entity that stands for the source itself, as Backstage does."""
-        kind = self._kinds.find("Location", "backstage.io/v1alpha1")
+        kind = self.kinds.find("Location", "backstage.io/v1alpha1")
         if kind is None:
             return
         batch = generated_file(build.source.type, build.source.target, kind=kind)
@@ -302,7 +303,7 @@ class SnapshotBuilder:
         including = {location: content for location, content in contents.items() if b"$" in content}
         plain = {location: content for location, content in contents.items() if location not in including}
         allows = self._catalog_rules.of(build.source.type, build.source.target)
-        yield from compile_batches(plain, kinds=self._kinds, limits=self._limits, allows=allows)
+        yield from compile_batches(plain, kinds=self.kinds, limits=self._limits, allows=allows)
         if including:
             drafts = parse_files(including, limits=self._limits)
             named = {
@@ -311,7 +312,7 @@ class SnapshotBuilder:
                 if any(item.placeholders for item in draft.drafts)
             }
             resolvers = self._included(build, drafts, named, reader) if named else {}
-            yield compile_files(list(drafts.values()), kinds=self._kinds, resolvers=resolvers, allows=allows)
+            yield compile_files(list(drafts.values()), kinds=self.kinds, resolvers=resolvers, allows=allows)
 
     def _included(
         self, build: Build, drafts: Mapping[str, DraftFile], places: Mapping[str, Target], reader: TreeReader
@@ -408,7 +409,7 @@ class SnapshotBuilder:
         for link in links:
             if link.ref is not None:
                 wanted.setdefault(link.ref, set()).add(link.path)
-        return entity_spans(content, location=origin, wanted=wanted, kinds=self._kinds, limits=self._limits)
+        return entity_spans(content, location=origin, wanted=wanted, kinds=self.kinds, limits=self._limits)
 
     def _add_authorship(
         self, build: Build, listings: Mapping[Tree, Listing | PortalError], before: Mapping[Tree, str]

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from portal.defaults.kinds import all_kinds
 from portal.ingest import yaml
 from portal.providers.git import GitProvider
+from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshService
 from portal.store import schema
 from portal.store.database import Database
@@ -64,7 +65,9 @@ def test_every_document_gets_the_verdict_that_backstage_gives(
     shutil.copytree(source, work, dirs_exist_ok=True)
     made.commit({})
     mirrors = Mirrors(tmp_path / "mirrors", RemotePolicy(allowed_schemes=frozenset(), file_roots=(tmp_path,)))
-    service = RefreshService(database, providers={"git": GitProvider(mirrors)}, kinds=all_kinds())
+    service = RefreshService(
+        database, providers={"git": GitProvider(mirrors)}, kinds=KindsService(database, all_kinds())
+    )
     service.add([("url", f"{made.url}#main:{PATTERN}")])
 
     report = service.refresh()

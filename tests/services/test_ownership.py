@@ -10,6 +10,7 @@ from portal.defaults.kinds import all_kinds
 from portal.errors import InputError, NotFoundError
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
+from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import graph
 
@@ -23,7 +24,7 @@ LAYERS = documents(
 
 @pytest.fixture
 def ownership(catalog: Catalog) -> OwnershipService:
-    return OwnershipService(catalog.database, all_kinds())
+    return OwnershipService(catalog.database, KindsService(catalog.database, all_kinds()))
 
 
 def chain(catalog: Catalog, repo: MakeRepository) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from portal.defaults.kinds import all_kinds
 from portal.graph.policies import RULES
 from portal.model.ref import EntityRef
+from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import schema
 from portal.store.database import Database
@@ -42,7 +43,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
 
 @pytest.fixture(scope="module")
 def ownership(reference: Catalog) -> OwnershipService:
-    return OwnershipService(reference.database, all_kinds())
+    return OwnershipService(reference.database, KindsService(reference.database, all_kinds()))
 
 
 def test_no_rule_of_a_layer_is_broken(ownership: OwnershipService) -> None:

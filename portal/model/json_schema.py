@@ -1,0 +1,280 @@
+"""Specs that a JSON Schema describes: which schemas are accepted, what a spec has against one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from portal.model.envelope import FieldFault, Path
+from portal.model.fields import Fault
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+#: A schema comes from whoever may write a catalog file, and runs over every entity of its kind: what it costs to
+#: apply once is bounded. `MOST_PARTS` counts each `$ref` as all that it leads to.
+MOST_BYTES = 64 * 1024
+MOST_DEPTH = 40
+MOST_PARTS = 2_000
+#: A document is told so many of its faults.
+MOST_FAULTS = 100
+_PATTERN_BYTES = 1_000_000
+
+_REFERENCE = re.compile(r"#/\$defs/([A-Za-z0-9._-]+)", re.ASCII)
+#: They name a place to jump to from afar; `$ref` to `$defs` says all that a spec needs.
+_REFUSED = frozenset(
+    {"$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef", "$vocabulary"}
+)
+_ONE = (
+    "additionalProperties",
+    "contains",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+_SEVERAL = ("allOf", "anyOf", "oneOf", "prefixItems")
+_NAMED = ("dependentSchemas", "patternProperties", "properties")
+
+_WORDS = {
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+    "null": "null",
+}
+_LIMITS = {
+    "minimum": "{} or more",
+    "maximum": "{} or less",
+    "exclusiveMinimum": "more than {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "a text of {} or more characters",
+    "maxLength": "a text of at most {} characters",
+    "minItems": "a list of {} or more items",
+    "maxItems": "a list of at most {} items",
+    "minProperties": "a mapping of {} or more members",
+    "maxProperties": "a mapping of at most {} members",
+}
+
+
+def schema_faults(schema: Mapping[str, Any]) -> Iterator[FieldFault]:
+    """Yield what keeps a mapping from being the schema of a spec; paths begin at its root.
+
+    A schema is in draft 2020-12, describes a mapping, and stands alone: `$ref` leads to its own `$defs`, never back to
+    where it is. Nothing is fetched. Patterns run in linear time, so that they can neither look around nor back.
+    """
+    try:
+        size = len(orjson.dumps(schema))
+    except TypeError:
+        yield FieldFault((), Fault("field-invalid", "JSON, with whole numbers of at most 64 bits"))
+        return
+    if size > MOST_BYTES:
+        yield FieldFault((), Fault("field-invalid", f"a schema of at most {MOST_BYTES:,} bytes"), f"{size:,} bytes")
+        return
+    survey = _Survey(schema)
+    survey.look()
+    yield from survey.faults
+    if survey.faults:
+        return
+    if schema.get("$schema", DIALECT) != DIALECT:
+        yield FieldFault(("$schema",), Fault("field-invalid", f"{DIALECT}, or nothing"), schema["$schema"])
+    elif schema.get("type", "object") != "object":
+        yield FieldFault(("type",), Fault("field-invalid", "object: a spec is a mapping"), schema["type"])
+    else:
+        yield from _compile_faults(schema)
+
+
+def _compile_faults(schema: Mapping[str, Any]) -> Iterator[FieldFault]:
+    import jsonschema_rs  # noqa: PLC0415  # most commands meet no declared kind
+
+    try:
+        _ = SpecChecker(schema).validator
+    except jsonschema_rs.ValidationError as error:
+        path = tuple(error.instance_path)
+        expected = "a regular expression without lookaround" if path[-1:] == ("pattern",) else "valid JSON Schema"
+        yield FieldFault(path, Fault("field-invalid", expected), error.instance)
+    except (jsonschema_rs.ReferencingError, ValueError) as error:
+        expected = f"valid JSON Schema ({str(error).partition(chr(10))[0]})"
+        yield FieldFault((), Fault("field-invalid", expected), schema)
+
+
+class SpecChecker:
+    """Checks specs against a schema that has no fault."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.schema = schema
+
+    @cached_property
+    def validator(self) -> jsonschema_rs.Draft202012Validator:
+        """The schema, ready to check with."""
+        import jsonschema_rs  # noqa: PLC0415  # most commands meet no declared kind
+
+        return jsonschema_rs.Draft202012Validator(
+            dict(self.schema),
+            validate_formats=True,
+            ignore_unknown_formats=True,
+            mask="the value",
+            pattern_options=jsonschema_rs.RegexOptions(size_limit=_PATTERN_BYTES),
+            retriever=_refuse,
+        )
+
+    def is_valid(self, spec: Mapping[str, Any]) -> bool:
+        """Return whether a spec has no fault."""
+        try:
+            return self.validator.is_valid(spec)
+        except ValueError:
+            return False
+
+    def faults(self, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the faults of a spec as marshmallow has them: by field, those of a field itself at `_schema`."""
+        found: dict[Any, Any] = {}
+        try:
+            for error in islice(self.validator.iter_errors(spec), MOST_FAULTS):
+                for path, fault in self._told(error):
+                    place: dict[str | int, Any] = found
+                    for part in path:
+                        place = place.setdefault(part, {})
+                    told = place.setdefault("_schema", [])
+                    if fault not in told:
+                        told.append(fault)
+        except ValueError as error:
+            found.setdefault("_schema", []).append(Fault("field-invalid", f"plain JSON ({error})"))
+        return found
+
+    def _told(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[Path, Fault]]:
+        path = tuple(error.instance_path)
+        kind = error.kind.name
+        said = error.kind.as_dict()
+        beside = self._at(error.schema_path[:-1])
+        properties = beside.get("properties", {}) if isinstance(beside, dict) else {}
+        if kind == "required":
+            name = said["property"]
+            yield (*path, name), Fault("field-missing", _described(properties.get(name)))
+        elif kind in {"additionalProperties", "unevaluatedProperties"}:
+            known = ", ".join(sorted(properties))
+            for name in said["unexpected"]:
+                yield (*path, name), Fault("field-unknown", f"only {known}" if known else "nothing here")
+        else:
+            yield path, Fault("field-invalid", _expected(kind, said, error.message))
+
+    def _at(self, path: list[Any]) -> Any:
+        value: Any = self.schema
+        for part in path:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+
+def _expected(kind: str, said: Mapping[str, Any], message: str) -> str:
+    if kind in _LIMITS:
+        return _LIMITS[kind].format(said["limit"])
+    told: Callable[[], str] | None = {
+        "type": lambda: " or ".join(_WORDS.get(name, name) for name in said["types"]),
+        "enum": lambda: f"one of {', '.join(map(_plain, said['options']))}",
+        "const": lambda: _plain(said["expected_value"]),
+        "pattern": lambda: f"a text that matches {said['pattern']}",
+        "format": lambda: f"a text of the format {said['format']}",
+        "falseSchema": lambda: "nothing here",
+    }.get(kind)
+    return told() if told else f"what the kind's schema accepts ({message})"
+
+
+def _described(schema: Any) -> str:
+    """Return in words what a property takes."""
+    if not isinstance(schema, dict):
+        return "a value"
+    if "enum" in schema:
+        return f"one of {', '.join(map(_plain, schema['enum']))}"
+    types = schema.get("type") or [found.get("type") for found in schema.get("allOf", ()) if isinstance(found, dict)]
+    named = [_WORDS[name] for name in ([types] if isinstance(types, str) else types) if name in _WORDS]
+    return " or ".join(dict.fromkeys(named)) or "a value"
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _refuse(url: str) -> Any:
+    raise ValueError(f"schemas of other places are not read: {url}")
+
+
+class _Survey:
+    """Walks a schema before anything compiles it: how much it is, where its references lead."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self.faults: list[FieldFault] = []
+        self._schema = schema
+        definitions = schema.get("$defs")
+        self._definitions: Mapping[str, Any] = definitions if isinstance(definitions, dict) else {}
+        self._known: dict[str, int] = {}
+        self._open: set[str] = set()
+
+    def look(self) -> None:
+        """Look at the whole schema."""
+        parts = self._parts(self._schema, (), 0)
+        for name in self._definitions:
+            self._definition(name, 0)
+        if parts > MOST_PARTS and not self.faults:
+            self._fault((), f"a schema of at most {MOST_PARTS:,} parts, each $ref counted as what it leads to")
+
+    def _fault(self, path: Path, expected: str, found: Any = None) -> None:
+        self.faults.append(FieldFault(path, Fault("field-invalid", expected), found))
+
+    def _parts(self, schema: Any, path: Path, depth: int) -> int:
+        if not isinstance(schema, dict):
+            return 1
+        if depth > MOST_DEPTH:
+            self._fault(path, f"schemas in each other at most {MOST_DEPTH} deep")
+            return 1
+        for keyword in sorted(_REFUSED & schema.keys()):
+            self._fault((*path, keyword), "a schema without it; $ref leads to $defs", schema[keyword])
+        if path and "$defs" in schema and path[:1] != ("$defs",):
+            self._fault((*path, "$defs"), "$defs at the root of the schema only")
+        count = 1
+        if "$ref" in schema:
+            count += self._reference(schema["$ref"], (*path, "$ref"), depth)
+        return count + sum(self._parts(item, (*path, *place), depth + 1) for place, item in _inside(schema))
+
+    def _reference(self, text: Any, path: Path, depth: int) -> int:
+        match = _REFERENCE.fullmatch(text) if isinstance(text, str) else None
+        if match is None or match[1] not in self._definitions:
+            self._fault(path, 'one of the schema\'s own "$defs", such as "#/$defs/name"', text)
+            return 1
+        if match[1] in self._open:
+            self._fault(path, "a definition that does not lead back here", text)
+            return 1
+        return self._definition(match[1], depth + 1)
+
+    def _definition(self, name: str, depth: int) -> int:
+        if name not in self._known:
+            self._open.add(name)
+            self._known[name] = self._parts(self._definitions[name], ("$defs", name), depth)
+            self._open.discard(name)
+        return self._known[name]
+
+
+def _inside(schema: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Yield the schemas that a schema applies, each with its path; what is only defined in it is left out."""
+    for keyword in _ONE:
+        if keyword in schema:
+            yield (keyword,), schema[keyword]
+    for keyword in _SEVERAL:
+        if isinstance(schema.get(keyword), list):
+            yield from (((keyword, number), item) for number, item in enumerate(schema[keyword]))
+    for keyword in _NAMED:
+        if isinstance(schema.get(keyword), dict):
+            yield from (((keyword, name), item) for name, item in schema[keyword].items())
