@@ -12,6 +12,7 @@ from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.errors import register_error_handlers
+from portal.api.kinds import kinds_blueprint
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.scaffolder import scaffolder_blueprint
@@ -39,6 +40,7 @@ def create_app(portal: Portal) -> Flask:
     )
     api = Api(app)
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
+    api.register_blueprint(kinds_blueprint(portal.kinds))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
@@ -46,7 +48,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
-    app.register_blueprint(web_blueprint(portal.catalog, portal.ownership))
+    app.register_blueprint(web_blueprint(portal.catalog, portal.ownership, portal.kinds))
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
     return app

@@ -99,11 +99,17 @@ def _target(path: Path) -> tuple[str, str]:
 
 @click.command()
 @click.argument("kind")
+@database_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (it is JSON in any case).")
-def schema(*, kind: str, as_json: bool) -> None:  # noqa: ARG001  # the flag is there as on every command
-    """Print the JSON Schema of a kind."""
+@click.pass_obj
+def schema(load: Any, *, kind: str, database: str | None, as_json: bool) -> None:  # noqa: ARG001  # as on every command
+    """Print the JSON Schema of a kind, of one that the catalog declares too."""
     found = all_kinds().named(kind)
     if found is None:
-        names = ", ".join(known.name for known in all_kinds())
-        raise NotFoundError(f'There is no kind "{kind}"; known are {names}')
+        with build(load(database=database)) as portal:
+            portal.migrate()
+            known = portal.kinds.current()
+        found = known.named(kind)
+        if found is None:
+            raise NotFoundError(f'There is no kind "{kind}"; known are {", ".join(item.name for item in known)}')
     print_json(found.json_schema())

@@ -225,6 +225,14 @@ class Kinds:
                 for fields in kind.relation_fields.values():
                     yield from (item.emits for item in fields)
 
+    @cached_property
+    def reference_fields(self) -> Mapping[str, frozenset[str]]:
+        """The fields of each kind (lower case) that name other entities."""
+        return {
+            name: frozenset(field.name for fields in kind.relation_fields.values() for field in fields)
+            for name, kind in self._by_name.items()
+        }
+
     @property
     def default_layers(self) -> Mapping[str, str]:
         """The default layer's name of each kind (lower case) that has one."""

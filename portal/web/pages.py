@@ -17,13 +17,13 @@ from flask import Blueprint, Response, abort, render_template, url_for
 from werkzeug.routing import PathConverter
 
 from portal.errors import NotFoundError
-from portal.model.backstage_kinds import BACKSTAGE_KINDS
 from portal.model.entity import LOCATION_ANNOTATION
+from portal.model.kind_fields import fields_of
 from portal.model.layer import stewards_of
-from portal.model.portal_kinds import PORTAL_KINDS
 from portal.model.ref import EntityRef
 from portal.model.relation import RELATION_TYPES
 from portal.services.catalog import CatalogService
+from portal.services.kinds import KindsService
 from portal.services.ownership import Impact, LayerView, Node, OwnershipService
 
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
@@ -68,14 +68,15 @@ class Listed:
         return self.count - len(self.shown)
 
 
-def web_blueprint(catalog: CatalogService, ownership: OwnershipService) -> Blueprint:
+def web_blueprint(catalog: CatalogService, ownership: OwnershipService, kinds: KindsService) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = Blueprint("web", __name__, template_folder="templates")
     blueprint.record_once(lambda state: state.app.url_map.converters.update(page=PagePath))
     _add_style(blueprint)
     _add_answers(blueprint)
     _add_home(blueprint, ownership)
-    _add_entity(blueprint, catalog, ownership)
+    _add_kinds(blueprint, ownership, kinds)
+    _add_entity(blueprint, catalog, ownership, kinds)
     return blueprint
 
 
@@ -130,13 +131,21 @@ def _add_home(blueprint: Blueprint, ownership: OwnershipService) -> None:
         )
 
 
-def _add_entity(blueprint: Blueprint, catalog: CatalogService, ownership: OwnershipService) -> None:
-    related = {
-        kind.name.lower(): {field.name for fields in kind.relation_fields.values() for field in fields}
-        for kind in (*BACKSTAGE_KINDS, *PORTAL_KINDS)
-    }
-    any_related = frozenset().union(*related.values())
+def _add_kinds(blueprint: Blueprint, ownership: OwnershipService, kinds: KindsService) -> None:
+    @blueprint.get("/kinds")
+    def kinds_page() -> str:
+        current = list(kinds.current())
+        return render_template(
+            "kinds.html",
+            kinds=current,
+            fields={kind.name: fields_of(kind) for kind in current},
+            known=ownership.nodes([kind.declared_by for kind in current if kind.declared_by is not None]),
+        )
 
+
+def _add_entity(
+    blueprint: Blueprint, catalog: CatalogService, ownership: OwnershipService, kinds: KindsService
+) -> None:
     @blueprint.get("/catalog/<namespace>/<kind>/<name>")
     def entity(namespace: str, kind: str, name: str) -> str:
         ref = EntityRef.of(kind, namespace, name)
@@ -145,6 +154,9 @@ def _add_entity(blueprint: Blueprint, catalog: CatalogService, ownership: Owners
             raise NotFoundError(f"The catalog has no entity {ref}.")
         document = orjson.loads(body)
         metadata = document["metadata"]
+        known_kinds = kinds.current()
+        related = known_kinds.reference_fields
+        declares = next((found for found in known_kinds if found.declared_by == ref), None)
         impact = ownership.impact(ref)
         stewards = stewards_of(document, ref)
         relations = _relations(document)
@@ -153,6 +165,8 @@ def _add_entity(blueprint: Blueprint, catalog: CatalogService, ownership: Owners
         return render_template(
             "entity.html",
             ref=ref,
+            declares=declares,
+            declared_fields=fields_of(declares) if declares else (),
             document=document,
             metadata=metadata,
             node=impact.root,
@@ -166,7 +180,7 @@ def _add_entity(blueprint: Blueprint, catalog: CatalogService, ownership: Owners
             contributors=[who for name, refs in relations if name == "contributedBy" for who in refs.shown],
             known=ownership.nodes(_named(impact, relations, [who for who, _ in stewards])),
             links=[link for link in metadata.get("links") or () if _is_safe(link.get("url", ""))],
-            facts=_facts(document.get("spec") or {}, leave_out=any_related),
+            facts=_facts(document.get("spec") or {}, leave_out=frozenset().union(*related.values())),
             items=(document.get("status") or {}).get("items") or (),
             findings=ownership.findings([ref]),
             **_source(metadata.get("annotations") or {}),

@@ -411,3 +411,24 @@ def test_the_worked_example_of_the_documentation_works(catalog: Catalog, repo: M
         ("measuredBy", "experiment:default/tone-of-voice"),
         ("dependsOn", "model:default/support-assistant"),
     }
+
+
+def test_a_refresh_that_is_stopped_before_it_has_followed_a_definition_is_made_good_by_the_next(
+    catalog: Catalog, repo: MakeRepository
+) -> None:
+    made = repo({"catalog-info.yaml": documents(store(), component("api"))})
+    assert codes(catalog.ingest(made.url)) == ["kind-unknown"]
+    other = repo({"catalog-info.yaml": definition()}, name="other")
+    (source,) = catalog.service.add([("url", other.url)])
+
+    def stop(stage: str, done: int, total: int) -> None:
+        if stage == f"writing url:{made.url}":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        catalog.service.refresh([source.id], progress=stop)
+    assert DEFINITION in catalog.refs()
+    assert STORE not in catalog.refs()
+
+    assert catalog.service.refresh().problems == []
+    assert STORE in catalog.refs()
