@@ -13,6 +13,7 @@ from flask_smorest import Blueprint
 from portal.api import catalog_queries as queries
 from portal.api.answers import answer, answer_stream, answer_text, shown
 from portal.api.locations import add_location_routes
+from portal.api.remembered import remember
 from portal.api.strict import strict_blueprint, takes
 from portal.errors import InputError, NotFoundError
 from portal.model.query import EntityQuery
@@ -21,11 +22,14 @@ from portal.services.catalog import CatalogService, Page
 from portal.services.locations import LocationsService
 
 _LARGEST = 2**31 - 2
+#: Routes whose answers follow from the entities alone and cost more than to remember them.
+_REMEMBERED = ("ancestry", "by_query", "entities", "facets")
 
 
 def catalog_blueprint(catalog: CatalogService, locations: LocationsService) -> Blueprint:
     """Return the routes below /api/catalog."""
     blueprint = strict_blueprint("catalog", "/api/catalog", "The software catalog")
+    remember(blueprint, _REMEMBERED, revision=catalog.revision)
     _add_entity_routes(blueprint, catalog)
     _add_query_routes(blueprint, catalog)
     _add_list_route(blueprint, catalog)
@@ -62,8 +66,7 @@ def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
     @blueprint.response(200)
     def by_name(kind: str, namespace: str, name: str) -> Response:
         """Return one entity."""
-        ref = EntityRef.of(kind, namespace, name)
-        body = catalog.by_refs([ref]).get(ref)
+        body = catalog.body(EntityRef.of(kind, namespace, name))
         if body is None:
             raise NotFoundError(f"No entity named '{name}' found, with kind '{kind}' in namespace '{namespace}'")
         return answer_text(body)

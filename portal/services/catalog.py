@@ -44,6 +44,14 @@ class CatalogService:
         self._integrations = integrations
         self._totals: dict[tuple[int, EntityQuery], int] = {}
 
+    def revision(self) -> int:
+        """Return the newest revision of the catalog: what is answered stays the same as long as this does."""
+        return self._database.lookup.revision()
+
+    def body(self, ref: EntityRef) -> str | None:
+        """Return the finished text of one entity, or None; of more than one see `by_refs`."""
+        return self._database.lookup.body(ref)
+
     def by_refs(self, refs: Sequence[EntityRef], entity_filter: EntityFilter | None = None) -> Mapping[EntityRef, str]:
         """Return the finished texts of those of the entities that are there, and match the filter."""
         with self._database.reading() as connection:

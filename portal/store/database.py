@@ -10,6 +10,7 @@ from typing import Self
 from sqlalchemy import Connection
 
 from portal.store import dialect
+from portal.store.lookup import Lookup
 
 __all__ = ["Connection", "Database"]
 
@@ -20,6 +21,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = dialect.open_engine(url)
+        self.lookup = Lookup(self.engine)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -41,6 +43,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        self.lookup.close()
         self.engine.dispose()
 
     def __enter__(self) -> Self:

@@ -1,0 +1,68 @@
+"""Answers the two questions that nearly every request has, each with one prepared statement."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from sqlalchemy import Engine
+
+
+class Lookup:
+    """One connection a thread that is never in a transaction: each statement sees what is committed.
+
+    SQLAlchemy spends five times as long as SQLite itself on finding a connection, beginning, compiling and ending
+    (measured: 150 µs for an entity by reference, 25 µs here).
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._open: list[Any] = []
+        self._mark = "%s" if engine.dialect.name == "postgresql" else "?"
+
+    def revision(self) -> int:
+        """Return the newest revision of the catalog; 0 when nothing has been written."""
+        row = self._first("SELECT max(revision) FROM revisions", ())
+        return int(row[0] or 0)
+
+    def body(self, ref: str) -> str | None:
+        """Return the finished JSON text of an entity, or None."""
+        if "\0" in ref:
+            return None
+        row = self._first(f"SELECT body FROM entities WHERE ref = {self._mark}", (str(ref),))  # noqa: S608  # a mark
+        return None if row is None else str(row[0])
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            for driver in self._open:
+                driver.close()
+            self._open.clear()
+        self._own = threading.local()
+
+    def _first(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        """Return the first row; a connection that was lost meanwhile is opened again, once."""
+        cursor = getattr(self._own, "cursor", None)
+        if cursor is not None:
+            try:
+                cursor.execute(statement, parameters)
+                return cursor.fetchone()
+            except self._engine.dialect.loaded_dbapi.Error as error:
+                if not self._engine.dialect.is_disconnect(error, cursor.connection, cursor):
+                    raise
+        cursor = self._own.cursor = self._opened()
+        cursor.execute(statement, parameters)
+        return cursor.fetchone()
+
+    def _opened(self) -> Any:
+        fairy = self._engine.raw_connection()
+        driver: Any = fairy.dbapi_connection
+        # The pool's connections are for transactions; this one leaves it.
+        fairy.detach()
+        if self._engine.dialect.name == "postgresql":
+            driver.autocommit = True
+        with self._lock:
+            self._open.append(driver)
+        return driver.cursor()
