@@ -62,8 +62,9 @@ def health_blueprint(catalog: CatalogService) -> Blueprint:
 
 
 def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
+    # Asked more often than all others: it goes without flask-smorest's wrapper (measured: a sixth of its time).
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>")
-    @blueprint.response(200)
+    @blueprint.doc(responses={"200": {"description": "OK"}})
     def by_name(kind: str, namespace: str, name: str) -> Response:
         """Return one entity."""
         body = catalog.body(EntityRef.of(kind, namespace, name))

@@ -11,6 +11,8 @@ from flask import Response, g, request
 from flask_smorest import Blueprint
 
 _MEMORY_BYTES = 64 * 1024 * 1024
+#: Who has waited so long for another's answer works it out alone.
+_PATIENCE_SECONDS = 10
 #: What an entry costs beside its content.
 _ENTRY_BYTES = 500
 
@@ -67,6 +69,7 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
     may ask are answered alike; what a permission hides is to become a part of what was asked.
     """
     memory = AnswerMemory()
+    pending: dict[str, threading.Event] = {}
     names = frozenset(f"{blueprint.name}.{endpoint}" for endpoint in endpoints)
 
     def recall() -> Response | None:
@@ -75,6 +78,14 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
         now = revision()
         asked = _asked()
         found = memory.get(asked, revision=now)
+        if found is None:
+            # Of many who ask the same at once one works it out: eight would each take eight times as long.
+            working = pending.setdefault(asked, (mine := threading.Event()))
+            if working is mine:
+                g.portal_working = (asked, mine)
+            else:
+                working.wait(_PATIENCE_SECONDS)
+                found = memory.get(asked, revision=now)
         if found is None:
             g.portal_asked = (asked, now)
             return None
@@ -85,6 +96,13 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
 
     # Before all other checks of the blueprint: what is remembered has passed them.
     blueprint.before_request_funcs.setdefault(None, []).insert(0, recall)
+
+    @blueprint.teardown_request
+    def release(_error: BaseException | None) -> None:
+        done = g.pop("portal_working", None)
+        if done is not None:
+            pending.pop(done[0], None)
+            done[1].set()
 
     @blueprint.after_request
     def keep(response: Response) -> Response:

@@ -18,9 +18,10 @@ def strict_blueprint(name: str, prefix: str, description: str) -> Blueprint:
 
     @blueprint.before_request
     def refuse_unknown() -> None:
-        if "\0" in request.path:
+        # The environment is there already: `request.path` and `request.args` are made anew for each request.
+        if "\0" in request.environ["PATH_INFO"]:
             raise NotFoundError("Nothing has a name with a NUL character")
-        if request.args:
+        if request.environ.get("QUERY_STRING"):
             endpoint = (request.endpoint or "").rpartition(".")[2]
             queries.require_known(request.args, blueprint.taken.get(endpoint, ()))
 

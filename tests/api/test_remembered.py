@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,26 @@ def test_the_same_question_costs_one_statement_the_second_time(
     assert seen == []  # the revision is asked on a connection of its own
     assert again.data == first.data
     assert again.headers["content-type"] == first.headers["content-type"]
+
+
+def test_many_who_ask_the_same_at_once_make_one_work_it_out(
+    portals: tuple[Portal, Portal], repo: MakeRepository
+) -> None:
+    reader, _ = portals
+    made = repo({"catalog-info.yaml": documents(*(component(f"c{number}") for number in range(100)))})
+    reader.ingest([("file", str(made.path))])
+    app = create_app(reader)
+    counted: list[str] = []
+    event.listen(reader.database.engine, "before_cursor_execute", lambda *given: counted.append(given[2]))
+    app.test_client().get(PAGE)
+    alone = len(counted)
+    counted.clear()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: app.test_client().get(f"{PAGE}&offset=1").data, range(8)))
+
+    assert len(set(answers)) == 1
+    assert len(counted) < 8 * alone
 
 
 def test_a_question_that_is_refused_is_refused_again(portals: tuple[Portal, Portal]) -> None:
