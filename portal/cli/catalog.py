@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import orjson
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from portal.app import Portal, build, target_of
@@ -16,6 +17,8 @@ from portal.cli.output import console, database_option, print_json, print_proble
 from portal.cli.summary import print_summary, summary_json
 from portal.defaults.kinds import all_kinds
 from portal.errors import InputError, NotFoundError
+from portal.model.editor_schema import editor_schema
+from portal.model.kind import Kind, Kinds
 from portal.services.refresh import RefreshReport
 
 _YAML_FILES = "**/*.{yaml,yml}"
@@ -98,18 +101,53 @@ def _target(path: Path) -> tuple[str, str]:
 
 
 @click.command()
-@click.argument("kind")
+@click.argument("kind", required=False)
+@click.option("--all", "is_all", is_flag=True, help="All kinds, and one schema of them together for editors.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to, with --all.")
 @database_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON (it is JSON in any case).")
 @click.pass_obj
-def schema(load: Any, *, kind: str, database: str | None, as_json: bool) -> None:  # noqa: ARG001  # as on every command
-    """Print the JSON Schema of a kind, of one that the catalog declares too."""
-    found = all_kinds().named(kind)
+def schema(
+    load: Any,
+    *,
+    kind: str | None,
+    is_all: bool,
+    output: Path | None,
+    database: str | None,
+    as_json: bool,  # noqa: ARG001  # as on every command
+) -> None:
+    """Print the JSON Schema of a kind, of one that the catalog declares too.
+
+    With --all, print one schema for all kinds, or write it (catalog.json) with one file a kind into a folder. Kinds
+    that the catalog declares are among them where --database names it.
+    """
+    if is_all == (kind is not None) or (output is not None and not is_all):
+        raise click.UsageError("Name one kind, or ask for --all; --output goes with --all")
+    if kind is not None:
+        found = all_kinds().named(kind)
+        print_json((found or _declared_kind(load, kind, database)).json_schema())
+        return
+    known = list(all_kinds() if database is None else _current_kinds(load, database))
+    if output is None:
+        print_json(editor_schema(known))
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    schemas = {"catalog": editor_schema(known)} | {item.name: item.json_schema() for item in known}
+    for name, content in schemas.items():
+        path = output / f"{name.lower()}.json"
+        path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        click.echo(str(path))
+
+
+def _declared_kind(load: Any, name: str, database: str | None) -> Kind:
+    known = _current_kinds(load, database)
+    found = known.named(name)
     if found is None:
-        with build(load(database=database)) as portal:
-            portal.migrate()
-            known = portal.kinds.current()
-        found = known.named(kind)
-        if found is None:
-            raise NotFoundError(f'There is no kind "{kind}"; known are {", ".join(item.name for item in known)}')
-    print_json(found.json_schema())
+        raise NotFoundError(f'There is no kind "{name}"; known are {", ".join(item.name for item in known)}')
+    return found
+
+
+def _current_kinds(load: Any, database: str | None) -> Kinds:
+    with build(load(database=database)) as portal:
+        portal.migrate()
+        return portal.kinds.current()

@@ -99,6 +99,22 @@ def test_schema_prints_the_json_schema_of_a_kind(kind: str, tmp_path: Path) -> N
     assert "owner" in schema["properties"]["spec"]["required"]
 
 
+def test_schema_all_writes_a_file_for_each_kind_and_one_for_all(tmp_path: Path) -> None:
+    done = run_portal("schema", "--all", "--output", "schemas", folder=tmp_path)
+
+    assert done.returncode == 0
+    written = {path.name for path in (tmp_path / "schemas").iterdir()}
+    assert {"catalog.json", "component.json", "dataset.json"} <= written
+    assert len(done.stdout.split()) == len(written)
+    together = json.loads((tmp_path / "schemas" / "catalog.json").read_bytes())
+    assert {f"{kind.lower()}.json" for kind in together["properties"]["kind"]["enum"]} == written - {"catalog.json"}
+
+
+@pytest.mark.parametrize("arguments", [[], ["Component", "--all"], ["Component", "--output", "x"]])
+def test_schema_wants_one_kind_or_all(arguments: list[str], tmp_path: Path) -> None:
+    assert run_portal("schema", *arguments, folder=tmp_path).returncode == 2
+
+
 def test_schema_of_an_unknown_kind_names_those_that_are_known(tmp_path: Path) -> None:
     done = run_portal("schema", "Unicorn", folder=tmp_path)
 
