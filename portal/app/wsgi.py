@@ -12,12 +12,14 @@ from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.errors import register_error_handlers
+from portal.api.history import history_blueprint
 from portal.api.kinds import kinds_blueprint
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.app.portal import Portal, build
 from portal.config import load_settings
+from portal.services.history import HistoryService
 from portal.web import error_page, web_blueprint
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ def create_app(portal: Portal) -> Flask:
     api = Api(app)
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
     api.register_blueprint(kinds_blueprint(portal.kinds))
+    api.register_blueprint(history_blueprint(HistoryService(portal.database)))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))

@@ -163,6 +163,7 @@ versions = Table(
     Column("recorded_at_ms", BigInteger, nullable=False),
     Column("declared", Text, nullable=False, comment="JSON; empty when removed"),
     Index(None, "ref", "revision"),
+    Index(None, "revision"),
 )
 
 problems = Table(

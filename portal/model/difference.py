@@ -1,0 +1,25 @@
+"""Tells two JSON values apart, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+MISSING = object()
+
+
+class Difference(NamedTuple):
+    """A field that differs, by its path such as `("spec", "owner")`; what is not there is `MISSING`."""
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+
+
+def differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[Difference]:
+    """Yield the fields in which two values differ, sorted by path; lists are compared whole."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(name, MISSING), after.get(name, MISSING), (*path, name))
+    elif type(before) is not type(after) or before != after:
+        yield Difference(path, before, after)
