@@ -17,9 +17,11 @@ from portal.api.kinds import kinds_blueprint
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.scaffolder import scaffolder_blueprint
+from portal.api.search import search_blueprint
 from portal.app.portal import Portal, build
 from portal.config import load_settings
 from portal.services.history import HistoryService
+from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
     api.register_blueprint(kinds_blueprint(portal.kinds))
     api.register_blueprint(history_blueprint(HistoryService(portal.database)))
+    api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))

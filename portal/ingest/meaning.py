@@ -11,10 +11,11 @@ from portal.ingest.relate import declared_targets, relate
 from portal.model.entity import Entity
 from portal.model.kind import Kind
 from portal.model.leaves import Leaf, LeafMemory, declared_leaves
+from portal.model.searchable import Searchable, searchable
 
 
 class Meaning(NamedTuple):
-    """What an entity's document says: its JSON, its title, what its single references name, relations, leaves.
+    """What an entity's document says: its JSON, its title, what its single references name, relations, words, leaves.
 
     `relations` are (source, type, target) in both directions; `leaves` are those that the document itself has.
     """
@@ -23,6 +24,7 @@ class Meaning(NamedTuple):
     title: str
     targets: Mapping[str, str]
     relations: Sequence[tuple[str, str, str]]
+    words: Searchable
     leaves: Sequence[Leaf]
 
 
@@ -34,6 +36,7 @@ def meaning_of(entity: Entity, declared: Mapping[str, Any], kind: Kind, *, memor
         str(metadata.get("title") or metadata["name"]),
         declared_targets(entity.ref, declared, kind),
         [(found.source, found.type, found.target) for found in relate(entity.ref, declared, kind)],
+        searchable(declared),
         declared_leaves(declared, memory=memory),
     )
 
@@ -47,6 +50,7 @@ def pack(meanings: Iterable[Meaning]) -> bytes:
             meaning.title,
             meaning.targets,
             meaning.relations,
+            tuple(meaning.words),
             [places.setdefault(leaf, len(places)) for leaf in meaning.leaves],
         )
         for meaning in meanings
@@ -59,8 +63,15 @@ def unpack(content: bytes) -> list[Meaning]:
     leaves, documents = orjson.loads(content)
     known = [Leaf(*leaf) for leaf in leaves]
     return [
-        Meaning(text, title, targets, [(*relation,) for relation in relations], [known[place] for place in places])
-        for text, title, targets, relations, places in documents
+        Meaning(
+            text,
+            title,
+            targets,
+            [(*relation,) for relation in relations],
+            Searchable(*words),
+            [known[place] for place in places],
+        )
+        for text, title, targets, relations, words, places in documents
     ]
 
 

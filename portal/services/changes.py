@@ -19,12 +19,14 @@ from portal.model.kind import Kinds
 from portal.model.leaves import Leaf, LeafMemory
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.model.searchable import Searchable
 from portal.providers.contract import Authorship
 from portal.services.claims import Changes, Put, claim_documents, claim_problem, compare, holder_of
 from portal.store import entities, sources
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
 from portal.store.index import IndexWriter
+from portal.store.search import put_words
 from portal.store.sources import Source
 
 Item = TypeVar("Item")
@@ -229,6 +231,7 @@ class _Writer:
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
         leaves: dict[int, Sequence[Leaf]] = {}
+        words: dict[int, Searchable] = {}
         memory = LeafMemory()
         number = first_id
         for claim, meaning in written:
@@ -265,9 +268,12 @@ class _Writer:
             else:
                 updated.append(row)
             leaves[row["id"]] = stitched.leaves
+            words[row["id"]] = meaning.words
+        new = {row["id"] for row in inserted}
         entities.insert_entities(self.connection, inserted)
         entities.update_entities(self.connection, updated)
-        index.sync(leaves, new={row["id"] for row in inserted})
+        put_words(self.connection, words, new=new)
+        index.sync(leaves, new=new)
         return number
 
     def _stitch_again(self, refs: Sequence[EntityRef], index: IndexWriter) -> None:

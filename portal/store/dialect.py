@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Column, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Column, Connection, Engine, TableClause, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 
 from portal.errors import SettingsError
@@ -88,7 +88,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def insert_rows(connection: Connection, table: TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that all have the same columns."""
     if rows:
         columns = list(rows[0])
@@ -96,7 +96,7 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
 
 
 def insert_tuples(
-    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    connection: Connection, table: TableClause, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
     """Insert rows given by position: COPY on PostgreSQL, one prepared statement on SQLite."""
     if not rows:

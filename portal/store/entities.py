@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from portal.model.ref import EntityRef
 from portal.store.dialect import in_chunks, insert_rows, insert_tuples
+from portal.store.search import delete_words
 from portal.store.tables import documents, entities, postings, relations, sources, versions
 
 
@@ -152,10 +153,11 @@ def update_entities(connection: Connection, rows: Sequence[Mapping[str, Any]]) -
 
 
 def delete_entities(connection: Connection, ids: Sequence[int]) -> None:
-    """Delete entities with their index entries; relations are the business of `sync_relations`."""
+    """Delete entities with their index entries and words; relations are the business of `sync_relations`."""
     for chunk in in_chunks(ids):
         connection.execute(delete(postings).where(postings.c.entity_id.in_(chunk)))
         connection.execute(delete(entities).where(entities.c.id.in_(chunk)))
+    delete_words(connection, ids)
 
 
 def sync_relations(

@@ -1,12 +1,13 @@
 """The tables, as SQLAlchemy Core knows them; migrations bring a database to just this shape.
 
 Times are whole milliseconds since 1970 in UTC: they compare and sort alike on SQLite and PostgreSQL. JSON values are
-stored as finished text.
+stored as finished text. The table `search_words` is no `Table`: full text is each database's own affair.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
     false,
 )
 
@@ -219,3 +221,17 @@ signing_keys = Table(
     Column("signs_until_ms", BigInteger, nullable=False),
     Column("expires_at_ms", BigInteger, nullable=False, comment="until when its signatures are believed"),
 )
+
+#: The words of entities by the entity's id. On SQLite they come folded, so that of ASCII letters and digits, with all
+#: that is beyond ASCII, make a token.
+_SEARCH_WORDS = {
+    "sqlite": ("CREATE VIRTUAL TABLE IF NOT EXISTS search_words USING fts5 (names, marks, text, tokenize = 'ascii')",),
+    "postgresql": (
+        "CREATE TABLE IF NOT EXISTS search_words (entity_id bigint PRIMARY KEY, words tsvector NOT NULL)",
+        "CREATE INDEX IF NOT EXISTS ix_search_words_words ON search_words USING gin (words)",
+    ),
+}
+event.listen(metadata, "before_drop", DDL("DROP TABLE IF EXISTS search_words"))  # type: ignore[no-untyped-call]
+for _dialect, _statements in _SEARCH_WORDS.items():
+    for _statement in _statements:
+        event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

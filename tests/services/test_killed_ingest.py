@@ -15,7 +15,7 @@ from typing import Any
 from catalogs import component, documents
 from portals import Catalog
 from repositories import MakeRepository
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from portal.store.database import Database
 from portal.store.tables import metadata
@@ -37,7 +37,8 @@ catalog.service.refresh()
 def _dump(database: Database) -> dict[str, Sequence[Any]]:
     """Return every row of the catalog's tables."""
     with database.reading() as connection:
-        return {
+        words = connection.execute(text("SELECT * FROM search_words"))
+        return {"search_words": sorted(map(tuple, words), key=repr)} | {
             table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
             for table in metadata.sorted_tables
             if not table.name.startswith("task")
