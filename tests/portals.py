@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from portal.model.rules import CatalogRules, Rule
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.providers.web import WebProvider
+from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshReport, RefreshService
 from portal.store.database import Database
@@ -40,8 +42,10 @@ class Catalog:
         schemes: Collection[str] = (),
         catalog_rules: Sequence[Rule] = (),
         keeps_orphans: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
+        kinds = KindsService(database, all_kinds())
         policy = RemotePolicy(allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations)
         rules = ReadingRules(reading_hosts)
         self.service = RefreshService(
@@ -51,13 +55,15 @@ class Catalog:
                 "folder": FolderProvider(),
                 "web": WebProvider(rules, size_limit_bytes=100_000),
             },
-            kinds=KindsService(database, all_kinds()),
+            kinds=kinds,
             limits=limits,
             integrations=integrations,
             rules=rules,
             catalog_rules=CatalogRules(catalog_rules),
             keeps_orphans=keeps_orphans,
+            clock=clock,
         )
+        self.past = HistoryService(database, kinds, integrations=integrations, clock=clock)
 
     def ingest(self, *targets: str) -> RefreshReport:
         """Add git targets, refresh everything, and return the report."""

@@ -16,9 +16,11 @@ from portal.api.locations import add_location_routes
 from portal.api.remembered import remember
 from portal.api.strict import strict_blueprint, takes
 from portal.errors import InputError, NotFoundError
+from portal.model.moment import parse_moment
 from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService, Page
+from portal.services.history import HistoryService
 from portal.services.locations import LocationsService
 
 _LARGEST = 2**31 - 2
@@ -26,11 +28,11 @@ _LARGEST = 2**31 - 2
 _REMEMBERED = ("ancestry", "by_query", "entities", "facets")
 
 
-def catalog_blueprint(catalog: CatalogService, locations: LocationsService) -> Blueprint:
+def catalog_blueprint(catalog: CatalogService, locations: LocationsService, history: HistoryService) -> Blueprint:
     """Return the routes below /api/catalog."""
     blueprint = strict_blueprint("catalog", "/api/catalog", "The software catalog")
     remember(blueprint, _REMEMBERED, revision=catalog.revision)
-    _add_entity_routes(blueprint, catalog)
+    _add_entity_routes(blueprint, catalog, history)
     _add_query_routes(blueprint, catalog)
     _add_list_route(blueprint, catalog)
     _add_facet_routes(blueprint, catalog)
@@ -61,13 +63,17 @@ def health_blueprint(catalog: CatalogService) -> Blueprint:
     return blueprint
 
 
-def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService) -> None:
+def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService, history: HistoryService) -> None:
     # Asked more often than all others: it goes without flask-smorest's wrapper (measured: a sixth of its time).
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>")
+    @takes(blueprint, "at")
     @blueprint.doc(responses={"200": {"description": "OK"}})
     def by_name(kind: str, namespace: str, name: str) -> Response:
-        """Return one entity."""
-        body = catalog.body(EntityRef.of(kind, namespace, name))
+        """Return one entity, or what it was at a moment."""
+        ref = EntityRef.of(kind, namespace, name)
+        if request.environ.get("QUERY_STRING") and "at" in request.args:
+            return answer(history.at(ref, parse_moment(request.args["at"])))
+        body = catalog.body(ref)
         if body is None:
             raise NotFoundError(f"No entity named '{name}' found, with kind '{kind}' in namespace '{namespace}'")
         return answer_text(body)

@@ -31,6 +31,8 @@ BY_QUERY = frozenset(
     }
 )
 LIST = frozenset({"after", "fields", "filter", "limit", "offset", "order"})
+#: The largest whole number that every JSON reader holds exactly; databases hold sums of such.
+_LARGEST = 2**53 - 1
 _TOTALS = {"include": True, "exclude": False}
 
 
@@ -217,4 +219,6 @@ def _text_search(term: str, keys: Sequence[str]) -> TextSearch | None:
 def _not_negative(number: int, name: str) -> int:
     if number < 0:
         raise InputError(f"{name} must be >= 0")
+    if number > _LARGEST:
+        raise InputError(f"{name} must be <= {_LARGEST}")
     return number

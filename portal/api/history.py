@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, request
@@ -13,6 +12,8 @@ from portal.api.answers import answer
 from portal.api.strict import strict_blueprint, takes
 from portal.errors import InputError
 from portal.model.difference import MISSING, Difference
+from portal.model.location import GENERATED_PREFIX
+from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.services.history import MOST_AT_ONCE, HistoryService
 from portal.store.versions import Version
@@ -73,16 +74,12 @@ def _shown(version: Version) -> dict[str, Any]:
         "revision": version.revision,
         "commit": version.commit or None,
         "author": version.author or None,
-        "authoredAt": None if authored is None else _time(authored),
-        "recordedAt": _time(version.recorded_at_ms),
-        "location": version.location,
+        "authoredAt": None if authored is None else shown_time(authored),
+        "recordedAt": shown_time(version.recorded_at_ms),
+        "location": version.location.removeprefix(GENERATED_PREFIX),
     }
 
 
 def _difference(found: Difference) -> dict[str, Any]:
     sides = {"before": found.before, "after": found.after}
     return {"path": list(found.path)} | {name: value for name, value in sides.items() if value is not MISSING}
-
-
-def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

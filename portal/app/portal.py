@@ -21,6 +21,7 @@ from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.catalog import CatalogService
+from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
@@ -59,6 +60,7 @@ class Portal:
     refresh: RefreshService
     locations: LocationsService
     catalog: CatalogService
+    history: HistoryService
     ownership: OwnershipService
     web: _OnDemand
     _refresher: Refresher | None = None
@@ -206,6 +208,7 @@ def build(settings: Settings) -> Portal:
         keeps_orphans=settings.orphan_strategy == "keep",
     )
     catalog = CatalogService(database, integrations=integrations)
+    history = HistoryService(database, kinds, integrations=integrations)
     ownership = OwnershipService(database, kinds)
     locations = LocationsService(database, refresh)
     return Portal(
@@ -218,6 +221,7 @@ def build(settings: Settings) -> Portal:
         refresh=refresh,
         locations=locations,
         catalog=catalog,
+        history=history,
         ownership=ownership,
         web=web,
     )

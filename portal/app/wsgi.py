@@ -20,7 +20,6 @@ from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
 from portal.app.portal import Portal, build
 from portal.config import load_settings
-from portal.services.history import HistoryService
 from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
 
@@ -43,9 +42,9 @@ def create_app(portal: Portal) -> Flask:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = Api(app)
-    api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations))
+    api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations, portal.history))
     api.register_blueprint(kinds_blueprint(portal.kinds))
-    api.register_blueprint(history_blueprint(HistoryService(portal.database)))
+    api.register_blueprint(history_blueprint(portal.history))
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import orjson
+
 MISSING = object()
 
 
@@ -21,5 +23,10 @@ def differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from differences(before.get(name, MISSING), after.get(name, MISSING), (*path, name))
-    elif type(before) is not type(after) or before != after:
+    elif _text(before) != _text(after):
         yield Difference(path, before, after)
+
+
+def _text(value: Any) -> bytes | None:
+    """Return a value as JSON: to Python 1, 1.0 and true are equal, in lists too."""
+    return None if value is MISSING else orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -36,7 +36,8 @@ class Build:
     """A source on its way to a snapshot.
 
     `again` are files to be read though they have not changed. `inputs` are the files that placeholders took in from
-    other trees, by location with their identity now. `failed` are trees of catalog files, `unread` trees of such
+    other trees, by location with their identity now. `reached` are the targets that could be read, by how the locations
+    of their files are written. `failed` are trees of catalog files, `unread` trees of such
     inputs, that could not be read.
     """
 
@@ -51,6 +52,7 @@ class Build:
     parents: dict[str, str] = field(default_factory=dict)
     faults: list[tuple[Link, Problem]] = field(default_factory=list)
     authorship: dict[str, Authorship] = field(default_factory=dict)
+    reached: dict[tuple[str, str], Target] = field(default_factory=dict)
     commits: dict[Tree, str] = field(default_factory=dict)
     failed: set[Tree] = field(default_factory=set)
     inputs: dict[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from portal.model.ref import EntityRef
 from portal.model.searchable import Searchable
 from portal.providers.contract import Authorship
 from portal.services.claims import Changes, Put, claim_documents, claim_problem, compare, holder_of
-from portal.store import entities, sources
+from portal.store import entities, sources, versions
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
 from portal.store.index import IndexWriter
@@ -32,6 +32,7 @@ from portal.store.sources import Source
 Item = TypeVar("Item")
 
 _FINISHED_AT_ONCE = 2_000
+_NOBODY = Authorship()
 
 
 def write_delta(
@@ -54,7 +55,10 @@ def write_delta(
     """
     if delta.is_empty:
         return Changes()
-    writer = _Writer(connection, source, kinds, annotator, sources.current_revision(connection) + 1, now_ms)
+    newest = sources.newest_revision(connection)
+    # A clock that is set back must not put what follows before what was: times go the way of revisions.
+    now_ms = max(now_ms, newest.recorded_at_ms)
+    writer = _Writer(connection, source, kinds, annotator, newest.number + 1, now_ms)
     changes = writer.write(delta, snapshot, stored=stored, authorship=authorship, again=again)
     sources.add_revision(
         connection,
@@ -128,7 +132,8 @@ class _Writer:
         touched.update(document.ref for document in delta.put if document.ref in adopted)
         changes = compare(affected, holders, held, touched, revision=self.revision)
         entities.delete_entities(self.connection, [held[ref].id for ref in changes.removed])
-        entities.insert_versions(self.connection, [self._removal(held[ref]) for ref in changes.removed])
+        gone = [self._removal(held[ref], authorship.get(held[ref].location, _NOBODY)) for ref in changes.removed]
+        versions.insert_versions(self.connection, gone)
         touched |= entities.sync_relations(self.connection, {ref: [] for ref in changes.removed}, known=held)
 
         written = {*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)}
@@ -208,7 +213,7 @@ class _Writer:
         held: Mapping[EntityRef, HeldEntity],
     ) -> set[EntityRef]:
         """Write relations and versions; return the sources of relations that changed."""
-        entities.insert_versions(
+        versions.insert_versions(
             self.connection,
             [self._version(claim, meaning.text, names[claim.ref]) for claim, meaning in written if claim.ref in names],
         )
@@ -346,7 +351,7 @@ class _Writer:
             "declared": text,
         }
 
-    def _removal(self, entity: HeldEntity) -> dict[str, Any]:
+    def _removal(self, entity: HeldEntity, who: Authorship) -> dict[str, Any]:
         return {
             "ref": entity.ref,
             "revision": self.revision,
@@ -354,9 +359,9 @@ class _Writer:
             "source_id": entity.source_id,
             "location": entity.location,
             "digest": entity.digest,
-            "commit": "",
-            "author": "",
-            "authored_at_ms": None,
+            "commit": who.commit,
+            "author": who.author,
+            "authored_at_ms": who.authored_at_ms,
             "recorded_at_ms": self.now_ms,
             "declared": "",
         }

@@ -100,7 +100,10 @@ def compare(
     *,
     revision: int,
 ) -> Changes:
-    """Return which entities come, change and go; those that only move are added to `touched`."""
+    """Return which entities come, change and go; a move to another file is a change.
+
+    Those that only another document of the same file holds now are added to `touched`.
+    """
     changes = Changes(revision)
     for ref in affected:
         holder, now = holders.get(ref), held.get(ref)
@@ -109,9 +112,9 @@ def compare(
                 changes.removed.append(ref)
         elif now is None:
             changes.added.append(ref)
-        elif now.digest != holder.digest or now.source_id != holder.source_id:
+        elif (now.digest, now.source_id, now.location) != (holder.digest, holder.source_id, holder.location):
             changes.changed.append(ref)
-        elif (now.document_id, now.location) != (holder.id, holder.location):
+        elif now.document_id != holder.id:
             touched.add(ref)
     return changes
 

@@ -1,20 +1,41 @@
-"""Tells what changed in the catalog, when, in which commit."""
+"""Tells what changed in the catalog, when, in which commit, what an entity was before."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from portal.errors import InputError, NotFoundError
+from portal.ingest.annotate import Annotator
+from portal.ingest.relate import relate
+from portal.ingest.stitch import stitch
+from portal.model.declared_kinds import GONE
 from portal.model.difference import Difference, differences
+from portal.model.entity import ORIGIN_ANNOTATION
+from portal.model.integration import NO_INTEGRATIONS, Integrations
+from portal.model.moment import Moment, shown_time
 from portal.model.ref import EntityRef
+from portal.services.kinds import KindsService
 from portal.store import sources
-from portal.store.database import Database
-from portal.store.versions import Version, versions_of, versions_since
+from portal.store.database import Connection, Database
+from portal.store.entities import held_entities
+from portal.store.versions import (
+    Presence,
+    Version,
+    presences,
+    revision_at,
+    versions_at,
+    versions_of,
+    versions_since,
+)
 
 MOST_AT_ONCE = 1_000
+#: So many of an entity's times in the catalog are told to those who ask for another time.
+_PRESENCES_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +66,18 @@ class HistoryPage:
 class HistoryService:
     """The catalog in time, for readers."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        kinds: KindsService,
+        *,
+        integrations: Integrations = NO_INTEGRATIONS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._database = database
+        self._kinds = kinds
+        self._annotator = Annotator(integrations)
+        self._clock = clock
 
     def changes(self, since: int, *, after: int = 0, limit: int = 100) -> ChangesPage:
         """Return what happened after a revision. Raises `InputError` for a revision that is not there yet."""
@@ -66,6 +97,75 @@ class HistoryService:
         older = [*found[1:], None]
         items = [HistoryItem(new, _differences(old, new)) for new, old in zip(found, older, strict=True)]
         return HistoryPage(items[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def at(self, ref: EntityRef, moment: Moment) -> dict[str, Any]:
+        """Return an entity as it was at a moment; one of its status items says what is not known of that time.
+
+        Its relations are those that its own document declared, as its kind is understood today. Raises `InputError`
+        for a moment to come, `NotFoundError` where the entity was not in the catalog, saying when it was.
+        """
+        with self._database.reading() as connection:
+            revision = self._revision_of(connection, moment)
+            version = versions_at(connection, [ref], revision).get(ref)
+            known = presences(connection, [ref]).get(ref, ())
+            if version is None or version.change == "removed":
+                raise NotFoundError(_absence(ref, moment, known))
+            is_same = all(found.is_there or found.revision <= revision for found in known)
+            uid = held_entities(connection, [ref])[ref].uid if is_same else ""
+            origins = {source.id: source.location for source in sources.list_sources(connection)}
+            kinds = self._kinds.seen_by(connection)
+        declared = orjson.loads(version.declared)
+        kind = kinds.find(declared["kind"], declared["apiVersion"]) or GONE
+        origin = origins.get(version.source_id, "")
+        annotations = self._annotator.annotations(version.location, origin=origin)
+        relations = [(found.type, found.target) for found in relate(ref, declared, kind) if found.source == ref]
+        stitched = stitch(declared, uid=uid, annotations=annotations, relations=relations)
+        document: dict[str, Any] = orjson.loads(stitched.body)
+        unknown = ["relations that only other entities declare", "problems", "whether it was an orphan"]
+        if not uid:
+            del document["metadata"]["uid"]
+            unknown.append("the uid")
+        if not origin:
+            del document["metadata"]["annotations"][ORIGIN_ANNOTATION]
+            unknown.append("the location that led there")
+        return document | {"status": {"items": [_status_item(version, unknown)]}}
+
+    def _revision_of(self, connection: Connection, moment: Moment) -> int:
+        newest = sources.current_revision(connection)
+        if moment.time_ms is None:
+            if moment.revision is None or moment.revision > newest:
+                raise InputError(f"There is no {moment} yet; the newest is {newest}")
+            return moment.revision
+        if moment.time_ms > int(self._clock() * 1000):
+            raise InputError(f'The time "{moment.time_ms}" (in milliseconds since 1970) is yet to come')
+        return revision_at(connection, moment.time_ms)
+
+
+def _absence(ref: EntityRef, moment: Moment, known: Sequence[Presence]) -> str:
+    """Return that an entity was not there at a moment, and when it was."""
+    if not known:
+        return f"Entity {ref} has never been in the catalog"
+    words: list[str] = []
+    for found in known[-2 * _PRESENCES_TOLD :]:
+        place = f"{shown_time(found.recorded_at_ms)} (revision {found.revision})"
+        if found.is_there:
+            words.append(f"from {place}")
+        elif words:
+            words[-1] += f" to {place}"
+        else:
+            words.append(f"until {place}")
+    if known[-1].is_there:
+        words[-1] += " on"
+    return f"Entity {ref} was not in the catalog at {moment}; it was there {', '.join(words)}"
+
+
+def _status_item(version: Version, unknown: Sequence[str]) -> dict[str, str]:
+    made = f"revision {version.revision} of {shown_time(version.recorded_at_ms)}"
+    return {
+        "type": "portal/history",
+        "level": "info",
+        "message": f"As {made} made it. Not known of that time: {', '.join(unknown)}",
+    }
 
 
 def _differences(old: Version | None, new: Version) -> Sequence[Difference]:

@@ -37,6 +37,7 @@ from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.providers.contract import Listing, TreeProvider
+from portal.services.authorship import add_authorship
 from portal.services.builds import Build, Link, Progress, Redefine
 from portal.services.compiling import compile_batches
 from portal.services.fingerprints import Fingerprints
@@ -117,7 +118,7 @@ class SnapshotBuilder:
                 redefine = None
         for build in builds:
             self._place_faults(build, reader.listings)
-            self._add_authorship(build, reader.listings, before[build.source.id])
+            add_authorship(build, self._providers, reader.listings, before[build.source.id])
 
     def _redefine(
         self, builds: Collection[Build], found: tuple[Kinds, Mapping[str, Collection[str]]] | None, reader: TreeReader
@@ -189,6 +190,7 @@ class SnapshotBuilder:
             target, listing = found
             link = named if target is named.target else replace(named, target=target)
             build.commits[listing.tree] = listing.commit
+            build.reached[target.prefix, target.suffix] = target
             for path in self._paths(build, link, listing):
                 location = link.target.location(path)
                 if self._is_cycle(build, link, location) or location in build.snapshot.files:
@@ -410,21 +412,6 @@ class SnapshotBuilder:
             if link.ref is not None:
                 wanted.setdefault(link.ref, set()).add(link.path)
         return entity_spans(content, location=origin, wanted=wanted, kinds=self.kinds, limits=self._limits)
-
-    def _add_authorship(
-        self, build: Build, listings: Mapping[Tree, Listing | PortalError], before: Mapping[Tree, str]
-    ) -> None:
-        read: dict[Tree, dict[str, str]] = {}
-        for location in build.snapshot.compiled:
-            if location in build.places:
-                target, path = build.places[location]
-                read.setdefault(target.tree, {})[path] = location
-        for tree, paths in read.items():
-            listing = listings[tree]
-            if not isinstance(listing, PortalError):
-                provider = self._providers[tree.type]
-                authors = provider.authorship(listing, list(paths), since=before.get(tree, ""))
-                build.authorship |= {paths[path]: who for path, who in authors.items()}
 
 
 def _stored_below(stored: Stored, target: Target) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Writes entities: the rows, relations, versions that follow from documents."""
+"""Writes entities: the rows, the relations that follow from documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from portal.model.ref import EntityRef
 from portal.store.dialect import in_chunks, insert_rows, insert_tuples
 from portal.store.search import delete_words
-from portal.store.tables import documents, entities, postings, relations, sources, versions
+from portal.store.tables import documents, entities, postings, relations, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +233,3 @@ def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInp
             for row in connection.execute(statement)
         ]
     return found
-
-
-def insert_versions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append versions; none is ever rewritten."""
-    insert_rows(connection, versions, rows)

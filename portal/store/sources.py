@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -34,6 +34,13 @@ class Source:
     def location(self) -> str:
         """The root location, `type:target`."""
         return f"{self.type}:{self.target}"
+
+
+class Revision(NamedTuple):
+    """A revision of the catalog, and when it was recorded in milliseconds since 1970."""
+
+    number: int
+    recorded_at_ms: int
 
 
 def list_sources(connection: Connection) -> list[Source]:
@@ -87,6 +94,13 @@ def finish_source(
 def current_revision(connection: Connection) -> int:
     """Return the newest revision of the catalog; 0 when nothing has been written."""
     return int(connection.execute(select(func.coalesce(func.max(revisions.c.revision), 0))).scalar_one())
+
+
+def newest_revision(connection: Connection) -> Revision:
+    """Return the newest revision with its time; 0 for both when nothing has been written."""
+    columns = (revisions.c.revision, revisions.c.recorded_at_ms)
+    row = connection.execute(select(*columns).order_by(revisions.c.revision.desc()).limit(1)).first()
+    return Revision(0, 0) if row is None else Revision(row.revision, row.recorded_at_ms)
 
 
 def add_revision(connection: Connection, row: Mapping[str, Any]) -> None:

@@ -1,14 +1,16 @@
-"""Reads the versions of entities, none of which is ever rewritten."""
+"""Keeps the versions of entities, none of which is ever rewritten."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from portal.model.ref import EntityRef
-from portal.store.tables import versions
+from portal.store.dialect import in_chunks, insert_rows
+from portal.store.tables import revisions, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,16 @@ class Version:
     author: str
     authored_at_ms: int | None
     recorded_at_ms: int
-    declared: str
+    source_id: str
+    declared: str = ""
+
+
+class Presence(NamedTuple):
+    """When an entity came (`is_there`) or went: the revision and its time in milliseconds since 1970."""
+
+    is_there: bool
+    revision: int
+    recorded_at_ms: int
 
 
 _COLUMNS = (
@@ -40,24 +51,65 @@ _COLUMNS = (
     versions.c.author,
     versions.c.authored_at_ms,
     versions.c.recorded_at_ms,
-    versions.c.declared,
+    versions.c.source_id,
 )
 
 
+def insert_versions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append versions; none is ever rewritten."""
+    insert_rows(connection, versions, rows)
+
+
 def versions_since(connection: Connection, revision: int, *, after: int, limit: int) -> Sequence[Version]:
-    """Return versions of later revisions in their order, from behind the one with the id `after`."""
-    statement = (
-        select(*_COLUMNS)
-        .where(versions.c.revision > revision, versions.c.id > after)
-        .order_by(versions.c.revision, versions.c.id)
-        .limit(limit)
-    )
+    """Return versions of later revisions in their order, from behind the one with the id `after`, without documents.
+
+    Ids grow with revisions, as only one transaction writes at a time: from a place on, the key alone tells the order.
+    """
+    statement = select(*_COLUMNS).where(versions.c.revision > revision).limit(limit)
+    if after:
+        statement = statement.where(versions.c.id > after).order_by(versions.c.id)
+    else:
+        statement = statement.order_by(versions.c.revision, versions.c.id)
     return [_version(row) for row in connection.execute(statement)]
+
+
+def revision_at(connection: Connection, time_ms: int) -> int:
+    """Return the newest revision that was recorded up to a time; 0 when there was none."""
+    recorded = revisions.c.recorded_at_ms <= time_ms
+    found = select(revisions.c.revision).where(recorded).order_by(revisions.c.revision.desc()).limit(1)
+    return connection.execute(found).scalar() or 0
+
+
+def versions_at(connection: Connection, refs: Sequence[EntityRef], revision: int) -> Mapping[EntityRef, Version]:
+    """Return the version of each entity that was the newest as of a revision; a removal is one too."""
+    found: dict[EntityRef, Version] = {}
+    for chunk in in_chunks(refs):
+        newest = (
+            select(func.max(versions.c.id))
+            .where(versions.c.ref.in_(chunk), versions.c.revision <= revision)
+            .group_by(versions.c.ref)
+        )
+        for row in connection.execute(select(*_COLUMNS, versions.c.declared).where(versions.c.id.in_(newest))):
+            version = _version(row)
+            found[version.ref] = version
+    return found
+
+
+def presences(connection: Connection, refs: Sequence[EntityRef]) -> Mapping[EntityRef, Sequence[Presence]]:
+    """Return when each entity came and went, in turn; those that never were are left out."""
+    found: dict[EntityRef, list[Presence]] = {}
+    columns = (versions.c.ref, versions.c.change, versions.c.revision, versions.c.recorded_at_ms)
+    for chunk in in_chunks(refs):
+        statement = select(*columns).where(versions.c.ref.in_(chunk), versions.c.change != "changed")
+        for ref, change, revision, recorded in connection.execute(statement.order_by(versions.c.id)):
+            found.setdefault(EntityRef(ref), []).append(Presence(change == "added", revision, recorded))
+    return found
 
 
 def versions_of(connection: Connection, ref: EntityRef, *, before: int | None, limit: int) -> Sequence[Version]:
     """Return the versions of one entity, the newest first, from before the one with the id `before`."""
-    statement = select(*_COLUMNS).where(versions.c.ref == ref).order_by(versions.c.id.desc()).limit(limit)
+    columns = (*_COLUMNS, versions.c.declared)
+    statement = select(*columns).where(versions.c.ref == ref).order_by(versions.c.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(versions.c.id < before)
     return [_version(row) for row in connection.execute(statement)]

@@ -37,7 +37,8 @@ def client(tmp_path: Path, source: Repository) -> Any:
         app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
         api = Api(app)
         service = CatalogService(database)
-        api.register_blueprint(catalog_blueprint(service, LocationsService(database, catalog.service)))
+        locations = LocationsService(database, catalog.service)
+        api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
         api.register_blueprint(health_blueprint(service))
         register_error_handlers(app)
         app.extensions["test-database"] = database

@@ -13,6 +13,7 @@ from portal.app.wsgi import create_app
 from portal.config import load_settings
 
 CHANGES = "/api/catalog/changes"
+A = "/api/catalog/entities/by-name/component/default/a"
 HISTORY = "/api/catalog/entities/by-name/component/default/a/history"
 
 
@@ -103,9 +104,55 @@ def test_the_history_comes_in_pages(client: FlaskClient) -> None:
     assert "before" not in second
 
 
+def test_an_entity_is_told_as_it_was_at_a_revision_and_at_a_time(client: FlaskClient) -> None:
+    (_, first) = client.get(HISTORY).get_json()["items"]
+    then = client.get(f"{A}?at=revision:1")
+
+    assert then.status_code == 200
+    assert then.get_json()["spec"]["owner"] == "team-a"
+    assert client.get(f"{A}?at={first['recordedAt']}").get_json() == then.get_json()
+    assert client.get(A, query_string={"at": "revision:2"}).get_json()["spec"]["owner"] == "team-b"
+    assert "status" not in client.get(A).get_json()
+
+
+def test_one_that_was_not_there_is_told_when_it_was(client: FlaskClient) -> None:
+    answer = client.get(f"{A[:-1]}b?at=revision:3")
+
+    assert answer.status_code == 404
+    message = answer.get_json()["error"]["message"]
+    assert "Entity component:default/b was not in the catalog at revision 3; it was there from" in message
+
+
+def test_a_removal_tells_its_commit_and_author(client: FlaskClient) -> None:
+    (removal, added) = client.get(HISTORY.replace("/a/", "/b/")).get_json()["items"]
+
+    assert len(removal["commit"]) == 40
+    assert removal["commit"] != added["commit"]
+    assert removal["author"] == "Ann Author <ann@example.com>"
+
+
+def test_what_stands_for_a_source_is_told_with_its_location(client: FlaskClient) -> None:
+    (item,) = [item for item in client.get(CHANGES).get_json()["items"] if item["entityRef"].startswith("location:")]
+
+    assert item["location"].startswith("url:")
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
+        (f"{A}?at=", 400),
+        (f"{A}?at=yesterday", 400),
+        (f"{A}?at=2026-01-01T00:00:00", 400),
+        (f"{A}?at=revision:4", 400),
+        (f"{A}?at=revision:{'9' * 18}", 400),
+        (f"{A}?at=9999-12-31T23:59:59Z", 400),
+        (f"{A}?at={'9' * 15}", 400),
+        (f"{A}?at=revision:0", 404),
+        (f"{A}?at=0001-01-01T00:00:00%2B14:00", 404),
+        (f"{A}?other=1", 400),
+        (f"{A[:-1]}never?at=revision:1", 404),
+        (f"{CHANGES}?since={'9' * 18}", 400),
+        (f"{CHANGES}?after={'9' * 30}", 400),
         (f"{CHANGES}?since=9", 400),
         (f"{CHANGES}?since=x", 400),
         (f"{CHANGES}?limit=0", 400),

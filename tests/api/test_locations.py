@@ -38,7 +38,7 @@ def _client(catalog: Catalog) -> FlaskClient:
     app = Flask("test", static_folder=None)
     app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     locations = LocationsService(catalog.database, catalog.service)
-    Api(app).register_blueprint(catalog_blueprint(CatalogService(catalog.database), locations))
+    Api(app).register_blueprint(catalog_blueprint(CatalogService(catalog.database), locations, catalog.past))
     register_error_handlers(app)
     return app.test_client()
 

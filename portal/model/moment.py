@@ -1,0 +1,56 @@
+"""A moment of the past of the catalog, as those who ask name it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from portal.errors import InputError
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_REVISION = re.compile(r"revision:([0-9]{1,18})")
+_MILLISECONDS = re.compile(r"[0-9]{1,15}")
+#: An offset whose plus sign became a space, as it does in a query that was not quoted.
+_UNQUOTED_OFFSET = re.compile(r"(.*[0-9]) ([0-9]{2}:?[0-9]{2})")
+_EXPECTED = (
+    'a time with its offset such as "2026-03-01T12:00:00Z", milliseconds since 1970, or a revision such as "revision:7"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A revision of the catalog, or a time in milliseconds since 1970; the other one is None."""
+
+    revision: int | None = None
+    time_ms: int | None = None
+
+    def __str__(self) -> str:
+        return shown_time(self.time_ms) if self.time_ms is not None else f"revision {self.revision}"
+
+
+def parse_moment(text: str) -> Moment:
+    """Return the moment that a text names: ISO 8601 with an offset, milliseconds since 1970, or `revision:N`.
+
+    A time before 1970 is 1970: no catalog is older. Raises `InputError` for any other text, and for a time without an
+    offset: whose clock it means nobody can tell.
+    """
+    revision = _REVISION.fullmatch(text)
+    if revision:
+        return Moment(revision=int(revision[1]))
+    if _MILLISECONDS.fullmatch(text):
+        return Moment(time_ms=int(text))
+    quoted = _UNQUOTED_OFFSET.fullmatch(text)
+    try:
+        time = datetime.fromisoformat(f"{quoted[1]}+{quoted[2]}" if quoted else text)
+    except ValueError:
+        raise InputError(f'"{text}" is no moment; expected {_EXPECTED}') from None
+    if time.tzinfo is None:
+        raise InputError(f'"{text}" has no offset; expected {_EXPECTED}')
+    return Moment(time_ms=max(0, (time - _EPOCH) // timedelta(milliseconds=1)))
+
+
+def shown_time(milliseconds: int) -> str:
+    """Return a time in ISO 8601, in UTC to the millisecond."""
+    shown = (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds")
+    return shown.replace("+00:00", "Z")
