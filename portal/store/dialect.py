@@ -123,6 +123,23 @@ def insert_tuples(
     )
 
 
+def insert_pairs(
+    connection: Connection, table: TableClause, columns: tuple[str, str], pairs: Sequence[tuple[int, int]]
+) -> None:
+    """Insert pairs of whole numbers that are not negative and below 2**31."""
+    if connection.dialect.name == "postgresql":
+        insert_tuples(connection, table, columns, pairs)
+    elif pairs:
+        # One text of numbers: binding each of them costs more than all that SQLite does with it.
+        quote = connection.dialect.identifier_preparer.quote
+        packed = orjson.dumps([first << 32 | second for first, second in pairs]).decode()
+        connection.exec_driver_sql(
+            f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))}) "  # noqa: S608  # names are our tables'
+            "SELECT value >> 32, value & 4294967295 FROM json_each(?)",
+            (packed,),
+        )
+
+
 def _copy_line(row: tuple[Any, ...]) -> str:
     """Return a row as COPY's text format wants it. Rule: PostgreSQL 16, "COPY", File Formats."""
     return "\t".join([_copy_value(value) for value in row]) + "\n"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Container, Mapping
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from portal.model.leaves import Leaf
-from portal.store.dialect import in_chunks, insert_tuples, matching_rows
+from portal.store.dialect import in_chunks, insert_pairs, insert_tuples, matching_rows
 from portal.store.tables import postings, terms
 
 #: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
@@ -55,7 +55,7 @@ class IndexWriter:
         if present:
             self._delete(present.difference(desired))
             desired = [entry for entry in desired if entry not in present]
-        insert_tuples(self._connection, postings, ("term_id", "entity_id"), desired)
+        insert_pairs(self._connection, postings, ("term_id", "entity_id"), desired)
         if len(ids) > _REMEMBERED:
             self._ids = {}
             self._knows_all = False
