@@ -8,22 +8,22 @@ from typing import Any
 import orjson
 from flask import Response
 
-_JSON = "application/json; charset=utf-8"
+JSON = "application/json; charset=utf-8"
 
 
 def answer(value: Any, status: int = 200) -> Response:
     """Return a JSON value as a response."""
-    return Response(orjson.dumps(value), status, content_type=_JSON)
+    return Response(orjson.dumps(value), status, content_type=JSON)
 
 
 def answer_text(*parts: str) -> Response:
     """Return finished JSON text as a response."""
-    return Response("".join(parts), content_type=_JSON)
+    return Response("".join(parts), content_type=JSON)
 
 
 def answer_stream(portions: Iterable[Sequence[str]]) -> Response:
     """Return finished JSON texts as one array, sent a portion at a time."""
-    return Response(_array(portions), content_type=_JSON)
+    return Response(_array(portions), content_type=JSON)
 
 
 def shown(bodies: Iterable[str], paths: Sequence[str]) -> Sequence[str]:

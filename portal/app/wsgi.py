@@ -12,6 +12,7 @@ from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.errors import register_error_handlers
+from portal.api.express import EntityExpress
 from portal.api.history import history_blueprint
 from portal.api.kinds import kinds_blueprint
 from portal.api.ownership import ownership_blueprint
@@ -56,6 +57,8 @@ def create_app(portal: Portal) -> Flask:
     app.register_blueprint(web_blueprint(portal.catalog, portal.ownership, portal.kinds))
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
+    if portal.access.identity.allows_guests:
+        app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
     return app
 
 
