@@ -14,7 +14,17 @@ from portal.model.query import EntityQuery, Place
 from portal.model.ref import EntityRef
 from portal.store.database import Database
 from portal.store.dialect import in_chunks
-from portal.store.query import Slice, count_statement, facet_statement, matching, page_statement
+from portal.store.query import (
+    Slice,
+    count_statement,
+    facet_statement,
+    has_many_values,
+    matching,
+    may_walk,
+    page_statement,
+    values_statement,
+    walk_statement,
+)
 from portal.store.tables import entities
 
 
@@ -64,9 +74,21 @@ def count(connection: Connection, query: EntityQuery) -> int:
 
 def page(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> list[Found]:
     """Return part of an ordered answer, in its order; `total` is about how many entities match."""
-    rows = connection.execute(page_statement(query, part, total=total))
+    rows = _walked(connection, query, part, total=total)
+    if rows is None:
+        rows = connection.execute(page_statement(query, part, total=total)).all()
     found = [Found(row[0], Place(tuple(row[2:]), row[1])) for row in rows]
     return found[::-1] if part.is_backwards else found
+
+
+def _walked(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> Sequence[Any] | None:
+    """Return part of an answer from a walk along the values that order it; None where that is slow, or not enough."""
+    if not may_walk(query, part, total=total):
+        return None
+    if not has_many_values(connection.execute(values_statement(query.order[0].field)).scalar_one()):
+        return None
+    rows = connection.execute(walk_statement(query, part)).all()
+    return rows if len(rows) == part.limit else None
 
 
 def facets(

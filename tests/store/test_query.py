@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from portal.model.filter import AllOf, AnyOf, EntityFilter, HasPrefix, Match, No
 from portal.model.leaves import NOTHING, Leaf, leaves
 from portal.model.query import EntityQuery, Order, Place, TextSearch
 from portal.store import catalog
+from portal.store import query as query_module
 from portal.store.database import Database
 from portal.store.query import Slice
 
@@ -114,7 +116,12 @@ def filled(database: Database) -> Database:
     return database
 
 
-def test_walks_in_either_direction_give_the_expected_answer(filled: Database) -> None:
+@pytest.mark.parametrize("walked_values", [1, 1_000])
+def test_walks_in_either_direction_give_the_expected_answer(
+    filled: Database, walked_values: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_module, "WALKED_VALUES", walked_values)
+
     @on_one_database
     @given(query=queries, total=st.sampled_from(TOTALS), is_backwards=st.booleans())
     def check(query: EntityQuery, total: int, is_backwards: bool) -> None:
@@ -132,21 +139,32 @@ def test_counts_bodies_and_facets_agree_with_the_filter(filled: Database) -> Non
             assert catalog.count(connection, EntityQuery(wanted)) == len(matching)
             assert set(catalog.bodies_by_ref(connection, list(LEAVES), wanted)) == matching
             found = catalog.facets(connection, KEYS, wanted)
-        for key in KEYS:
-            counts: dict[str, int] = {}
-            for ref in matching:
-                for leaf in LEAVES[ref]:
-                    if leaf.key == key and leaf.value != NOTHING:
-                        counts[leaf.display] = counts.get(leaf.display, 0) + 1
-            assert found[key] == sorted(counts.items())
+        assert found == _counts(matching)
 
     check()
 
 
-def test_an_offset_begins_so_many_entities_in(filled: Database) -> None:
+def test_facets_of_all_entities_count_each_value(filled: Database) -> None:
+    with filled.reading() as connection:
+        assert catalog.facets(connection, KEYS) == _counts(set(LEAVES))
+
+
+def _counts(refs: Collection[str]) -> dict[str, list[tuple[str, int]]]:
+    """Return how many of these entities have each value of each key."""
+    found: dict[str, Counter[str]] = {key: Counter() for key in KEYS}
+    for ref in refs:
+        for leaf in LEAVES[ref]:
+            if leaf.key in found and leaf.value != NOTHING:
+                found[leaf.key][leaf.display] += 1
+    return {key: sorted(counts.items()) for key, counts in found.items()}
+
+
+@pytest.mark.parametrize("total", TOTALS)
+def test_an_offset_begins_so_many_entities_in(filled: Database, total: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_module, "WALKED_VALUES", 1)
     query = EntityQuery(order=(Order.of("spec.type"),))
     with filled.reading() as connection:
-        found = catalog.page(connection, query, Slice(limit=5, offset=8), total=40)
+        found = catalog.page(connection, query, Slice(limit=5, offset=8), total=total)
 
     assert [item.place.ref for item in found] == _expected(query)[8:13]
 
