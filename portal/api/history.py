@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 from flask import Response, request
 from flask_smorest import Blueprint
 
@@ -15,14 +18,17 @@ from portal.model.difference import MISSING, Difference
 from portal.model.location import GENERATED_PREFIX
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
+from portal.services.feed import ChangeFeed, Follower
 from portal.services.history import MOST_AT_ONCE, HistoryService
 from portal.store.versions import Version
 
 _CHANGES_AT_ONCE = 100
 _VERSIONS_AT_ONCE = 20
+_PLACE = re.compile(r"[0-9]{1,15}")
+_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
-def history_blueprint(history: HistoryService) -> Blueprint:
+def history_blueprint(history: HistoryService, feed: ChangeFeed) -> Blueprint:
     """Return the routes below /api/catalog that tell of changes."""
     blueprint = strict_blueprint("history", "/api/catalog", "The catalog in time")
 
@@ -36,6 +42,18 @@ def history_blueprint(history: HistoryService) -> Blueprint:
         page = history.changes(since, after=after, limit=_limit(_CHANGES_AT_ONCE))
         items = [_shown(version) for version in page.versions]
         return answer({"revision": page.revision, "items": items} | _further("after", page.after))
+
+    @blueprint.get("/changes/events")
+    @takes(blueprint, "since")
+    @blueprint.response(200, content_type="text/event-stream")
+    def change_events() -> Response:
+        """Follow the changes after a revision, after the one of `Last-Event-ID`, or from now on, as they come."""
+        follower = feed.follow(since=queries.whole(request.args, "since"), place=_last_event_id())
+        if request.method == "HEAD":
+            follower.close()
+        response = Response(_events(follower), mimetype="text/event-stream", headers=_STREAM_HEADERS)
+        response.call_on_close(follower.close)
+        return response
 
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>/history")
     @takes(blueprint, "before", "limit")
@@ -51,6 +69,26 @@ def history_blueprint(history: HistoryService) -> Blueprint:
         return answer({"items": items} | _further("before", page.before))
 
     return blueprint
+
+
+def _last_event_id() -> int | None:
+    text = request.headers.get("Last-Event-ID")
+    if not text:
+        return None
+    if not _PLACE.fullmatch(text):
+        raise InputError(f'Last-Event-ID "{text}" is none that this stream has given')
+    return int(text)
+
+
+def _events(follower: Follower) -> Iterator[bytes]:
+    """Yield events as EventSource reads them; the first one tells nothing but the place to go on from."""
+    yield b"id: %d\n\n" % follower.place
+    for versions in follower.portions():
+        yield b"".join(map(_event, versions)) or b": nothing new\n\n"
+
+
+def _event(version: Version) -> bytes:
+    return b"id: %d\nevent: change\ndata: %b\n\n" % (version.id, orjson.dumps(_shown(version)))
 
 
 def _limit(usual: int) -> int:

@@ -21,6 +21,7 @@ from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.catalog import CatalogService
+from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
@@ -61,6 +62,7 @@ class Portal:
     locations: LocationsService
     catalog: CatalogService
     history: HistoryService
+    feed: ChangeFeed
     ownership: OwnershipService
     web: _OnDemand
     _refresher: Refresher | None = None
@@ -148,6 +150,7 @@ class Portal:
             self._starting.join()
         if "tasks" in self.__dict__:
             self.tasks.close()
+        self.feed.close()
         self.web.close()
         self.database.close()
 
@@ -222,6 +225,7 @@ def build(settings: Settings) -> Portal:
         locations=locations,
         catalog=catalog,
         history=history,
+        feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         web=web,
     )

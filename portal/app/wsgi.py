@@ -20,6 +20,7 @@ from portal.api.permission import catalog_permission_blueprint, permission_bluep
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
 from portal.app.portal import Portal, build
+from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
 from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
@@ -45,7 +46,7 @@ def create_app(portal: Portal) -> Flask:
     api = Api(app)
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations, portal.history))
     api.register_blueprint(kinds_blueprint(portal.kinds))
-    api.register_blueprint(history_blueprint(portal.history))
+    api.register_blueprint(history_blueprint(portal.history, portal.feed))
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(portal.catalog))
     api.register_blueprint(ownership_blueprint(portal.ownership))
@@ -66,6 +67,7 @@ def from_environment() -> Any:
     """Return the application that a server process serves: settings come from PORTAL_* variables alone."""
     portal = build(load_settings(environment=os.environ))
     portal.start()
+    when_asked_to_end(portal.feed.close)
     return create_app(portal)
 
 

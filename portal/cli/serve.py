@@ -54,10 +54,12 @@ def serve(
 
 def _server(settings: Settings) -> list[str]:
     """Return the command line of the server. Rule: `granian --help`."""
+    # A stream holds its thread until it ends: those who follow changes must leave the other threads free.
+    threads = settings.threads + settings.followers
     return [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"),
         *("--host", settings.host, "--port", str(settings.port), "--workers", "1"),
-        *("--blocking-threads", str(settings.threads), "--respawn-failed-workers"),
+        *("--blocking-threads", str(threads), "--respawn-failed-workers"),
         "--log" if settings.log_level == "debug" else "--no-log",
         "portal.app.wsgi:from_environment",
     ]

@@ -33,6 +33,7 @@ class Settings:
     catalog: tuple[str, ...]
     worker: bool
     threads: int
+    followers: int
     base_url: str
     refresh_seconds: int
     file_size_bytes: int
@@ -187,6 +188,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("worker", default=True, help="Whether this server also runs scaffolder tasks and refreshes.", parse=_flag),
     Setting("threads", 8, "Threads that answer requests.", _whole(1)),
+    Setting("followers", 16, "Clients that may follow the changes at once, each on a thread of its own.", _whole(0)),
     Setting("base_url", "", "Url that people reach Portal at. Empty: http://HOST:PORT.", _any_text),
     Setting("refresh_seconds", 60, "Time between two looks at all sources; 0: only by hand.", _whole(0)),
     Setting("file_size_bytes", 5 * 1024 * 1024, "Largest catalog file that is read.", _whole(1)),

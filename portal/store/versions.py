@@ -73,6 +73,13 @@ def versions_since(connection: Connection, revision: int, *, after: int, limit: 
     return [_version(row) for row in connection.execute(statement)]
 
 
+def place_of_revision(connection: Connection, revision: int) -> int:
+    """Return the id of the last version of all revisions up to one; 0 when there was none."""
+    upto = select(versions.c.id).where(versions.c.revision <= revision)
+    newest = upto.order_by(versions.c.revision.desc(), versions.c.id.desc()).limit(1)
+    return connection.execute(newest).scalar() or 0
+
+
 def revision_at(connection: Connection, time_ms: int) -> int:
     """Return the newest revision that was recorded up to a time; 0 when there was none."""
     recorded = revisions.c.recorded_at_ms <= time_ms
