@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 from flask import Response, request
@@ -14,9 +13,6 @@ from portal.api import catalog_queries as queries
 from portal.api.answers import answer
 from portal.api.strict import strict_blueprint, takes
 from portal.errors import InputError
-from portal.model.difference import MISSING, Difference
-from portal.model.location import GENERATED_PREFIX
-from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.services.feed import ChangeFeed, Follower
 from portal.services.history import MOST_AT_ONCE, HistoryService
@@ -40,8 +36,7 @@ def history_blueprint(history: HistoryService, feed: ChangeFeed) -> Blueprint:
         since = queries.whole(request.args, "since") or 0
         after = queries.whole(request.args, "after") or 0
         page = history.changes(since, after=after, limit=_limit(_CHANGES_AT_ONCE))
-        items = [_shown(version) for version in page.versions]
-        return answer({"revision": page.revision, "items": items} | _further("after", page.after))
+        return answer(page.to_json())
 
     @blueprint.get("/changes/events")
     @takes(blueprint, "since")
@@ -62,11 +57,7 @@ def history_blueprint(history: HistoryService, feed: ChangeFeed) -> Blueprint:
         """Return the versions of an entity, the newest first: what changed, by whom, in which commit."""
         before = queries.whole(request.args, "before")
         page = history.of_entity(EntityRef.of(kind, namespace, name), before=before, limit=_limit(_VERSIONS_AT_ONCE))
-        items = [
-            _shown(item.version) | {"differences": [_difference(found) for found in item.differences]}
-            for item in page.items
-        ]
-        return answer({"items": items} | _further("before", page.before))
+        return answer(page.to_json())
 
     return blueprint
 
@@ -88,7 +79,7 @@ def _events(follower: Follower) -> Iterator[bytes]:
 
 
 def _event(version: Version) -> bytes:
-    return b"id: %d\nevent: change\ndata: %b\n\n" % (version.id, orjson.dumps(_shown(version)))
+    return b"id: %d\nevent: change\ndata: %b\n\n" % (version.id, orjson.dumps(version.to_json()))
 
 
 def _limit(usual: int) -> int:
@@ -98,26 +89,3 @@ def _limit(usual: int) -> int:
     if not 1 <= limit <= MOST_AT_ONCE:
         raise InputError(f"request/query/limit must be >= 1 and <= {MOST_AT_ONCE:,}")
     return limit
-
-
-def _further(name: str, place: int | None) -> dict[str, Any]:
-    return {} if place is None else {name: place}
-
-
-def _shown(version: Version) -> dict[str, Any]:
-    authored = version.authored_at_ms
-    return {
-        "entityRef": version.ref,
-        "change": version.change,
-        "revision": version.revision,
-        "commit": version.commit or None,
-        "author": version.author or None,
-        "authoredAt": None if authored is None else shown_time(authored),
-        "recordedAt": shown_time(version.recorded_at_ms),
-        "location": version.location.removeprefix(GENERATED_PREFIX),
-    }
-
-
-def _difference(found: Difference) -> dict[str, Any]:
-    sides = {"before": found.before, "after": found.after}
-    return {"path": list(found.path)} | {name: value for name, value in sides.items() if value is not MISSING}

@@ -15,7 +15,9 @@ from portal.errors import PortalError
 
 #: Where each command is: it is imported when it is run, or when all are listed.
 COMMANDS = {
+    "changes": "portal.cli.history:changes",
     "db": "portal.cli.database:db",
+    "history": "portal.cli.history:history",
     "ingest": "portal.cli.catalog:ingest",
     "schema": "portal.cli.catalog:schema",
     "serve": "portal.cli.serve:serve",

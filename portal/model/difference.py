@@ -17,6 +17,11 @@ class Difference(NamedTuple):
     before: Any
     after: Any
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the path with `before` and `after`, either left out where there is no such field."""
+        sides = {"before": self.before, "after": self.after}
+        return {"path": list(self.path)} | {name: value for name, value in sides.items() if value is not MISSING}
+
 
 def differences(before: Any, after: Any, path: tuple[str, ...] = ()) -> Iterator[Difference]:
     """Yield the fields in which two values differ, sorted by path; lists are compared whole."""

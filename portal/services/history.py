@@ -46,13 +46,27 @@ class ChangesPage:
     versions: Sequence[Version]
     after: int | None
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the page as JSON tells it."""
+        items = [version.to_json() for version in self.versions]
+        return {"revision": self.revision, "items": items} | ({} if self.after is None else {"after": self.after})
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryItem:
-    """A version of one entity with what it changed of the one before; nothing for the first one and a removal."""
+    """A version of one entity with what it changed of the one before; nothing for the first one and a removal.
+
+    `moved_from` is the location of the one before where it stood in another file; empty otherwise.
+    """
 
     version: Version
     differences: Sequence[Difference]
+    moved_from: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the item as JSON tells it."""
+        found = self.version.to_json() | {"differences": [item.to_json() for item in self.differences]}
+        return found | ({"movedFrom": self.moved_from} if self.moved_from else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,11 @@ class HistoryPage:
 
     items: Sequence[HistoryItem]
     before: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the page as JSON tells it."""
+        items = [item.to_json() for item in self.items]
+        return {"items": items} | ({} if self.before is None else {"before": self.before})
 
 
 class HistoryService:
@@ -95,7 +114,7 @@ class HistoryService:
         if not found and before is None:
             raise NotFoundError(f"Entity {ref} has never been in the catalog")
         older = [*found[1:], None]
-        items = [HistoryItem(new, _differences(old, new)) for new, old in zip(found, older, strict=True)]
+        items = [_item(old, new) for new, old in zip(found, older, strict=True)]
         return HistoryPage(items[:limit], found[limit - 1].id if len(found) > limit else None)
 
     def at(self, ref: EntityRef, moment: Moment) -> dict[str, Any]:
@@ -168,7 +187,8 @@ def _status_item(version: Version, unknown: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _differences(old: Version | None, new: Version) -> Sequence[Difference]:
+def _item(old: Version | None, new: Version) -> HistoryItem:
     if old is None or not old.declared or not new.declared:
-        return []
-    return list(differences(orjson.loads(old.declared), orjson.loads(new.declared)))
+        return HistoryItem(new, [])
+    found = list(differences(orjson.loads(old.declared), orjson.loads(new.declared)))
+    return HistoryItem(new, found, old.location if old.location != new.location else "")

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from portal.model.location import GENERATED_PREFIX
+from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.store.dialect import in_chunks, insert_rows
 from portal.store.tables import revisions, versions
@@ -31,6 +33,20 @@ class Version:
     recorded_at_ms: int
     source_id: str
     declared: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the version as JSON tells it, without its document."""
+        authored = self.authored_at_ms
+        return {
+            "entityRef": self.ref,
+            "change": self.change,
+            "revision": self.revision,
+            "commit": self.commit or None,
+            "author": self.author or None,
+            "authoredAt": None if authored is None else shown_time(authored),
+            "recordedAt": shown_time(self.recorded_at_ms),
+            "location": self.location.removeprefix(GENERATED_PREFIX),
+        }
 
 
 class Presence(NamedTuple):
