@@ -1,9 +1,7 @@
-"""`portal ingest`, `portal validate`, `portal schema`: catalog files on the command line."""
+"""`portal ingest`, `portal schema`: what goes into the catalog, on the command line."""
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,13 @@ import orjson
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from portal.app import Portal, build, target_of
-from portal.cli.output import console, database_option, print_json, print_problems
+from portal.cli.output import console, database_option, print_json
 from portal.cli.summary import print_summary, summary_json
 from portal.defaults.kinds import all_kinds
-from portal.errors import InputError, NotFoundError
+from portal.errors import NotFoundError
 from portal.model.editor_schema import editor_schema
 from portal.model.kind import Kind, Kinds
 from portal.services.refresh import RefreshReport
-
-_YAML_FILES = "**/*.{yaml,yml}"
 
 
 @click.command()
@@ -55,49 +51,6 @@ def ingest_with_progress(portal: Portal, targets: Sequence[tuple[str, str]]) -> 
             progress.refresh()
 
         return portal.ingest(targets, progress=show)
-
-
-@click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
-def validate(load: Any, *, paths: Sequence[Path], as_json: bool) -> None:
-    """Check catalog files or folders; exit with 1 when anything would be refused.
-
-    A folder is read from its catalog-info.yaml, or all its YAML files where it has none. What the layers of the files
-    enforce is checked too.
-    """
-    with tempfile.TemporaryDirectory() as folder, build(load(data=folder, database="")) as portal:
-        portal.migrate()
-        report = portal.ingest([_target(path) for path in paths])
-        findings = portal.ownership.findings()
-        refused = [finding for finding in findings if finding.severity == "enforce"]
-        errors = [problem for problem in report.problems if problem.severity == "error"]
-        count = sum(len(changes.added) for changes in report.changes.values()) - len(report.changes)
-        if as_json:
-            print_json(
-                {
-                    "entities": count,
-                    "problems": [problem.to_json() for problem in report.problems],
-                    "findings": [found.to_json() for found in findings],
-                }
-            )
-        else:
-            print_problems(report.problems)
-            for found in findings:
-                click.echo(f"{found.severity}: {found.ref}: {found.message} {found.fix} [{found.rule}]")
-            faults = len(errors) + len(refused)
-            click.echo(f"{count} entities, {faults} {'error' if faults == 1 else 'errors'}")
-    sys.exit(1 if errors or refused else 0)
-
-
-def _target(path: Path) -> tuple[str, str]:
-    absolute = path.resolve()
-    if absolute.is_dir() and not (absolute / "catalog-info.yaml").is_file():
-        return "file", f"{absolute}#:{_YAML_FILES}"
-    if absolute.is_file() and absolute.suffix not in {".yaml", ".yml", ".json"}:
-        raise InputError(f'"{path}" is not a catalog file; expected .yaml, .yml or .json')
-    return "file", str(absolute)
 
 
 @click.command()

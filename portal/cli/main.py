@@ -23,7 +23,7 @@ COMMANDS = {
     "serve": "portal.cli.serve:serve",
     "settings": "portal.cli.settings:settings",
     "template": "portal.cli.template:template",
-    "validate": "portal.cli.catalog:validate",
+    "validate": "portal.cli.validate:validate",
 }
 
 

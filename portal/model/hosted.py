@@ -38,6 +38,9 @@ _SHOWN: Mapping[str, str] = MappingProxyType(
 #: The types that the url of a host which no setting names is tried as, the most telling first.
 _GUESSED = ("gitea", "github", "gitlab")
 _REPOSITORY_PARTS = 2
+_SCP = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^@/]*@)?(.*)", re.IGNORECASE)
+_PORT = re.compile(r"^([^/:]+):[0-9]+(?=/)")
 _SERVER = re.compile(
     r"(?P<context>/.*?)??/(?:projects/(?P<project>[^/]+)|users/(?P<user>[^/]+))/repos/(?P<repository>[^/]+)"
     r"/(?:browse|raw|src)(?:/(?P<path>.*))?"
@@ -213,3 +216,16 @@ def _azure(parts: SplitResult, kind: str) -> HostedUrl | None:
 _PARSERS: Mapping[str, Callable[[SplitResult, str], HostedUrl | None]] = MappingProxyType(
     dict.fromkeys(_MARKERS, _in_path) | {"azure": _azure, "bitbucketServer": _server}
 )
+
+
+def repository_name(url: str) -> str:
+    """Return what all urls of one repository have in common: host and path, without login, port, `.git`."""
+    text = url.strip()
+    scp = _SCP.fullmatch(text)
+    found = _URL.fullmatch(text)
+    if found:
+        text = _PORT.sub(r"\1", found[1])
+    elif scp:
+        text = f"{scp[1]}/{scp[2]}"
+    host, slash, path = text.partition("/")
+    return f"{host.lower()}{slash}{path}".rstrip("/").removesuffix(".git")

@@ -35,6 +35,8 @@ PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
         # the catalog
         "ref-duplicate": "Two documents of one source claim the same entity",
         "ref-conflict": "Another source already holds this entity",
+        "reference-missing": "A field names an entity that is not in the catalog",
+        "entity-needed": "An entity goes that others still name",
         # locations
         "target-missing": "The location's target does not exist",
         "target-invalid": "The location's target cannot be understood",

@@ -79,7 +79,9 @@ def test_validate_refuses_what_a_layer_enforces(tmp_path: Path) -> None:
     done = run_portal("validate", ".", folder=tmp_path)
 
     assert done.returncode == 1
-    assert "enforce: component:default/a: Its owner group:default/team-a holds no role" in done.stdout
+    assert (
+        "enforce: catalog-info.yaml:16 component:default/a: Its owner group:default/team-a holds no role" in done.stdout
+    )
 
 
 def test_validate_of_what_is_no_catalog_file_is_a_mistake(tmp_path: Path) -> None:
