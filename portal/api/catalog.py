@@ -67,7 +67,6 @@ def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService, history: H
     # Asked more often than all others: it goes without flask-smorest's wrapper (measured: a sixth of its time).
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>")
     @takes(blueprint, "at")
-    @blueprint.doc(responses={"200": {"description": "OK"}})
     def by_name(kind: str, namespace: str, name: str) -> Response:
         """Return one entity, or what it was at a moment."""
         ref = EntityRef.of(kind, namespace, name)

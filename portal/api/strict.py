@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from flask import Response, request
 from flask_smorest import Blueprint
 
 from portal.api import catalog_queries as queries
 from portal.errors import NotFoundError
+
+View = TypeVar("View", bound=Callable[..., Response])
 
 
 def strict_blueprint(name: str, prefix: str, description: str) -> Blueprint:
@@ -28,16 +31,11 @@ def strict_blueprint(name: str, prefix: str, description: str) -> Blueprint:
     return blueprint
 
 
-def takes(blueprint: Blueprint, *names: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Return the decorator that gives a route query parameters, in its description as well."""
+def takes(blueprint: Blueprint, *names: str) -> Callable[[View], View]:
+    """Return the decorator that gives a route query parameters; `portal.api.openapi` says what they may be."""
 
-    def decorator(function: Callable[..., Response]) -> Callable[..., Response]:
+    def decorator(function: View) -> View:
         blueprint.taken[function.__name__] = frozenset(names)
-        described = [
-            {"in": "query", "name": name, "required": name == "facet", "schema": {"type": "string"}}
-            for name in sorted(names)
-        ]
-        documented: Callable[..., Response] = blueprint.doc(parameters=described)(function)
-        return documented
+        return function
 
     return decorator

@@ -15,6 +15,7 @@ from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.history import history_blueprint
 from portal.api.kinds import kinds_blueprint
+from portal.api.openapi import register_openapi
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.scaffolder import scaffolder_blueprint
@@ -40,8 +41,6 @@ def create_app(portal: Portal) -> Flask:
         API_TITLE="Portal",
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/api",
-        OPENAPI_JSON_PATH="openapi.json",
     )
     api = Api(app)
     api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations, portal.history))
@@ -56,6 +55,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(web_blueprint(portal.catalog, portal.ownership, portal.kinds))
+    register_openapi(app)
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
     if portal.access.identity.allows_guests:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -113,8 +114,7 @@ class HistoryService:
             found = versions_of(connection, ref, before=before, limit=limit + 1)
         if not found and before is None:
             raise NotFoundError(f"Entity {ref} has never been in the catalog")
-        older = [*found[1:], None]
-        items = [_item(old, new) for new, old in zip(found, older, strict=True)]
+        items = [_item(old, new) for new, old in zip_longest(found, found[1:])]
         return HistoryPage(items[:limit], found[limit - 1].id if len(found) > limit else None)
 
     def at(self, ref: EntityRef, moment: Moment) -> dict[str, Any]:

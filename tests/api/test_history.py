@@ -166,3 +166,7 @@ def test_what_cannot_be_answered_is_refused(client: FlaskClient, path: str, stat
 
     assert answer.status_code == status
     assert answer.get_json()["response"] == {"statusCode": status}
+
+
+def test_there_is_nothing_before_the_first_version(client: FlaskClient) -> None:
+    assert client.get(f"{HISTORY}?before=1").json == {"items": []}

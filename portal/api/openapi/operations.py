@@ -1,0 +1,223 @@
+"""What each route takes: parameters, bodies; what it answers in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
+
+#: The longest page of history, search, depth of a graph.
+_MOST_CHANGES, _MOST_RESULTS, _MOST_DEPTH = 1_000, 100, 100
+_FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
+
+
+def _query(name: str, schema: Schema, description: str = "", *, required: bool = False, **more: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": name, "in": "query", "required": required, "schema": schema, **more}
+    return found | ({"description": description} if description else {})
+
+
+_TEXTS = many(WORD, minItems=1)
+#: Query parameters by the name that operations give them.
+PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
+    {
+        "filter": _query("filter", _TEXTS, _FILTER),
+        "fields": _query("fields", _TEXTS, "Paths to show, joined by commas or repeated; whole entities without."),
+        "order": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}, minItems=1), "`asc:FIELD`."),
+        "orderField": _query(
+            "orderField",
+            many({"type": "string", "pattern": "^[^,]*[^, ][^,]*(,(asc|desc))?$"}, minItems=1, maxItems=8),
+            "`FIELD,asc`.",
+        ),
+        "limit": _query("limit", COUNT, "How many entities a page has; 0 gives the total alone."),
+        "portion": _query("limit", {"type": "integer", "minimum": 1}, "How many entities at most."),
+        "offset": _query("offset", COUNT),
+        "after": _query("after", WORD, "From the `link` header of the portion before."),
+        "cursor": _query("cursor", WORD, "From `pageInfo`; it tells filter, order and text as well."),
+        "totalItems": _query("totalItems", one_of("include", "exclude")),
+        "fullTextFilterTerm": _query("fullTextFilterTerm", WORD),
+        "fullTextFilterFields": _query("fullTextFilterFields", many(WORD, minItems=1, maxItems=50)),
+        "facet": _query("facet", _TEXTS, "Paths whose values are counted.", required=True),
+        "at": _query("at", WORD, "A moment of the past: ISO 8601 with an offset, milliseconds, or `revision:N`."),
+        "dryRun": _query("dryRun", WORD, "`true` tells what registering would bring."),
+        "onConflict": _query("onConflict", one_of("reject", "refresh")),
+        "since": _query("since", COUNT, "A revision; 0 is before all."),
+        "afterChange": _query("after", COUNT, "From the page before."),
+        "before": _query("before", COUNT, "From the page before."),
+        "changes": _query("limit", {"type": "integer", "minimum": 1, "maximum": _MOST_CHANGES}),
+        "term": _query("term", {"type": "string", "maxLength": 100}),
+        "types": _query("types", many(one_of("software-catalog", "techdocs"))),
+        "filters": _query(
+            "filters",
+            {"type": "object", "additionalProperties": {"anyOf": [TEXT, many(TEXT)]}},
+            "`filters[kind]=Component`; a field of a result, or any path of an entity.",
+            style="deepObject",
+            explode=True,
+        ),
+        "pageLimit": _query("pageLimit", {"type": "integer", "minimum": 1, "maximum": _MOST_RESULTS}),
+        "pageCursor": _query("pageCursor", TEXT),
+        "root": _query("root", WORD, "Reference of the entity that the walk begins at.", required=True),
+        "depth": _query("depth", {"type": "integer", "minimum": 0, "maximum": _MOST_DEPTH}),
+        "direction": _query("direction", one_of("in", "out", "both")),
+        "relations": _query("relations", _TEXTS, "Types; every relation in its declared sense without."),
+        "createdBy": _query("createdBy", many(TEXT)),
+        "status": _query("status", many(TEXT)),
+        "taskOrder": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}), "`desc:created_at`."),
+        "taskLimit": _query("limit", COUNT),
+        "afterEvent": _query("after", {"type": "integer"}, "Only events with a greater id."),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a route takes and answers.
+
+    `parameters` are keys of `PARAMETERS`; `answers` the schema of each status that is no fault, None where nothing is
+    sent; `faults` the statuses of faults beyond those that every route has.
+    """
+
+    tag: str
+    answers: Mapping[int, Schema | None]
+    parameters: Sequence[str] = ()
+    body: Schema | None = None
+    faults: Sequence[int] = ()
+    media_type: str = "application/json"
+    is_open: bool = False
+    fault_bodies: Mapping[int, Schema] = field(default_factory=dict)
+
+
+_BY_QUERY = (
+    *("filter", "fields", "orderField", "limit", "offset", "cursor", "totalItems"),
+    *("fullTextFilterTerm", "fullTextFilterFields"),
+)
+#: Whatever databases can hold; nothing finds everything.
+_TERM: Schema = {"type": "string", "pattern": STORABLE["pattern"]}
+_EITHER = {"anyOf": [ref("Faults"), ref("Error")]}
+_ENTITY_QUERY = members(
+    {},
+    {
+        "query": ref("Predicate"),
+        "orderBy": many(members({"field": WORD, "order": one_of("asc", "desc")}), maxItems=8),
+        "fullTextFilter": members({}, {"term": _TERM, "fields": many(TEXT, maxItems=50)}),
+        "fields": many(TEXT),
+        "limit": COUNT,
+        "offset": COUNT,
+        "cursor": WORD,
+        "totalItems": one_of("include", "exclude"),
+    },
+)
+_REFS = members({"entityRefs": many(TEXT)}, {"fields": many(TEXT), "query": ref("Predicate")})
+_HEALTH = ref("Health")
+
+#: Operations by endpoint, and by method where an endpoint has several.
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "catalog.by_name": Operation("entities", {200: ref("Entity")}, ["at"], faults=[404]),
+        "catalog.ancestry": Operation("entities", {200: ref("Ancestry")}, faults=[404]),
+        "catalog.by_uid": Operation("entities", {200: ref("Entity")}, faults=[404]),
+        "catalog.by_refs": Operation("entities", {200: ref("EntitiesByRefs")}, ["filter", "fields"], _REFS),
+        "catalog.by_query": Operation("entities", {200: ref("EntityPage")}, _BY_QUERY),
+        "catalog.by_predicate": Operation("entities", {200: ref("EntityPage")}, body=_ENTITY_QUERY),
+        "catalog.entities": Operation(
+            "entities", {200: many(ref("EntityPart"))}, ["filter", "fields", "order", "portion", "offset", "after"]
+        ),
+        "catalog.facets": Operation("entities", {200: ref("Facets")}, ["facet", "filter"]),
+        "catalog.facets_by_predicate": Operation(
+            "entities",
+            {200: ref("Facets")},
+            body=members({"facets": many(TEXT, minItems=1)}, {"query": ref("Predicate")}),
+        ),
+        "catalog.delete_entity": Operation("entities", {204: None}, faults=[404]),
+        "catalog.refresh": Operation(
+            "entities", {200: None}, body=members({"entityRef": STORABLE}), faults=[404, 409, 503]
+        ),
+        "catalog.validate_entity": Operation(
+            "entities",
+            {200: None},
+            body=members({"entity": {}, "location": STORABLE}),
+            fault_bodies={400: _EITHER},
+        ),
+        "catalog.list_locations": Operation("locations", {200: many(ref("LocationItem"))}),
+        "catalog.add_location": Operation(
+            "locations",
+            {201: ref("NewLocation")},
+            ["dryRun", "onConflict"],
+            ref("LocationInput"),
+            [403, 404, 409, 503],
+        ),
+        "catalog.query_locations": Operation(
+            "locations",
+            {200: ref("LocationPage")},
+            body=members({}, {"query": ref("Predicate"), "limit": {"type": "integer", "minimum": 1}, "cursor": WORD}),
+        ),
+        "catalog.get_location": Operation("locations", {200: ref("Location")}, faults=[404]),
+        "catalog.update_location": Operation(
+            "locations", {200: ref("Location")}, body=ref("LocationInput"), faults=[403, 404, 409, 503]
+        ),
+        "catalog.delete_location": Operation("locations", {204: None}, faults=[404]),
+        "catalog.location_of_entity": Operation("locations", {200: ref("Location")}, faults=[404]),
+        "catalog.analyze_location": Operation(
+            "locations",
+            {200: ref("Analysis")},
+            body=members({"location": ref("LocationInput")}, {"catalogFilename": STORABLE}),
+            faults=[403, 404, 503],
+        ),
+        "kinds.list_kinds": Operation("kinds", {200: ref("Kinds")}),
+        "history.changes": Operation("history", {200: ref("Changes")}, ["since", "afterChange", "changes"]),
+        "history.change_events": Operation("history", {200: TEXT}, ["since"], media_type="text/event-stream"),
+        "history.history_of_entity": Operation("history", {200: ref("History")}, ["before", "changes"], faults=[404]),
+        "search.search": Operation(
+            "search", {200: ref("SearchPage")}, ["term", "types", "filters", "pageLimit", "pageCursor"]
+        ),
+        "ownership.graph": Operation(
+            "ownership", {200: ref("Graph")}, ["root", "depth", "direction", "relations"], faults=[404]
+        ),
+        "ownership.impact": Operation("ownership", {200: ref("Impact")}, faults=[404]),
+        "ownership.problems": Operation("ownership", {200: ref("Problems")}),
+        "scaffolder.create_task": Operation(
+            "scaffolder",
+            {201: ref("Created")},
+            body=ref("TaskInput"),
+            faults=[403, 404, 503],
+            fault_bodies={400: _EITHER},
+        ),
+        "scaffolder.list_tasks": Operation(
+            "scaffolder", {200: ref("Tasks")}, ["createdBy", "status", "taskOrder", "taskLimit", "offset"]
+        ),
+        "scaffolder.get_task": Operation("scaffolder", {200: ref("Task")}, faults=[404]),
+        "scaffolder.cancel_task": Operation("scaffolder", {200: ref("Status")}, faults=[404, 409]),
+        "scaffolder.stream_events": Operation(
+            "scaffolder", {200: TEXT}, ["afterEvent"], faults=[404], media_type="text/event-stream"
+        ),
+        "scaffolder.list_events": Operation("scaffolder", {200: many(ref("TaskEvent"))}, ["afterEvent"], faults=[404]),
+        "scaffolder.list_actions": Operation("scaffolder", {200: many(ref("Action"))}),
+        "scaffolder.parameter_schema": Operation("scaffolder", {200: ref("TemplateForm")}, faults=[404]),
+        "permission.health": Operation("permission", {200: _HEALTH}, is_open=True),
+        "permission.authorize": Operation(
+            "permission", {200: ref("Decisions")}, body=members({"items": many(ref("Question"))}), faults=[403]
+        ),
+        "catalog_permission.metadata": Operation("permission", {200: ref("PermissionMetadata")}),
+        "catalog_permission.apply_conditions": Operation(
+            "permission", {200: ref("Decisions")}, body=members({"items": many(ref("Application"))}), faults=[403]
+        ),
+        "auth.refresh": Operation("auth", {200: ref("SignIn")}, faults=[403], is_open=True),
+        "auth.start": Operation("auth", {}, faults=[501], is_open=True),
+        "auth.frame": Operation("auth", {}, faults=[501], is_open=True),
+        "auth.logout": Operation("auth", {200: None}, faults=[401], is_open=True),
+        "auth.jwks": Operation("auth", {200: ref("Keys")}, is_open=True),
+        "auth.openid_configuration": Operation("auth", {200: ref("OpenIdConfiguration")}, is_open=True),
+        "auth.userinfo": Operation("auth", {200: ref("UserInfo")}, faults=[401], is_open=True),
+        "health.liveness": Operation("health", {200: _HEALTH}, is_open=True),
+        "health.readiness": Operation("health", {200: _HEALTH}, is_open=True, fault_bodies={503: _HEALTH}),
+    }
+)
+#: The routes of the cookie, the same for each plugin, by the end of their endpoint.
+COOKIE_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "set": Operation("auth", {200: ref("Cookie")}, faults=[403]),
+        "end": Operation("auth", {204: None}),
+    }
+)
