@@ -54,7 +54,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
-    app.register_blueprint(web_blueprint(portal.catalog, portal.ownership, portal.kinds))
+    app.register_blueprint(web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history))
     register_openapi(app)
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)

@@ -23,8 +23,10 @@ from portal.model.layer import stewards_of
 from portal.model.ref import EntityRef
 from portal.model.relation import RELATION_TYPES
 from portal.services.catalog import CatalogService
+from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.ownership import Impact, LayerView, Node, OwnershipService
+from portal.web.history import add_history, in_short
 
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 _POLICY = (
@@ -68,7 +70,9 @@ class Listed:
         return self.count - len(self.shown)
 
 
-def web_blueprint(catalog: CatalogService, ownership: OwnershipService, kinds: KindsService) -> Blueprint:
+def web_blueprint(
+    catalog: CatalogService, ownership: OwnershipService, kinds: KindsService, history: HistoryService
+) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = Blueprint("web", __name__, template_folder="templates")
     blueprint.record_once(lambda state: state.app.url_map.converters.update(page=PagePath))
@@ -76,7 +80,8 @@ def web_blueprint(catalog: CatalogService, ownership: OwnershipService, kinds: K
     _add_answers(blueprint)
     _add_home(blueprint, ownership)
     _add_kinds(blueprint, ownership, kinds)
-    _add_entity(blueprint, catalog, ownership, kinds)
+    _add_entity(blueprint, catalog, ownership, kinds, history)
+    add_history(blueprint, history, ownership)
     return blueprint
 
 
@@ -85,7 +90,12 @@ def _add_style(blueprint: Blueprint) -> None:
 
     @blueprint.context_processor
     def context() -> dict[str, Any]:
-        return {"style_url": url_for("web.stylesheet", name=style_name), "entity_url": _entity_url, "words": _words}
+        return {
+            "style_url": url_for("web.stylesheet", name=style_name),
+            "entity_url": _entity_url,
+            "history_url": _history_url,
+            "words": _words,
+        }
 
     @blueprint.get("/static/<name>")
     def stylesheet(name: str) -> Response:
@@ -144,7 +154,11 @@ def _add_kinds(blueprint: Blueprint, ownership: OwnershipService, kinds: KindsSe
 
 
 def _add_entity(
-    blueprint: Blueprint, catalog: CatalogService, ownership: OwnershipService, kinds: KindsService
+    blueprint: Blueprint,
+    catalog: CatalogService,
+    ownership: OwnershipService,
+    kinds: KindsService,
+    history: HistoryService,
 ) -> None:
     @blueprint.get("/catalog/<namespace>/<kind>/<name>")
     def entity(namespace: str, kind: str, name: str) -> str:
@@ -183,6 +197,7 @@ def _add_entity(
             facts=_facts(document.get("spec") or {}, leave_out=frozenset().union(*related.values())),
             items=(document.get("status") or {}).get("items") or (),
             findings=ownership.findings([ref]),
+            **in_short(history, ref),
             **_source(metadata.get("annotations") or {}),
         )
 
@@ -273,6 +288,10 @@ def _source(annotations: Mapping[str, str]) -> dict[str, str]:
 def _entity_url(ref: str) -> str:
     found = EntityRef(ref)
     return url_for("web.entity", namespace=found.namespace, kind=found.kind, name=found.name)
+
+
+def _history_url(ref: EntityRef, before: int | None = None) -> str:
+    return url_for("web.entity_history", namespace=ref.namespace, kind=ref.kind, name=ref.name, before=before)
 
 
 def _words(name: str) -> str:

@@ -3,15 +3,18 @@
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from catalogs import component
 from playwright.sync_api import Browser, Page, sync_playwright
+from repositories import MakeRepository
 from servers import ROOT
 from werkzeug.serving import make_server
 
-from portal.app import build
+from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
 
@@ -31,16 +34,25 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("pages")
-    with build(load_settings(environment={}, overrides={"data": str(folder)})) as portal:
+    with _served(folder, lambda portal: portal.ingest([("file", str(ROOT / "catalog-info.yaml"))])) as found:
+        yield found
+
+
+@contextmanager
+def _served(folder: Path, fill: Callable[[Portal], object]) -> Iterator[str]:
+    """Serve a catalog that `fill` puts together."""
+    with build(load_settings(environment={}, overrides={"data": str(folder / "data")})) as portal:
         portal.migrate()
-        portal.ingest([("file", str(ROOT / "catalog-info.yaml"))])
+        fill(portal)
         server = make_server("127.0.0.1", 0, create_app(portal), threaded=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +122,40 @@ def test_the_page_follows_the_colours_of_the_system_and_fits_a_phone(
     assert (ground == "rgb(15, 19, 25)") == (scheme == "dark")
     opened.screenshot(path=str(tmp_path / "phone.png"))
     context.close()
+
+
+def test_an_entity_shows_who_changed_what_of_it(browser: Browser, repo: MakeRepository, tmp_path: Path) -> None:
+    made = repo({"x.yaml": component("billing", owner="team-0")})
+
+    def fill(portal: Portal) -> None:
+        portal.ingest([("url", f"{made.url}#:*.yaml")])
+        for number in range(1, 7):
+            made.commit({"x.yaml": component("billing", owner=f"team-{number}", more=f"system: system-{number}")})
+            portal.refresh.refresh()
+        made.commit({"x.yaml": None, "billing.yaml": component("billing", owner="team-6", more="system: system-6")})
+        portal.refresh.refresh()
+
+    with _served(tmp_path, fill) as address:
+        context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 1400})
+        page = context.new_page()
+        page.goto("/catalog/default/component/billing")
+        history = page.locator("section", has=page.locator("#history"))
+        newest, second, *others = history.locator(".versions > li").all()
+
+        assert "moved from" in newest.inner_text()
+        assert "Ann Author" in newest.inner_text()
+        assert [second.locator("del").all_inner_texts(), second.locator("ins").all_inner_texts()] == [
+            ["team-5", "system-5"],
+            ["team-6", "system-6"],
+        ]
+        assert made.git("rev-parse", "--short=10", "HEAD~1") in second.inner_text()
+        assert len(others) == 3
+        page.screenshot(path=str(tmp_path / "history.png"), full_page=True)
+        history.get_by_role("link", name="All of its history").click()
+        page.wait_for_url("**/history")
+        assert page.locator(".versions > li").count() == 8
+        assert page.locator(".change").last.inner_text() == "added"
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.screenshot(path=str(tmp_path / "phone.png"))
+        context.close()
