@@ -20,7 +20,7 @@ def _query(name: str, schema: Schema, description: str = "", *, required: bool =
 
 
 _TEXTS = many(WORD, minItems=1)
-#: Query parameters by the name that operations give them.
+#: Parameters of queries, one of a header, by the name that operations give them.
 PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
         "filter": _query("filter", _TEXTS, _FILTER),
@@ -43,6 +43,12 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "at": _query("at", WORD, "A moment of the past: ISO 8601 with an offset, milliseconds, or `revision:N`."),
         "dryRun": _query("dryRun", WORD, "`true` tells what registering would bring."),
         "onConflict": _query("onConflict", one_of("reject", "refresh")),
+        "lastEvent": {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The last event that the client was told; it goes before `since`.",
+            "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+        },
         "since": _query("since", COUNT, "A revision; 0 is before all."),
         "afterChange": _query("after", COUNT, "From the page before."),
         "before": _query("before", COUNT, "From the page before."),
@@ -167,7 +173,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "kinds.list_kinds": Operation("kinds", {200: ref("Kinds")}),
         "history.changes": Operation("history", {200: ref("Changes")}, ["since", "afterChange", "changes"]),
-        "history.change_events": Operation("history", {200: TEXT}, ["since"], media_type="text/event-stream"),
+        "history.change_events": Operation(
+            "history", {200: TEXT}, ["since", "lastEvent"], faults=[503], media_type="text/event-stream"
+        ),
         "history.history_of_entity": Operation("history", {200: ref("History")}, ["before", "changes"], faults=[404]),
         "search.search": Operation(
             "search", {200: ref("SearchPage")}, ["term", "types", "filters", "pageLimit", "pageCursor"]
