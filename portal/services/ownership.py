@@ -219,9 +219,12 @@ class OwnershipService:
         known: Mapping[EntityRef, Node],
         rules: Mapping[EntityRef, Mapping[str, Any]],
     ) -> Facts:
-        stewarded = graph.declared_with_relation(connection, "stewardedBy")
+        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
+        # Without a layer no rule looks at anything: half of all relations need not be read.
+        stewarded = graph.declared_with_relation(connection, "stewardedBy") if layers else {}
+        relations = graph.all_relations(connection, types=_FACT_TYPES) if layers else ()
         grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {}
-        for relation in sorted(graph.all_relations(connection, types=_FACT_TYPES)):
+        for relation in sorted(relations):
             use = "needs" if relation.type in DEPENDENCY_TYPES else relation.type
             grouped.setdefault("parents" if use in _PARENT_TYPES else use, {}).setdefault(relation.source, []).append(
                 relation.target
@@ -241,7 +244,7 @@ class OwnershipService:
                 for node in known.values()
                 if node.kind in layered or node.owner is not None
             ],
-            {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"},
+            layers,
             frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
             grouped.get("hasRole", {}),
             grouped.get("parents", {}),
