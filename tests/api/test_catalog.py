@@ -42,7 +42,6 @@ def client(tmp_path: Path, source: Repository) -> Any:
         api.register_blueprint(health_blueprint(service))
         register_error_handlers(app)
         app.extensions["test-database"] = database
-        app.extensions["test-api"] = api
         yield app.test_client()
 
 
@@ -307,10 +306,3 @@ def test_health_follows_the_database(client: FlaskClient, caplog: pytest.LogCapt
     with caplog.at_level(logging.CRITICAL):
         assert client.get(f"{base}/readiness").status_code == 503
         assert client.get(f"{base}/liveness").status_code == 200
-
-
-def test_the_description_of_the_api_names_the_parameters(client: FlaskClient) -> None:
-    paths = client.application.extensions["test-api"].spec.to_dict()["paths"]
-
-    found = {item["name"] for item in paths["/api/catalog/entities/by-query"]["get"]["parameters"]}
-    assert {"filter", "orderField", "cursor"} <= found
