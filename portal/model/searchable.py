@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -27,22 +27,26 @@ class Searchable(NamedTuple):
 def searchable(declared: Mapping[str, Any]) -> Searchable:
     """Return the words that find an entity."""
     metadata, spec = declared["metadata"], _object(declared.get("spec"))
-    profile = _object(spec.get("profile"))
-    names = " ".join(_texts(metadata["name"], metadata.get("title"), profile.get("displayName")))[:_MOST_NAMES]
-    tags = metadata.get("tags")
-    belongs = (text.rpartition("/")[2].rpartition(":")[2] for text in _texts(*map(spec.get, _PARENTS)))
-    classes = (declared["kind"], metadata.get("namespace"), spec.get("type"), spec.get("lifecycle"))
-    marks = _texts(*classes, *belongs, *(tags if isinstance(tags, list) else ()))
-    links = metadata.get("links")
-    said = [
-        metadata.get("description"),
-        profile.get("email"),
-        *(link.get("title") for link in (links if isinstance(links, list) else ()) if isinstance(link, dict)),
-    ]
+    names, said = [metadata["name"], metadata.get("title")], [metadata.get("description")]
+    if "profile" in spec:
+        profile = _object(spec["profile"])
+        names.append(profile.get("displayName"))
+        said.append(profile.get("email"))
+    if "links" in metadata:
+        links = metadata["links"]
+        said += [link.get("title") for link in links if isinstance(link, dict)] if isinstance(links, list) else ()
+    marks = [declared["kind"], metadata.get("namespace"), spec.get("type"), spec.get("lifecycle")]
+    for name in _PARENTS:
+        parent = spec.get(name)
+        if isinstance(parent, str):
+            marks.append(parent.rpartition("/")[2].rpartition(":")[2])
+    if "tags" in metadata and isinstance(metadata["tags"], list):
+        marks += metadata["tags"]
+    called = " ".join(_texts(names))[:_MOST_NAMES]
     return Searchable(
-        " ".join([*words(names), *humps(names)]),
-        " ".join(words(" ".join(marks)[:_MOST_NAMES])),
-        " ".join(words(" ".join(_texts(*said))[:_MOST_TEXT])),
+        " ".join([*words(called), *humps(called)]),
+        " ".join(words(" ".join(_texts(marks))[:_MOST_NAMES])),
+        " ".join(words(" ".join(_texts(said))[:_MOST_TEXT])),
     )
 
 
@@ -58,7 +62,7 @@ def search_document(entity: Mapping[str, Any]) -> dict[str, str]:
     path = "/".join(quote(part, safe="") for part in (namespace, kind, name))
     return {
         "title": str(metadata.get("title") or name),
-        "text": " : ".join(_texts(*said)),
+        "text": " : ".join(_texts(said)),
         "componentType": sort,
         "type": sort,
         "namespace": namespace,
@@ -73,5 +77,5 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _texts(*values: Any) -> Iterator[str]:
-    return (value for value in values if isinstance(value, str) and value)
+def _texts(values: Iterable[Any]) -> list[str]:
+    return [value for value in values if isinstance(value, str) and value]

@@ -43,6 +43,8 @@ def words(text: str) -> list[str]:
 def humps(text: str) -> list[str]:
     """Return the words, folded, that names are put together from: `fraud` and `detection` of `fraudDetection`."""
     found: list[str] = []
+    if not _HUMPS.search(text):
+        return found
     for name in _ASCII_WORDS.findall(text):
         parts = _HUMPS.split(name)
         if len(parts) > 1:

@@ -123,20 +123,17 @@ def insert_tuples(
     )
 
 
-def insert_pairs(
-    connection: Connection, table: TableClause, columns: tuple[str, str], pairs: Sequence[tuple[int, int]]
-) -> None:
-    """Insert pairs of whole numbers that are not negative and below 2**31."""
+def insert_pairs(connection: Connection, table: TableClause, columns: tuple[str, str], pairs: Sequence[int]) -> None:
+    """Insert pairs of whole numbers below 2**31, each pair given as one number: the first times 2**32, the second."""
     if connection.dialect.name == "postgresql":
-        insert_tuples(connection, table, columns, pairs)
+        insert_tuples(connection, table, columns, [(pair >> 32, pair & 0xFFFFFFFF) for pair in pairs])
     elif pairs:
         # One text of numbers: binding each of them costs more than all that SQLite does with it.
         quote = connection.dialect.identifier_preparer.quote
-        packed = orjson.dumps([first << 32 | second for first, second in pairs]).decode()
         connection.exec_driver_sql(
             f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))}) "  # noqa: S608  # names are our tables'
             "SELECT value >> 32, value & 4294967295 FROM json_each(?)",
-            (packed,),
+            (orjson.dumps(pairs).decode(),),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Container, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, func, select
@@ -13,6 +12,7 @@ from portal.store.tables import postings, terms
 
 #: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
 _REMEMBERED = 300_000
+_LOW = (1 << 32) - 1
 _TERMS = (terms.c.id, (terms.c.key, terms.c.value, terms.c.display))
 
 
@@ -32,41 +32,31 @@ class IndexWriter:
         Those of the entities that are `new` have none yet.
         """
         ids = self._ids
-        grouped: defaultdict[int, list[int]] = defaultdict(list)
-        unknown: defaultdict[Leaf, list[int]] = defaultdict(list)
-        for entity_id, found in wanted.items():
-            for leaf in found:
-                term = ids.get(leaf)
-                if term is None:
-                    unknown[leaf].append(entity_id)
-                else:
-                    grouped[term].append(entity_id)
-        self._remember(unknown)
-        for leaf, entity_ids in unknown.items():
-            grouped[ids[leaf]] += entity_ids
-        # In the order of the key, the rows of a batch fall into neighbouring pages; grouping costs less than sorting.
-        desired = [(term, entity_id) for term in sorted(grouped) for entity_id in sorted(grouped[term])]
-        present: set[tuple[int, int]] = set()
+        self._remember(set().union(*wanted.values()) - ids.keys())
+        # One number for each entry, the term before the entity: in the order of the key, rows of a batch fall into
+        # neighbouring pages, and numbers sort faster than pairs.
+        desired = [ids[leaf] << 32 | entity_id for entity_id, found in wanted.items() for leaf in found]
+        present: set[int] = set()
         for chunk in in_chunks([entity_id for entity_id in wanted if entity_id not in new]):
             rows = self._connection.execute(
                 select(postings.c.term_id, postings.c.entity_id).where(postings.c.entity_id.in_(chunk))
             )
-            present.update((term, entity) for term, entity in rows)
+            present.update(term << 32 | entity for term, entity in rows)
         if present:
             self._delete(present.difference(desired))
             desired = [entry for entry in desired if entry not in present]
-        insert_pairs(self._connection, postings, ("term_id", "entity_id"), desired)
+        insert_pairs(self._connection, postings, ("term_id", "entity_id"), sorted(desired))
         if len(ids) > _REMEMBERED:
             self._ids = {}
             self._knows_all = False
 
-    def _delete(self, obsolete: Collection[tuple[int, int]]) -> None:
+    def _delete(self, obsolete: Collection[int]) -> None:
         if obsolete:
             statement = delete(postings).where(
                 postings.c.term_id == bindparam("old_term"), postings.c.entity_id == bindparam("old_entity")
             )
             self._connection.execute(
-                statement, [{"old_term": term, "old_entity": entity} for term, entity in sorted(obsolete)]
+                statement, [{"old_term": entry >> 32, "old_entity": entry & _LOW} for entry in sorted(obsolete)]
             )
 
     def _remember(self, wanted: Collection[Leaf]) -> None:
