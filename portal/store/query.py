@@ -51,15 +51,16 @@ def count_statement(query: EntityQuery) -> Select[Any]:
     return select(func.count()).select_from(entities).where(matching(query))
 
 
-def page_statement(query: EntityQuery, part: Slice, *, total: int) -> Select[Any]:
+def page_statement(query: EntityQuery, part: Slice, *, total: int, in_sets: bool) -> Select[Any]:
     """Return the statement for part of an answer of `total` entities: rows of body, ref, then each order value.
 
-    A backward slice comes in reverse. Raises `InputError` when the slice's place does not fit the query's order.
+    `in_sets` gathers what matches as sets even where it is much. A backward slice comes in reverse. Raises `InputError`
+    when the slice's place does not fit the query's order.
     """
     if part.place is not None and len(part.place.values) != len(query.order):
         raise InputError("Malformed cursor; its place does not fit its order")
     is_small = total <= SORTED_MATCHES
-    candidates = _candidates(query, few=is_small or bool(query.order), is_small=is_small)
+    candidates = _candidates(query, few=in_sets or is_small or bool(query.order), is_small=is_small)
     values = [candidates.c[f"value{number}"] for number in range(len(query.order))]
     found = (
         select(candidates.c.id, candidates.c.ref, *values)
@@ -97,7 +98,7 @@ def has_many_values(count: int) -> bool:
     return count >= WALKED_VALUES
 
 
-def walk_statement(query: EntityQuery, part: Slice) -> Select[Any]:
+def walk_statement(query: EntityQuery, part: Slice, *, in_sets: bool) -> Select[Any]:
     """Return the statement for part of an answer ordered by one field, along the index of its values.
 
     Rows as of `page_statement`. Entities that lack the field are not among them: fewer rows than the part may hold say
@@ -121,7 +122,7 @@ def walk_statement(query: EntityQuery, part: Slice) -> Select[Any]:
         .select_from(walked)
         .join(held, held.c.term_id == walked.c.id)
         .join(entities, entities.c.id == held.c.entity_id)
-        .where(walked.c.key == order.field, walked.c.value != NOTHING, matching(query, few=False), ~has_earlier)
+        .where(walked.c.key == order.field, walked.c.value != NOTHING, matching(query, few=in_sets), ~has_earlier)
         .order_by(
             walked.c.value.desc() if is_down else walked.c.value.asc(),
             entities.c.ref.desc() if part.is_backwards else entities.c.ref.asc(),
