@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE, Schema
 
 from portal.api.answers import answer_text
 from portal.model.kind import Kinds
@@ -17,42 +17,6 @@ class NoParameters(Schema):
     """A route without parameters."""
 
 
-class KindRelationSchema(Schema):
-    """The relation that a field emits; references without their kind get the default one."""
-
-    type = fields.String(required=True)
-    inverse = fields.String(required=True)
-    default_kind = fields.String(required=True, allow_none=True, data_key="defaultKind")
-
-
-class KindFieldSchema(Schema):
-    """A field of a kind's spec."""
-
-    name = fields.String(required=True)
-    required = fields.Boolean(required=True)
-    description = fields.String(required=True)
-    relation = fields.Nested(KindRelationSchema, required=True, allow_none=True)
-
-
-class KindSchema(Schema):
-    """A kind; `declaredBy` is the KindDefinition that it comes from, null for one that is built in."""
-
-    name = fields.String(required=True)
-    plural = fields.String(required=True)
-    description = fields.String(required=True)
-    api_versions = fields.List(fields.String(), required=True, data_key="apiVersions")
-    default_layer = fields.String(required=True, allow_none=True, data_key="defaultLayer")
-    declared_by = fields.String(required=True, allow_none=True, data_key="declaredBy")
-    fields_ = fields.List(fields.Nested(KindFieldSchema), required=True, data_key="fields", attribute="fields")
-    schema = fields.Dict(required=True, metadata={"description": "JSON Schema of a whole entity"})
-
-
-class KindListSchema(Schema):
-    """The kinds, by name."""
-
-    items = fields.List(fields.Nested(KindSchema), required=True)
-
-
 def kinds_blueprint(kinds: KindsService) -> Blueprint:
     """Return the route that lists the kinds."""
     blueprint = Blueprint("kinds", __name__, url_prefix="/api/catalog", description="The kinds of entities")
@@ -60,7 +24,7 @@ def kinds_blueprint(kinds: KindsService) -> Blueprint:
 
     @blueprint.get("/kinds")
     @blueprint.arguments(NoParameters, location="query", unknown=RAISE)
-    @blueprint.response(200, KindListSchema)
+    @blueprint.response(200)
     def list_kinds(_parameters: dict[str, str]) -> Response:
         """Return the kinds that there are now, those declared by KindDefinitions among them."""
         current = kinds.current()

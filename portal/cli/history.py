@@ -102,9 +102,8 @@ def _change(version: Version) -> Text:
 
 def _who(version: Version) -> tuple[Text, Text, str]:
     """Return commit, author's name and time; the time of recording where the source has no history."""
-    when = version.recorded_at_ms if version.authored_at_ms is None else version.authored_at_ms
-    name = version.author.rpartition(" <")[0] or version.author
-    return Text(version.commit[:_COMMIT_SHOWN]), Text(_plain(name)), shown_time(when)[:16].replace("T", " ")
+    when = shown_time(version.when_ms)[:16].replace("T", " ")
+    return Text(version.commit[:_COMMIT_SHOWN]), Text(_plain(version.author_name)), when
 
 
 def _what(item: HistoryItem) -> Iterator[str]:

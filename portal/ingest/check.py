@@ -12,7 +12,7 @@ import orjson
 
 from portal.errors import InputError
 from portal.model.entity import Entity, entity_of, ref_of
-from portal.model.envelope import FieldFault, Path, envelope_faults, is_kind, is_namespace, is_object_name
+from portal.model.envelope import FieldFault, Path, envelope_faults, is_kind, is_namespace, is_object_name, value_at
 from portal.model.fields import Fault, PortalField
 from portal.model.kind import Kind, Kinds
 from portal.model.problem import Problem
@@ -126,7 +126,7 @@ def _spec_faults(document: Mapping[str, Any], kind: Kind) -> Iterator[FieldFault
         field = schema.fields.get(str(name))
         lenient = isinstance(field, PortalField) and field.lenient
         for path, fault in _flattened(error, ("spec", name)):
-            yield FieldFault(path, fault, _value_at(document, path), lenient)
+            yield FieldFault(path, fault, value_at(document, path), lenient)
     for relation_field in kind.relation_fields[schema]:
         if relation_field.name in spec and relation_field.name not in errors:
             for path, text in _ref_texts(spec[relation_field.name], ("spec", relation_field.name)):
@@ -143,16 +143,6 @@ def _flattened(errors: Any, path: Path) -> Iterator[tuple[Path, Fault]]:
         return
     for item in errors if isinstance(errors, list) else [errors]:
         yield path, item if isinstance(item, Fault) else Fault("field-invalid", str(item))
-
-
-def _value_at(document: Any, path: Path) -> Any:
-    value = document
-    for part in path:
-        try:
-            value = value[part]
-        except (KeyError, IndexError, TypeError):
-            return None
-    return value
 
 
 def _ref_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:

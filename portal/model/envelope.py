@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -220,3 +220,14 @@ def _link_faults(links: Any) -> Iterator[FieldFault]:
         for key in ("title", "icon", "type"):
             if key in link and (not isinstance(link[key], str) or not link[key].strip()):
                 yield FieldFault((*path, key), _TEXT, link[key])
+
+
+def value_at(document: Any, path: Sequence[str | int]) -> Any:
+    """Return the value at a path of a document, None where there is none."""
+    value = document
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from portal.model.envelope import FieldFault, Path
+from portal.model.envelope import FieldFault, Path, value_at
 from portal.model.fields import Fault
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class SpecChecker:
         path = tuple(error.instance_path)
         kind = error.kind.name
         said = error.kind.as_dict()
-        beside = self._at(error.schema_path[:-1])
+        beside = value_at(self.schema, error.schema_path[:-1])
         properties = beside.get("properties", {}) if isinstance(beside, dict) else {}
         if kind == "required":
             name = said["property"]
@@ -168,15 +168,6 @@ class SpecChecker:
                 yield (*path, name), Fault("field-unknown", f"only {known}" if known else "nothing here")
         else:
             yield path, Fault("field-invalid", _expected(kind, said, error.message))
-
-    def _at(self, path: list[Any]) -> Any:
-        value: Any = self.schema
-        for part in path:
-            try:
-                value = value[part]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value
 
 
 def _expected(kind: str, said: Mapping[str, Any], message: str) -> str:

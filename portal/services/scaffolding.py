@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -15,6 +14,7 @@ from portal.actions.schema import json_schema
 from portal.errors import InputError, NotFoundError, ValuesError
 from portal.ingest.yaml_text import to_yaml
 from portal.model.entity import LOCATION_ANNOTATION
+from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret
 from portal.scaffolder.engine import Engine
@@ -327,20 +327,15 @@ def _order(text: str) -> tuple[str, bool]:
     return name, direction == "desc"
 
 
-def _time(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
-
-
 def _shown(task: TaskRow) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": task.id,
         "spec": {name: value for name, value in task.spec.items() if name != "ownership"},
         "status": task.status,
-        "createdAt": _time(task.created_at_ms),
+        "createdAt": shown_time(task.created_at_ms),
     }
     if task.last_heartbeat_at_ms is not None:
-        shown["lastHeartbeatAt"] = _time(task.last_heartbeat_at_ms)
+        shown["lastHeartbeatAt"] = shown_time(task.last_heartbeat_at_ms)
     if task.created_by is not None:
         shown["createdBy"] = task.created_by
     return shown
@@ -354,7 +349,7 @@ def _shown_event(event: EventRow, task: TaskRow) -> dict[str, Any]:
         "taskId": event.task_id,
         "body": event.body,
         "type": event.type,
-        "createdAt": _time(event.created_at_ms),
+        "createdAt": shown_time(event.created_at_ms),
     }
 
 

@@ -34,6 +34,16 @@ class Version:
     source_id: str
     declared: str = ""
 
+    @property
+    def when_ms(self) -> int:
+        """When it was authored; when it was recorded where the source has no history."""
+        return self.recorded_at_ms if self.authored_at_ms is None else self.authored_at_ms
+
+    @property
+    def author_name(self) -> str:
+        """The author without the address."""
+        return self.author.rpartition(" <")[0] or self.author
+
     def to_json(self) -> dict[str, Any]:
         """Return the version as JSON tells it, without its document."""
         authored = self.authored_at_ms

@@ -84,13 +84,12 @@ def _shown(page: HistoryPage) -> dict[str, Any]:
 
 def _version(item: HistoryItem) -> ShownVersion:
     version = item.version
-    when = version.recorded_at_ms if version.authored_at_ms is None else version.authored_at_ms
     return ShownVersion(
         change=version.change,
         revision=version.revision,
         commit=version.commit,
-        author=version.author.rpartition(" <")[0] or version.author,
-        time=shown_time(when),
+        author=version.author_name,
+        time=shown_time(version.when_ms),
         location=version.location.removeprefix(GENERATED_PREFIX),
         moved_from=item.moved_from,
         fields=list(map(_field, item.differences[:_FIELDS_SHOWN])),

@@ -1,28 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from catalogs import component, documents
 from flask.testing import FlaskClient
 from repositories import MakeRepository
 
-from portal.app import Portal, build
+from portal.app import Portal
 from portal.app.wsgi import create_app
-from portal.config import load_settings
 
 CHANGES = "/api/catalog/changes"
 A = "/api/catalog/entities/by-name/component/default/a"
 HISTORY = "/api/catalog/entities/by-name/component/default/a/history"
-
-
-@pytest.fixture
-def portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
-    settings = load_settings(environment={}, overrides={"data": str(tmp_path / "data"), "database": database_url})
-    with build(settings) as made:
-        made.migrate()
-        yield made
 
 
 @pytest.fixture

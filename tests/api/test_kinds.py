@@ -1,6 +1,5 @@
 """What the catalog tells of its kinds: over HTTP, on pages, on the command line."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema_rs
@@ -11,9 +10,8 @@ from flask.testing import FlaskClient
 from repositories import MakeRepository
 from servers import run_portal
 
-from portal.app import Portal, build
+from portal.app import Portal
 from portal.app.wsgi import create_app
-from portal.config import load_settings
 
 DEFINITION = entity(
     "KindDefinition",
@@ -25,15 +23,6 @@ DEFINITION = entity(
     "relations: [{field: reads, kind: Dataset, type: gauges, inverse: gaugedBy, description: What it reads}]",
     version="portal/v1alpha1",
 )
-
-
-@pytest.fixture
-def portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
-    """A wired Portal with nothing in it, on each database."""
-    settings = load_settings(environment={}, overrides={"data": str(tmp_path / "data"), "database": database_url})
-    with build(settings) as opened:
-        opened.migrate()
-        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Search over HTTP, as the front end asks."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +7,8 @@ from catalogs import component, documents, group
 from flask.testing import FlaskClient
 from repositories import MakeRepository
 
-from portal.app import Portal, build
+from portal.app import Portal
 from portal.app.wsgi import create_app
-from portal.config import load_settings
 
 MODEL = """apiVersion: portal/v1alpha1
 kind: Model
@@ -27,15 +24,6 @@ kind: User
 metadata: {name: ann}
 spec: {profile: {displayName: Ann Author, email: ann@example.com}, memberOf: [team-a]}
 """
-
-
-@pytest.fixture
-def portal(tmp_path: Path, database_url: str) -> Iterator[Portal]:
-    """A wired Portal with nothing in it, on each database."""
-    settings = load_settings(environment={}, overrides={"data": str(tmp_path / "data"), "database": database_url})
-    with build(settings) as opened:
-        opened.migrate()
-        yield opened
 
 
 @pytest.fixture

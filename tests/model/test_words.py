@@ -79,13 +79,13 @@ def test_marks_leave_the_text_as_it_is(text: str, term: str) -> None:
         assert marked.replace("\ue000", "").replace("\ue001", "") == text
 
 
-@given(st.text(min_size=1, max_size=60))
+@given(st.text(min_size=1, max_size=60).filter(lambda text: "\ue000" not in text))
 def test_a_text_is_found_by_its_own_words(text: str) -> None:
     wanted = phrases(text)
 
-    marked = highlighted(text, wanted, before="\0", after="\0")
+    marked = highlighted(text, wanted, before="\ue000", after="\ue000")
 
-    assert ("\0" in marked.replace(text, "", 1)) == bool(words(text)) or "\0" in text
+    assert ("\ue000" in marked) == bool(words(text))
 
 
 @given(st.text())

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
+from portal.api.ownership import MOST_DEPTH
+from portal.services import history, search
 
-#: The longest page of history, search, depth of a graph.
-_MOST_CHANGES, _MOST_RESULTS, _MOST_DEPTH = 1_000, 100, 100
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
 
 
@@ -52,9 +52,9 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "since": _query("since", COUNT, "A revision; 0 is before all."),
         "afterChange": _query("after", COUNT, "From the page before."),
         "before": _query("before", COUNT, "From the page before."),
-        "changes": _query("limit", {"type": "integer", "minimum": 1, "maximum": _MOST_CHANGES}),
-        "term": _query("term", {"type": "string", "maxLength": 100}),
-        "types": _query("types", many(one_of("software-catalog", "techdocs"))),
+        "changes": _query("limit", {"type": "integer", "minimum": 1, "maximum": history.MOST_AT_ONCE}),
+        "term": _query("term", {"type": "string", "maxLength": search.LONGEST_TERM}),
+        "types": _query("types", many(one_of(*search.TYPES))),
         "filters": _query(
             "filters",
             {"type": "object", "additionalProperties": {"anyOf": [TEXT, many(TEXT)]}},
@@ -62,10 +62,10 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
             style="deepObject",
             explode=True,
         ),
-        "pageLimit": _query("pageLimit", {"type": "integer", "minimum": 1, "maximum": _MOST_RESULTS}),
+        "pageLimit": _query("pageLimit", {"type": "integer", "minimum": 1, "maximum": search.MOST_AT_ONCE}),
         "pageCursor": _query("pageCursor", TEXT),
         "root": _query("root", WORD, "Reference of the entity that the walk begins at.", required=True),
-        "depth": _query("depth", {"type": "integer", "minimum": 0, "maximum": _MOST_DEPTH}),
+        "depth": _query("depth", {"type": "integer", "minimum": 0, "maximum": MOST_DEPTH}),
         "direction": _query("direction", one_of("in", "out", "both")),
         "relations": _query("relations", _TEXTS, "Types; every relation in its declared sense without."),
         "createdBy": _query("createdBy", many(TEXT)),
