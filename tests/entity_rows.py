@@ -9,10 +9,12 @@ from typing import Any
 import orjson
 
 from portal.model.entity import ref_of
-from portal.model.leaves import leaves
+from portal.model.leaves import LeafMemory, indexed_leaves
 from portal.store import entities
 from portal.store.database import Database
-from portal.store.index import IndexWriter
+from portal.store.dialect import insert_tuples
+from portal.store.index import IndexWriter, number_list
+from portal.store.tables import relation_types, relations
 
 
 def document(kind: str, name: str, *, metadata: Mapping[str, Any] | None = None, **members: Any) -> dict[str, Any]:
@@ -27,9 +29,13 @@ def document(kind: str, name: str, *, metadata: Mapping[str, Any] | None = None,
 
 
 def insert(database: Database, documents: Sequence[Mapping[str, Any]], *, source: str = "s") -> None:
-    """Insert finished entities with their index."""
+    """Insert finished entities with their index; relations are declared by the source, the target, or both in turn."""
     with database.writing() as connection:
         first = entities.next_entity_id(connection)
+        index, memory = IndexWriter(connection), LeafMemory()
+        places = [indexed_leaves(item, memory=memory) for item in documents]
+        terms = index.term_ids(memory.leaves)
+        entries = {first + number: [terms[place] for place in found] for number, found in enumerate(places)}
         rows = [
             {
                 "id": first + number,
@@ -47,8 +53,18 @@ def insert(database: Database, documents: Sequence[Mapping[str, Any]], *, source
                 "domain": None,
                 "layer": None,
                 "body": orjson.dumps(item).decode(),
+                "term_ids": number_list(entries[first + number]),
             }
             for number, item in enumerate(documents)
         ]
+        index.sync(entries, new=entries)
         entities.insert_entities(connection, rows)
-        IndexWriter(connection).sync({first + number: leaves(item) for number, item in enumerate(documents)})
+        edges = {
+            (str(ref_of(item)), found["type"], found["targetRef"], is_inverse)
+            for number, item in enumerate(documents)
+            for found in item["relations"]
+            for is_inverse in ((False,), (True,), (False, True))[number % 3]
+        }
+        known = set(connection.execute(relation_types.select()).scalars())
+        insert_tuples(connection, relations, ("source", "type", "target", "is_inverse"), sorted(edges))
+        insert_tuples(connection, relation_types, ("name",), [(name,) for name in {edge[1] for edge in edges} - known])

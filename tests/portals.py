@@ -23,7 +23,7 @@ from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshReport, RefreshService
 from portal.store.database import Database
-from portal.store.tables import entities, relations, versions
+from portal.store.tables import entities, postings, relations, versions
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
@@ -87,6 +87,17 @@ class Catalog:
         with self.database.reading() as connection:
             rows = connection.execute(select(versions).where(versions.c.ref == ref).order_by(versions.c.id))
             return list(rows)
+
+    def terms_of_entities(self) -> set[tuple[int, int]]:
+        """Return the pairs of entity and term that the entities' rows tell of."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(entities.c.id, entities.c.term_ids)).all()
+        return {(row.id, number) for row in rows for number in orjson.loads(row.term_ids)}
+
+    def terms_of_postings(self) -> set[tuple[int, int]]:
+        """Return the pairs of entity and term that the index holds."""
+        with self.database.reading() as connection:
+            return {tuple(row) for row in connection.execute(select(postings.c.entity_id, postings.c.term_id))}
 
     def everything(self) -> dict[str, Any]:
         """Return all that readers can see, to compare two states of the catalog."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from portal.ingest.meaning import Annotate
 from portal.model.entity import (
     EDIT_URL_ANNOTATION,
     LOCATION_ANNOTATION,
@@ -28,6 +31,10 @@ class Annotator:
     def __init__(self, integrations: Integrations) -> None:
         self._integrations = integrations
         self._kinds: dict[str, str] = {}
+
+    def of(self, origin: str) -> Annotate:
+        """Return what gives the annotations of the entities of a file, by its location; `origin` led to all of them."""
+        return partial(self.annotations, origin=origin)
 
     def annotations(self, location: str, *, origin: str, is_orphan: bool = False) -> dict[str, str]:
         """Return the annotations of an entity; `origin` is the root location that led to its file's `location`."""

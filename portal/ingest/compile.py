@@ -8,7 +8,7 @@ from typing import Any
 
 from portal.ingest import yaml
 from portal.ingest.check import Checked, check, problem_of
-from portal.ingest.meaning import Meaning, meaning_of, pack
+from portal.ingest.meaning import Annotate, Meaning, Meanings, meaning_of, pack
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import Entity, entity_of
@@ -96,10 +96,14 @@ class _Batch:
         self.memory = LeafMemory()
         self.meanings: list[Meaning] = []
 
-    def add(self, entity: Entity, declared: Mapping[str, Any], kind: Kind) -> int:
+    def add(self, entity: Entity, declared: Mapping[str, Any], kind: Kind, annotations: Mapping[str, str]) -> int:
         """Add what a document means; return its position."""
-        self.meanings.append(meaning_of(entity, declared, kind, memory=self.memory))
+        self.meanings.append(meaning_of(entity, declared, kind, annotations=annotations, memory=self.memory))
         return len(self.meanings) - 1
+
+    def packed(self) -> bytes:
+        """Return all that was added."""
+        return pack(Meanings(self.memory.leaves, self.meanings))
 
 
 def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:
@@ -124,7 +128,12 @@ def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[st
 
 
 def compile_files(
-    files: Collection[DraftFile], *, kinds: Kinds, resolvers: Mapping[str, Resolve], allows: Allows | None = None
+    files: Collection[DraftFile],
+    *,
+    kinds: Kinds,
+    resolvers: Mapping[str, Resolve],
+    annotate: Annotate,
+    allows: Allows | None = None,
 ) -> CompiledBatch:
     """Compile parsed files.
 
@@ -132,18 +141,25 @@ def compile_files(
     """
     batch = _Batch(kinds)
     compiled = {
-        file.location: _compile(file, batch, resolve=resolvers.get(file.location, _unresolved), allows=allows)
+        file.location: _compile(
+            file,
+            batch,
+            resolve=resolvers.get(file.location, _unresolved),
+            annotations=annotate(file.location),
+            allows=allows,
+        )
         for file in files
     }
-    return CompiledBatch(compiled, pack(batch.meanings))
+    return CompiledBatch(compiled, batch.packed())
 
 
-def compile_entity(location: str, declared: Mapping[str, Any], kind: Kind) -> CompiledBatch:
+def compile_entity(location: str, declared: Mapping[str, Any], kind: Kind, *, annotate: Annotate) -> CompiledBatch:
     """Return the batch of one file with one entity that has no fault."""
     batch = _Batch(Kinds([kind]))
     entity = entity_of(declared)
-    document = CompiledDocument(location, 1, 0, entity.ref, entity.digest, batch.add(entity, declared, kind))
-    return CompiledBatch({location: CompiledFile(location, [document])}, pack(batch.meanings))
+    position = batch.add(entity, declared, kind, annotate(location))
+    document = CompiledDocument(location, 1, 0, entity.ref, entity.digest, position)
+    return CompiledBatch({location: CompiledFile(location, [document])}, batch.packed())
 
 
 def _unresolved(key: str, target: str) -> Any:  # noqa: ARG001  # the form of `Resolve`
@@ -155,7 +171,9 @@ def _parse_problems(document: yaml.Document) -> list[Problem]:
     return [document.problem, *found] if document.problem is not None else found
 
 
-def _compile(file: DraftFile, batch: _Batch, *, resolve: Resolve, allows: Allows | None) -> CompiledFile:
+def _compile(
+    file: DraftFile, batch: _Batch, *, resolve: Resolve, annotations: Mapping[str, str], allows: Allows | None
+) -> CompiledFile:
     compiled = CompiledFile(file.location, problems=list(file.problems))
     compiled.has_unknown_faults = any(problem.severity == "error" for problem in file.problems)
     occurrences: dict[EntityRef, int] = {}
@@ -178,7 +196,7 @@ def _compile(file: DraftFile, batch: _Batch, *, resolve: Resolve, allows: Allows
         entity = checked.entity
         occurrence = occurrences.get(entity.ref, 0)
         occurrences[entity.ref] = occurrence + 1
-        position = batch.add(entity, value, checked.kind)
+        position = batch.add(entity, value, checked.kind, annotations)
         compiled.documents.append(
             CompiledDocument(file.location, draft.line, occurrence, entity.ref, entity.digest, position)
         )

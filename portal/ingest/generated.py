@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from portal.ingest.compile import CompiledBatch, compile_entity
+from portal.ingest.meaning import Annotate
 from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION
 from portal.model.kind import Kind
 from portal.model.location import GENERATED_PREFIX
@@ -15,7 +16,7 @@ def generated_name(location: str) -> str:
     return f"generated-{hashlib.sha1(location.encode(), usedforsecurity=False).hexdigest()}"
 
 
-def generated_file(location_type: str, target: str, *, kind: Kind) -> CompiledBatch:
+def generated_file(location_type: str, target: str, *, kind: Kind, annotate: Annotate) -> CompiledBatch:
     """Return the batch of a file, which is nowhere, with a location's Location entity; `kind` is Location's."""
     location = f"{location_type}:{target}"
     declared = {
@@ -28,4 +29,4 @@ def generated_file(location_type: str, target: str, *, kind: Kind) -> CompiledBa
         "spec": {"type": location_type, "target": target},
     }
     place = f"{GENERATED_PREFIX}{location}"
-    return compile_entity(place, declared, kind)
+    return compile_entity(place, declared, kind, annotate=annotate)

@@ -2,77 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from portal.ingest.relate import declared_targets, relate
+from portal.ingest.relate import declared_relations, declared_targets
+from portal.ingest.stitch import Frame, frame, furnished
 from portal.model.entity import Entity
 from portal.model.kind import Kind
-from portal.model.leaves import Leaf, LeafMemory, declared_leaves
+from portal.model.leaves import Leaf, LeafMemory, indexed_leaves
+from portal.model.relation import DeclaredRelation
 from portal.model.searchable import Searchable, searchable
+
+#: Gives the annotations that the catalog adds to the entities of a file, by its location.
+Annotate = Callable[[str], Mapping[str, str]]
 
 
 class Meaning(NamedTuple):
     """What an entity's document says: its JSON, its title, what its single references name, relations, words, leaves.
 
-    `relations` are (source, type, target) in both directions; `leaves` are those that the document itself has.
+    `leaves` are the places of what the index holds among the leaves of the batch; `frame` is its finished text but for
+    what only the whole catalog knows.
     """
 
     text: str
     title: str
     targets: Mapping[str, str]
-    relations: Sequence[tuple[str, str, str]]
+    relations: Sequence[DeclaredRelation]
     words: Searchable
+    leaves: Sequence[int]
+    frame: Frame
+
+
+class Meanings(NamedTuple):
+    """What the documents of a batch mean, in their order, with the leaves that they share."""
+
     leaves: Sequence[Leaf]
+    documents: Sequence[Meaning]
 
 
-def meaning_of(entity: Entity, declared: Mapping[str, Any], kind: Kind, *, memory: LeafMemory) -> Meaning:
-    """Return what an entity's document means; `declared` is its text, parsed."""
+def meaning_of(
+    entity: Entity,
+    declared: Mapping[str, Any],
+    kind: Kind,
+    *,
+    annotations: Mapping[str, str],
+    memory: LeafMemory,
+) -> Meaning:
+    """Return what an entity's document means; `declared` is its text, parsed, `annotations` what the catalog adds."""
     metadata = declared["metadata"]
+    document = furnished(declared, annotations)
     return Meaning(
         entity.text,
         str(metadata.get("title") or metadata["name"]),
         declared_targets(entity.ref, declared, kind),
-        [(found.source, found.type, found.target) for found in relate(entity.ref, declared, kind)],
+        declared_relations(entity.ref, declared, kind),
         searchable(declared),
-        declared_leaves(declared, memory=memory),
+        indexed_leaves(document, memory=memory),
+        frame(document),
     )
 
 
-def pack(meanings: Iterable[Meaning]) -> bytes:
-    """Return meanings as bytes; leaves that they share are there once."""
-    places: dict[Leaf, int] = {}
-    documents = [
-        (
-            meaning.text,
-            meaning.title,
-            meaning.targets,
-            meaning.relations,
-            tuple(meaning.words),
-            [places.setdefault(leaf, len(places)) for leaf in meaning.leaves],
-        )
-        for meaning in meanings
-    ]
-    return orjson.dumps([[tuple(leaf) for leaf in places], documents])
+def pack(meanings: Meanings) -> bytes:
+    """Return the meanings of a batch as bytes."""
+    return orjson.dumps([[tuple(leaf) for leaf in meanings.leaves], [_packed(found) for found in meanings.documents]])
 
 
-def unpack(content: bytes) -> list[Meaning]:
-    """Return the meanings that were packed, in their order."""
+def unpack(content: bytes) -> Meanings:
+    """Return the meanings that were packed."""
     leaves, documents = orjson.loads(content)
-    known = [Leaf(*leaf) for leaf in leaves]
-    return [
-        Meaning(
-            text,
-            title,
-            targets,
-            [(*relation,) for relation in relations],
-            Searchable(*words),
-            [known[place] for place in places],
-        )
-        for text, title, targets, relations, words, places in documents
-    ]
+    return Meanings([Leaf(*leaf) for leaf in leaves], [_unpacked(found) for found in documents])
+
+
+def _packed(meaning: Meaning) -> tuple[Any, ...]:
+    text, title, targets, relations, words, leaves, (head, tail) = meaning
+    # What comes after the metadata is mostly the document's own end: its length says as much.
+    end = len(tail) if text.endswith(tail + "}") else tail
+    return text, title, targets, [tuple(found) for found in relations], tuple(words), leaves, head, end
+
+
+def _unpacked(packed: Sequence[Any]) -> Meaning:
+    text, title, targets, relations, words, leaves, head, end = packed
+    tail = end if isinstance(end, str) else text[len(text) - 1 - end : -1]
+    found = [DeclaredRelation(*relation) for relation in relations]
+    return Meaning(text, title, targets, found, Searchable(*words), leaves, Frame(head, tail))
 
 
 class Payloads:
@@ -86,8 +100,8 @@ class Payloads:
         self._kept.append(content)
         return len(self._kept) - 1
 
-    def load(self, number: int) -> list[Meaning]:
-        """Return the meanings of a number, in their order."""
+    def load(self, number: int) -> Meanings:
+        """Return the meanings of a number."""
         return unpack(self._kept[number])
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ def entity_spans(
 ) -> dict[tuple[EntityRef, Path], Span]:
     """Return where the wanted fields of a file's entities stand, by (entity, path); faulty documents are left out."""
     (draft,) = parse_files({location: content}, limits=limits).values()
-    (compiled,) = compile_files([draft], kinds=kinds, resolvers={}).files.values()
+    (compiled,) = compile_files([draft], kinds=kinds, resolvers={}, annotate=lambda _: {}).files.values()
     lines = {document.ref: document.line for document in compiled.documents}
     positions = {item.line: item.position for item in draft.drafts}
     found: dict[tuple[EntityRef, Path], Span] = {}

@@ -10,7 +10,7 @@ from portal.errors import InputError
 from portal.model.entity import TEMPLATE_ANNOTATION
 from portal.model.kind import Kind
 from portal.model.ref import EntityRef
-from portal.model.relation import GENERATED_FROM, Relation, RelationType
+from portal.model.relation import GENERATED_FROM, DeclaredRelation, Relation, RelationType
 
 
 def relate(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> list[Relation]:
@@ -20,10 +20,16 @@ def relate(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> list[Rela
     `BuiltinKindsEntityProcessor.postProcessEntity`.
     """
     found: set[Relation] = set()
-    for emits, target in _declared(ref, declared, kind):
-        found.add(Relation(ref, emits.forward, target))
-        found.add(Relation(target, emits.inverse, ref))
+    for emitted, inverse, target in declared_relations(ref, declared, kind):
+        found.add(Relation(ref, emitted, EntityRef(target)))
+        found.add(Relation(EntityRef(target), inverse, ref))
     return sorted(found)
+
+
+def declared_relations(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> list[DeclaredRelation]:
+    """Return the relations that one entity declares, as it tells them; none comes twice."""
+    found = [DeclaredRelation(emits.forward, emits.inverse, to) for emits, to in _declared(ref, declared, kind)]
+    return list(dict.fromkeys(found))
 
 
 def _declared(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> Iterator[tuple[RelationType, EntityRef]]:

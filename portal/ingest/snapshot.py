@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
-from portal.ingest.meaning import Meaning, Payloads
+from portal.ingest.meaning import Meanings, Payloads
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 
@@ -94,14 +94,12 @@ class Snapshot:
             file.batch = number
             self.compiled[location] = file
 
-    def meanings(
-        self, documents: Collection[CompiledDocument]
-    ) -> Iterator[tuple[list[CompiledDocument], list[Meaning]]]:
+    def meanings(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[list[CompiledDocument], Meanings]]:
         """Yield documents of the snapshot with what they mean, batch after batch, in the order they were read."""
         for number, found in groupby(documents, key=lambda document: self.compiled[document.location].batch):
             batch = list(found)
             loaded = self.payloads.load(number)
-            yield batch, [loaded[document.position] for document in batch]
+            yield batch, Meanings(loaded.leaves, [loaded.documents[document.position] for document in batch])
 
     @property
     def documents(self) -> dict[DocumentKey, CompiledDocument]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import orjson
 
 from portal.model.entity import LOCATION_ANNOTATION, ORIGIN_ANNOTATION, ORPHAN_ANNOTATION
-from portal.model.leaves import Leaf, LeafMemory, declared_leaves, with_added
 from portal.model.problem import Problem
 from portal.model.ref import DEFAULT_NAMESPACE
 
@@ -23,15 +21,69 @@ _ERROR_NAMES = {
     "source-unreachable": "ServiceUnavailableError",
 }
 _THE_CATALOGS_OWN = (LOCATION_ANNOTATION, ORIGIN_ANNOTATION, ORPHAN_ANNOTATION)
+#: What a declared document may say of these is not heard.
+_GIVEN_METADATA, _GIVEN = frozenset({"uid", "etag"}), frozenset({"relations"})
 
 
-@dataclass(frozen=True, slots=True)
-class Stitched:
-    """A finished entity: the JSON text, its etag (40 hex characters), and the leaves that filters see."""
+class Frame(NamedTuple):
+    """A finished entity's JSON text but for uid, etag, relations: up to them in the metadata, from there on."""
+
+    head: str
+    tail: str
+
+
+class Stitched(NamedTuple):
+    """A finished entity: the JSON text, and its etag (40 hex characters)."""
 
     body: str
     etag: str
-    leaves: Sequence[Leaf]
+
+
+def furnished(declared: Mapping[str, Any], annotations: Mapping[str, str]) -> dict[str, Any]:
+    """Return a declared document with what the catalog says by itself: namespace, annotations.
+
+    Annotations that the file declares win except for those that only the catalog can know. What a file says of uid,
+    etag or relations is left out.
+    """
+    metadata = {name: value for name, value in declared["metadata"].items() if name not in _GIVEN_METADATA}
+    metadata.setdefault("namespace", DEFAULT_NAMESPACE)
+    own = metadata.pop("annotations", None) or {}
+    given = {key: annotations[key] for key in _THE_CATALOGS_OWN if key in annotations}
+    metadata["annotations"] = {**annotations, **own, **given}
+    document = {name: value for name, value in declared.items() if name not in _GIVEN}
+    document["metadata"] = metadata
+    return document
+
+
+def frame(document: Mapping[str, Any]) -> Frame:
+    """Return the frame of a furnished document."""
+    before: dict[str, Any] = {}
+    after = dict(document)
+    for name in document:
+        before[name] = after.pop(name)
+        if name == "metadata":
+            break
+    tail = orjson.dumps(after).decode()[1:-1]
+    return Frame(f"{orjson.dumps(before).decode()[:-2]},", f",{tail}" if tail else "")
+
+
+def finish(
+    framed: Frame, *, uid: str, relations: Iterable[tuple[str, str]], problems: Collection[Problem] = ()
+) -> Stitched:
+    """Return the finished form of an entity from its frame.
+
+    `relations` are (type, target) pairs, sorted. The problems of the entity's documents appear under `status.items`.
+    Rule: the shape is that of catalog-backend 4.0.0's final entity; line, column and field are Portal's additions.
+    """
+    shown = orjson.dumps([{"type": kind, "targetRef": target} for kind, target in relations]).decode()
+    head, tail = f'{framed.head}"uid":"{uid}"', f'}}{framed.tail},"relations":{shown}}}'
+    if problems:
+        document = orjson.loads(head + tail)
+        document["status"] = {"items": [_status_item(problem) for problem in problems]}
+        framed = frame(document)
+        head, tail = framed.head[:-1], f"}}{framed.tail}}}"
+    etag = hashlib.sha1((head + tail).encode(), usedforsecurity=False).hexdigest()
+    return Stitched(f'{head},"etag":"{etag}"{tail}', etag)
 
 
 def stitch(
@@ -41,42 +93,10 @@ def stitch(
     annotations: Mapping[str, str],
     relations: Iterable[tuple[str, str]],
     problems: Collection[Problem] = (),
-    own_leaves: Sequence[Leaf] | None = None,
-    memory: LeafMemory | None = None,
 ) -> Stitched:
-    """Return the finished form of one entity; `memory` of leaves is for those that are finished together.
-
-    `own_leaves` are those that the document itself has, where they are known already.
-
-    `annotations` are added, those that the file declares win except for those that only the catalog can know.
-    `relations` are (type, target) pairs. The problems of the entity's documents appear under `status.items`. Rule:
-    the shape is that of catalog-backend 4.0.0's final entity; line, column and field are Portal's additions.
-    """
-    metadata = dict(declared["metadata"])
-    metadata.setdefault("namespace", DEFAULT_NAMESPACE)
-    own = metadata.get("annotations") or {}
-    metadata["annotations"] = (
-        dict(annotations) | own | {key: annotations[key] for key in _THE_CATALOGS_OWN if key in annotations}
-    )
-    metadata["uid"] = uid
-    document: dict[str, Any] = dict(declared)
-    document["metadata"] = metadata
-    document["relations"] = [{"type": kind, "targetRef": target} for kind, target in sorted(relations)]
-    if problems:
-        document["status"] = {"items": [_status_item(problem) for problem in problems]}
-    etag = hashlib.sha1(orjson.dumps(document), usedforsecurity=False).hexdigest()
-    metadata["etag"] = etag
-    known = LeafMemory() if memory is None else memory
-    given = [
-        (f"metadata.annotations.{name}", text)
-        for name, text in annotations.items()
-        if metadata["annotations"][name] is text
-    ]
-    given += [(f"relations.{relation['type']}", relation["targetRef"]) for relation in document["relations"]]
-    found = declared_leaves(declared, memory=known) if own_leaves is None else own_leaves
-    if ORPHAN_ANNOTATION in annotations:
-        found = [leaf for leaf in found if leaf.key != f"metadata.annotations.{ORPHAN_ANNOTATION}"]
-    return Stitched(orjson.dumps(document).decode(), etag, with_added(found, [("metadata.uid", uid), *given], known))
+    """Return the finished form of one declared entity, to which the catalog adds `annotations`; see `finish`."""
+    found = frame(furnished(declared, annotations))
+    return finish(found, uid=uid, relations=sorted(relations), problems=problems)
 
 
 def _status_item(problem: Problem) -> dict[str, Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from portal.model.entity import GIVEN_ANNOTATIONS
 from portal.model.ref import DEFAULT_NAMESPACE
 
 #: Longest key and value (characters) that the index holds. Rule: catalog-backend 4.0.0 `buildEntitySearch`.
@@ -29,28 +28,34 @@ class Leaf(NamedTuple):
     display: str
 
 
-class LeafMemory(dict[tuple[str, str | None], tuple[tuple[str, str], Leaf] | None]):
-    """The leaf that each (path, text) stands for, with its key and value, so that what repeats is made once.
+class LeafMemory(dict[tuple[str, str | None], tuple[int, int] | None]):
+    """The leaves of the entities of one batch, each once; what repeats is made once.
 
-    A path that is too long stands for None. For the entities of one batch: it grows with all that they say.
+    Maps (path, text) to the number of its key and value, and to the place of its leaf in `leaves`; a path that is too
+    long stands for None.
     """
 
-    def __missing__(self, found: tuple[str, str | None]) -> tuple[tuple[str, str], Leaf] | None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaves: list[Leaf] = []
+        self._pairs: dict[tuple[str, str], int] = {}
+
+    def __missing__(self, found: tuple[str, str | None]) -> tuple[int, int] | None:
         path, text = found
         key = path.lower()
         if len(key) > LONGEST:
-            made = None
-        else:
-            value = NOTHING if text is None else text.lower()
-            if text is None or len(value) > LONGEST:
-                made = ((key, NOTHING), Leaf(key, NOTHING, ""))
-            else:
-                made = ((key, value), Leaf(key, value, text))
+            self[found] = None
+            return None
+        value = NOTHING if text is None else text.lower()
+        if text is None or len(value) > LONGEST:
+            value, text = NOTHING, ""
+        made = self._pairs.setdefault((key, value), len(self._pairs)), len(self.leaves)
+        self.leaves.append(Leaf(key, value, text))
         self[found] = made
         return made
 
 
-def leaves(document: Mapping[str, Any], *, memory: LeafMemory | None = None) -> list[Leaf]:
+def leaves(document: Mapping[str, Any]) -> list[Leaf]:
     """Return the leaves of a finished entity, in the order of the document; no two share key and value.
 
     A list of texts answers both `path=value` and `path.value=true`; lists of objects are flattened; objects are no
@@ -58,7 +63,22 @@ def leaves(document: Mapping[str, Any], *, memory: LeafMemory | None = None) -> 
     is no leaf: it says nothing about the entity. Of values that differ only in case the first one's writing is kept.
     Rule: catalog-backend 4.0.0 `buildEntitySearch`.
     """
-    known = LeafMemory() if memory is None else memory
+    memory = LeafMemory()
+    pairs = _flattened(document)
+    pairs += [(f"relations.{relation['type']}", relation["targetRef"]) for relation in document.get("relations") or ()]
+    return [memory.leaves[place] for place in _places(pairs, memory)]
+
+
+def indexed_leaves(document: Mapping[str, Any], *, memory: LeafMemory) -> list[int]:
+    """Return the places in `memory` of the leaves that the index holds of an entity: all but uid and relations."""
+    metadata = document["metadata"]
+    if "uid" in metadata:
+        document = {**document, "metadata": {name: value for name, value in metadata.items() if name != "uid"}}
+    return _places(_flattened(document), memory)
+
+
+def _flattened(document: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Return (path, text) of all that an entity says, but for its relations."""
     pairs: list[tuple[str, str | None]] = []
     for name, member in document.items():
         if name in _SKIPPED:
@@ -71,35 +91,16 @@ def leaves(document: Mapping[str, Any], *, memory: LeafMemory | None = None) -> 
                 pairs.append((f"{name}.namespace", DEFAULT_NAMESPACE))
         else:
             _flatten(name, member, pairs)
-    pairs += [(f"relations.{relation['type']}", relation["targetRef"]) for relation in document.get("relations") or ()]
-    found: dict[tuple[str, str], Leaf] = {}
+    return pairs
+
+
+def _places(pairs: Iterable[tuple[str, str | None]], memory: LeafMemory) -> list[int]:
+    found: dict[int, int] = {}
     for pair in pairs:
-        made = known[pair]
-        if made is not None and made[0] not in found:
-            found[made[0]] = made[1]
+        made = memory[pair]
+        if made is not None:
+            found.setdefault(*made)
     return list(found.values())
-
-
-def declared_leaves(declared: Mapping[str, Any], *, memory: LeafMemory) -> list[Leaf]:
-    """Return the leaves of a declared entity that its finished form has too: the catalog gives uid and location."""
-    metadata = {name: value for name, value in declared["metadata"].items() if name != "uid"}
-    own = metadata.get("annotations")
-    if own and not GIVEN_ANNOTATIONS.isdisjoint(own):
-        metadata["annotations"] = {name: value for name, value in own.items() if name not in GIVEN_ANNOTATIONS}
-    return leaves({**declared, "metadata": metadata}, memory=memory)
-
-
-def with_added(own: Sequence[Leaf], added: Iterable[tuple[str, str]], memory: LeafMemory) -> list[Leaf]:
-    """Return the leaves of a declared entity with those of more (path, text) pairs; no two share key and value.
-
-    What the catalog adds are relations, the uid, annotations: only of the last may the document have one in other case.
-    """
-    made = [found for pair in added if (found := memory[pair]) is not None]
-    keys = {key for (key, _), _ in made}
-    taken = {(leaf.key, leaf.value) for leaf in own if leaf.key in keys}
-    if not taken:
-        return [*own, *(leaf for _, leaf in made)]
-    return [*own, *(leaf for pair, leaf in made if pair not in taken)]
 
 
 def scalar_text(value: str | float | None) -> str:

@@ -29,6 +29,14 @@ class Relation(NamedTuple):
     target: EntityRef
 
 
+class DeclaredRelation(NamedTuple):
+    """A relation as one entity declares it: the type from it to the target, and the type back."""
+
+    type: str
+    inverse: str
+    target: str
+
+
 OWNED_BY = RelationType("ownedBy", "ownerOf")
 PART_OF = RelationType("partOf", "hasPart")
 HAS_PART = PART_OF.inverted()

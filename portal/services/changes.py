@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
 
 from portal.ingest.annotate import Annotator
-from portal.ingest.meaning import Meaning, meaning_of
+from portal.ingest.meaning import Meaning, Meanings, meaning_of
 from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
-from portal.ingest.stitch import Stitched, stitch
+from portal.ingest.stitch import Stitched, finish, frame, furnished
 from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
 from portal.model.kind import Kinds
-from portal.model.leaves import Leaf, LeafMemory
+from portal.model.leaves import Leaf, LeafMemory, indexed_leaves
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.searchable import Searchable
@@ -25,7 +25,7 @@ from portal.services.claims import Changes, Put, claim_documents, claim_problem,
 from portal.store import entities, sources, versions
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
-from portal.store.index import IndexWriter
+from portal.store.index import IndexWriter, number_list
 from portal.store.search import put_words
 from portal.store.sources import Source
 
@@ -74,6 +74,23 @@ def write_delta(
     return changes
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """Documents that are written together: what claims, what each means, the leaves that they share."""
+
+    claims: Sequence[Claim]
+    meanings: Sequence[Meaning]
+    leaves: Sequence[Leaf]
+
+    def __iter__(self) -> Iterator[tuple[Claim, Meaning]]:
+        return zip(self.claims, self.meanings, strict=True)
+
+    def terms(self, index: IndexWriter) -> Mapping[int, int]:
+        """Return the ids of the terms that the documents have, by the place of the leaf."""
+        places = sorted(set().union(*(meaning.leaves for meaning in self.meanings)))
+        return dict(zip(places, index.term_ids([self.leaves[place] for place in places]), strict=True))
+
+
 @dataclass(slots=True)
 class _Writer:
     connection: Connection
@@ -82,6 +99,10 @@ class _Writer:
     annotator: Annotator
     revision: int
     now_ms: int
+    origins: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.origins = {source.id: source.location for source in sources.list_sources(self.connection)}
 
     def write(
         self,
@@ -141,31 +162,23 @@ class _Writer:
         claimed = {put.claim.id for put in puts}
         elsewhere = [holders[ref] for ref in sorted(written) if holders[ref].id not in claimed]
         for batch, meanings in self._batches(puts, snapshot):
-            self._write_documents(batch, meanings)
-            kept = [
-                (put.claim, meaning)
-                for put, meaning in zip(batch, meanings, strict=True)
-                if put.claim.ref in written and holders[put.claim.ref].id == put.claim.id
-            ]
-            touched |= self._relate(kept, names, held)
+            self._write_documents(batch, meanings.documents)
+            touched |= self._relate(_kept(batch, meanings, written, holders), names, held)
         for portion in _portions(elsewhere):
             touched |= self._relate(self._meanings(portion), names, held)
         index = IndexWriter(self.connection)
         number = entities.next_entity_id(self.connection)
+        faulty = sources.refs_with_problems(self.connection)
         for batch, meanings in self._batches(puts, snapshot):
-            kept = [
-                (put.claim, meaning)
-                for put, meaning in zip(batch, meanings, strict=True)
-                if put.claim.ref in written and holders[put.claim.ref].id == put.claim.id
-            ]
-            number = self._finish(kept, held, index, first_id=number)
+            kept = _kept(batch, meanings, written, holders)
+            number = self._finish(kept, held, index, first_id=number, faulty=faulty)
         for portion in _portions(elsewhere):
-            number = self._finish(self._meanings(portion), held, index, first_id=number)
+            number = self._finish(self._meanings(portion), held, index, first_id=number, faulty=faulty)
         for refs in _portions(sorted(touched.difference(written))):
-            self._stitch_again(refs, index)
+            self._stitch_again(refs, index, faulty=faulty)
         return changes
 
-    def _batches(self, puts: Sequence[Put], snapshot: Snapshot) -> Iterator[tuple[Sequence[Put], Sequence[Meaning]]]:
+    def _batches(self, puts: Sequence[Put], snapshot: Snapshot) -> Iterator[tuple[Sequence[Put], Meanings]]:
         start = 0
         for documents, meanings in snapshot.meanings([put.document for put in puts]):
             yield puts[start : start + len(documents)], meanings
@@ -193,22 +206,25 @@ class _Writer:
         sources.update_documents(self.connection, updated)
         sources.insert_documents(self.connection, inserted)
 
-    def _meanings(self, claims: Sequence[Claim]) -> list[tuple[Claim, Meaning]]:
+    def _meanings(self, claims: Sequence[Claim]) -> _Written:
         """Return what documents mean that are stored already."""
         texts = entities.declared_texts(self.connection, [claim.id for claim in claims])
         memory = LeafMemory()
-        found: list[tuple[Claim, Meaning]] = []
+        found: list[Meaning] = []
         for claim in claims:
             declared = orjson.loads(texts[claim.id])
             # A kind that has gone leaves what all owned things share.
             kind = self.kinds.find(declared["kind"], declared["apiVersion"]) or GONE
             entity = Entity(claim.ref, texts[claim.id], claim.digest)
-            found.append((claim, meaning_of(entity, declared, kind, memory=memory)))
-        return found
+            annotations = self.annotator.annotations(
+                claim.location, origin=self.origins[claim.source_id], is_orphan=claim.is_orphan
+            )
+            found.append(meaning_of(entity, declared, kind, annotations=annotations, memory=memory))
+        return _Written(claims, found, memory.leaves)
 
     def _relate(
         self,
-        written: Sequence[tuple[Claim, Meaning]],
+        written: _Written,
         names: Mapping[EntityRef, str],
         held: Mapping[EntityRef, HeldEntity],
     ) -> set[EntityRef]:
@@ -222,37 +238,28 @@ class _Writer:
 
     def _finish(
         self,
-        written: Sequence[tuple[Claim, Meaning]],
+        written: _Written,
         held: Mapping[EntityRef, HeldEntity],
         index: IndexWriter,
         *,
         first_id: int,
+        faulty: Collection[str],
     ) -> int:
         """Write entity rows with their finished texts, and their index; return the next id that is free."""
-        refs = [claim.ref for claim, _ in written]
+        refs = [claim.ref for claim in written.claims]
         outgoing = entities.relations_of(self.connection, refs)
-        faults = self._faults(refs)
-        origins = {source.id: source.location for source in sources.list_sources(self.connection)}
+        faults = self._faults(refs, faulty)
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
-        leaves: dict[int, Sequence[Leaf]] = {}
         words: dict[int, Searchable] = {}
-        memory = LeafMemory()
+        entries: dict[int, Sequence[int]] = {}
+        terms = written.terms(index)
         number = first_id
         for claim, meaning in written:
             ref, now = claim.ref, held.get(claim.ref)
             uid = str(uuid.uuid4()) if now is None else now.uid
-            stitched = stitch(
-                orjson.loads(meaning.text),
-                uid=uid,
-                annotations=self.annotator.annotations(
-                    claim.location, origin=origins[claim.source_id], is_orphan=claim.is_orphan
-                ),
-                relations=outgoing.get(ref, ()),
-                problems=faults.get(ref, ()),
-                own_leaves=meaning.leaves,
-                memory=memory,
-            )
+            stitched = finish(meaning.frame, uid=uid, relations=outgoing.get(ref, ()), problems=faults.get(ref, ()))
+            found = [terms[place] for place in meaning.leaves]
             row: dict[str, Any] = {
                 "id": number if now is None else now.id,
                 "etag": stitched.etag,
@@ -266,46 +273,55 @@ class _Writer:
                 "domain": meaning.targets.get("domain"),
                 "layer": meaning.targets.get("layer"),
                 "body": stitched.body,
+                "term_ids": number_list(found),
             }
             if now is None:
                 inserted.append({"ref": ref, "uid": uid, "kind": ref.kind} | row)
                 number += 1
             else:
                 updated.append(row)
-            leaves[row["id"]] = stitched.leaves
+            entries[row["id"]] = found
             words[row["id"]] = meaning.words
         new = {row["id"] for row in inserted}
+        index.sync(entries, new=new)
         entities.insert_entities(self.connection, inserted)
         entities.update_entities(self.connection, updated)
         put_words(self.connection, words, new=new)
-        index.sync(leaves, new=new)
         return number
 
-    def _stitch_again(self, refs: Sequence[EntityRef], index: IndexWriter) -> None:
+    def _stitch_again(self, refs: Sequence[EntityRef], index: IndexWriter, *, faulty: Collection[str]) -> None:
         """Finish entities anew whose documents stay as they are; those not in the catalog are left out."""
         outgoing = entities.relations_of(self.connection, refs)
-        faults = self._faults(refs)
+        faults = self._faults(refs, faulty)
         stitched: dict[int, Stitched] = {}
+        places: dict[int, Sequence[int]] = {}
         memory = LeafMemory()
         for item in entities.stitch_inputs(self.connection, refs):
-            stitched[item.id] = stitch(
-                orjson.loads(item.declared),
+            annotations = self.annotator.annotations(item.location, origin=item.origin, is_orphan=item.is_orphan)
+            document = furnished(orjson.loads(item.declared), annotations)
+            places[item.id] = indexed_leaves(document, memory=memory)
+            stitched[item.id] = finish(
+                frame(document),
                 uid=item.uid,
-                annotations=self.annotator.annotations(item.location, origin=item.origin, is_orphan=item.is_orphan),
                 relations=outgoing.get(item.ref, ()),
                 problems=faults.get(item.ref, ()),
-                memory=memory,
             )
+        terms = index.term_ids(memory.leaves)
+        entries = {number: [terms[place] for place in found] for number, found in places.items()}
+        index.sync(entries)
         entities.update_entities(
             self.connection,
-            [{"id": number, "etag": found.etag, "body": found.body} for number, found in stitched.items()],
+            [
+                {"id": number, "etag": found.etag, "body": found.body, "term_ids": number_list(entries[number])}
+                for number, found in stitched.items()
+            ],
         )
-        index.sync({number: found.leaves for number, found in stitched.items()})
 
-    def _faults(self, refs: Sequence[EntityRef]) -> dict[str, list[Problem]]:
-        """Return the problems that entities show; a claim that lost is the other document's fault."""
+    def _faults(self, refs: Sequence[EntityRef], faulty: Collection[str]) -> dict[str, list[Problem]]:
+        """Return the problems that entities show, of those that have any; a claim that lost is the other's fault."""
         faults: dict[str, list[Problem]] = {}
-        for _, known in sources.problems_of_refs(self.connection, refs):
+        concerned = [ref for ref in refs if ref in faulty]
+        for _, known in sources.problems_of_refs(self.connection, concerned):
             if known.problem.severity == "error" and known.problem.code not in CLAIM_CODES and known.problem.ref:
                 faults.setdefault(known.problem.ref, []).append(known.problem)
         return faults
@@ -365,6 +381,18 @@ class _Writer:
             "recorded_at_ms": self.now_ms,
             "declared": "",
         }
+
+
+def _kept(
+    puts: Sequence[Put], meanings: Meanings, written: Collection[EntityRef], holders: Mapping[EntityRef, Claim]
+) -> _Written:
+    """Return those of the documents of a batch that hold an entity which is written."""
+    kept = [
+        (put.claim, meaning)
+        for put, meaning in zip(puts, meanings.documents, strict=True)
+        if put.claim.ref in written and holders[put.claim.ref].id == put.claim.id
+    ]
+    return _Written([claim for claim, _ in kept], [meaning for _, meaning in kept], meanings.leaves)
 
 
 def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

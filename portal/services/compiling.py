@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 
 from portal.ingest.compile import CompiledBatch, compile_files, parse_files
+from portal.ingest.meaning import Annotate
 from portal.ingest.yaml import YamlLimits
 from portal.model.kind import Kinds
 from portal.model.rules import Allows
@@ -21,7 +22,12 @@ _WORTH_FORKING = 6
 
 
 def compile_batches(
-    contents: Mapping[str, bytes], *, kinds: Kinds, limits: YamlLimits, allows: Allows | None = None
+    contents: Mapping[str, bytes],
+    *,
+    kinds: Kinds,
+    limits: YamlLimits,
+    annotate: Annotate,
+    allows: Allows | None = None,
 ) -> Iterator[CompiledBatch]:
     """Yield compiled files, batch by batch in the order given; none of them holds a placeholder.
 
@@ -33,12 +39,12 @@ def compile_batches(
     workers = min(os.cpu_count() or 1, len(batches) // (_WORTH_FORKING // 2))
     if len(batches) < _WORTH_FORKING or workers == 1 or not _may_fork():
         for batch in batches:
-            yield _compiled(batch, kinds, limits, allows)
+            yield _compiled(batch, kinds, limits, annotate, allows)
         return
     context = multiprocessing.get_context("fork")
     pipes = [context.Pipe(duplex=False) for _ in range(workers)]
     processes = [
-        context.Process(target=_work, args=(number, pipes, batches, (kinds, limits, allows)), daemon=True)
+        context.Process(target=_work, args=(number, pipes, batches, (kinds, limits, annotate, allows)), daemon=True)
         for number in range(workers)
     ]
     for process in processes:
@@ -62,7 +68,7 @@ def _work(
     number: int,
     pipes: Sequence[tuple[Connection, Connection]],
     batches: Sequence[Mapping[str, bytes]],
-    rules: tuple[Kinds, YamlLimits, Allows | None],
+    rules: tuple[Kinds, YamlLimits, Annotate, Allows | None],
 ) -> None:
     """Compile every n-th batch in a process of its own, until all are done or nobody reads any more."""
     # An end that stays open here would keep this process waiting for a reader that has died.
@@ -80,9 +86,11 @@ def _work(
         sender.send(error)
 
 
-def _compiled(contents: Mapping[str, bytes], kinds: Kinds, limits: YamlLimits, allows: Allows | None) -> CompiledBatch:
+def _compiled(
+    contents: Mapping[str, bytes], kinds: Kinds, limits: YamlLimits, annotate: Annotate, allows: Allows | None
+) -> CompiledBatch:
     drafts = list(parse_files(contents, limits=limits).values())
-    return compile_files(drafts, kinds=kinds, resolvers={}, allows=allows)
+    return compile_files(drafts, kinds=kinds, resolvers={}, annotate=annotate, allows=allows)
 
 
 def _batches(contents: Mapping[str, bytes]) -> Iterator[Mapping[str, bytes]]:

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import orjson
-
 from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.annotate import Annotator
 from portal.ingest.check import Checked, check
 from portal.ingest.compile import KIND_NOT_ALLOWED
 from portal.ingest.snapshot import Delta, Snapshot, Stored, delta
-from portal.ingest.stitch import stitch
+from portal.ingest.stitch import finish
 from portal.ingest.yaml import YamlLimits
 from portal.model.envelope import FieldFault
 from portal.model.integration import NO_INTEGRATIONS, Integrations
@@ -312,15 +310,9 @@ class RefreshService:
         changes = delta(build.snapshot, build.stored)
         wanted = [document for document in changes.put if not document.location.startswith(GENERATED_PREFIX)]
         bodies = {
-            document.ref: stitch(
-                orjson.loads(meaning.text),
-                uid=str(uuid.uuid4()),
-                annotations=self._annotator.annotations(document.location, origin=source.location),
-                relations=(),
-                own_leaves=meaning.leaves,
-            ).body
+            document.ref: finish(meaning.frame, uid=str(uuid.uuid4()), relations=()).body
             for batch, meanings in build.snapshot.meanings(wanted)
-            for document, meaning in zip(batch, meanings, strict=True)
+            for document, meaning in zip(batch, meanings.documents, strict=True)
         }
         build.snapshot.payloads.close()
         locations = {document.ref: document.location for document in changes.put}

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from portal.errors import InputError, NotAllowedError, PortalError, RevisionNotFoundError
+from portal.ingest.annotate import Annotator
 from portal.ingest.check import field_name, shown
 from portal.ingest.compile import CompiledBatch, CompiledFile, DraftFile, compile_files, parse_files
 from portal.ingest.generated import generated_file, generated_name
@@ -67,6 +68,7 @@ class SnapshotBuilder:
         self.kinds = kinds
         self._limits = limits
         self._integrations = integrations
+        self._annotator = Annotator(integrations)
         self._rules = rules
         self._catalog_rules = catalog_rules
         worded = (kinds, integrations, rules, catalog_rules)
@@ -164,7 +166,9 @@ class SnapshotBuilder:
         kind = self.kinds.find("Location", "backstage.io/v1alpha1")
         if kind is None:
             return
-        batch = generated_file(build.source.type, build.source.target, kind=kind)
+        batch = generated_file(
+            build.source.type, build.source.target, kind=kind, annotate=self._annotator.of(build.source.location)
+        )
         for location, file in batch.files.items():
             state = FileState(file.documents[0].digest)
             build.snapshot.files[location] = state
@@ -305,7 +309,8 @@ class SnapshotBuilder:
         including = {location: content for location, content in contents.items() if b"$" in content}
         plain = {location: content for location, content in contents.items() if location not in including}
         allows = self._catalog_rules.of(build.source.type, build.source.target)
-        yield from compile_batches(plain, kinds=self.kinds, limits=self._limits, allows=allows)
+        annotate = self._annotator.of(build.source.location)
+        yield from compile_batches(plain, kinds=self.kinds, limits=self._limits, annotate=annotate, allows=allows)
         if including:
             drafts = parse_files(including, limits=self._limits)
             named = {
@@ -314,7 +319,9 @@ class SnapshotBuilder:
                 if any(item.placeholders for item in draft.drafts)
             }
             resolvers = self._included(build, drafts, named, reader) if named else {}
-            yield compile_files(list(drafts.values()), kinds=self.kinds, resolvers=resolvers, allows=allows)
+            yield compile_files(
+                list(drafts.values()), kinds=self.kinds, resolvers=resolvers, annotate=annotate, allows=allows
+            )
 
     def _included(
         self, build: Build, drafts: Mapping[str, DraftFile], places: Mapping[str, Target], reader: TreeReader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import weakref
 
-from portal.ingest.meaning import Meaning, Payloads, unpack
+from portal.ingest.meaning import Meanings, Payloads, unpack
 
 _IN_MEMORY_BYTES = 16 * 1024 * 1024
 _UNPACKED = 16
@@ -21,7 +21,7 @@ class Spool(Payloads):
         self._end = weakref.finalize(self, self._file.close)
         self._places: list[tuple[int, int]] = []
         #: A writer goes through all of them twice; so many wait for the second time.
-        self._unpacked: dict[int, list[Meaning]] = {}
+        self._unpacked: dict[int, Meanings] = {}
 
     def add(self, content: bytes) -> int:
         """Keep packed meanings; return their number."""
@@ -30,8 +30,8 @@ class Spool(Payloads):
         self._places.append((start, len(content)))
         return len(self._places) - 1
 
-    def load(self, number: int) -> list[Meaning]:
-        """Return the meanings of a number, in their order."""
+    def load(self, number: int) -> Meanings:
+        """Return the meanings of a number."""
         if number in self._unpacked:
             return self._unpacked.pop(number)
         start, size = self._places[number]

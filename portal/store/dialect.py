@@ -7,8 +7,21 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import Column, Connection, Engine, TableClause, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    TableClause,
+    TableValuedAlias,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
 
 from portal.errors import SettingsError
 
@@ -180,6 +193,29 @@ def matching_rows(
         text(f"SELECT {shown} FROM {source} WHERE {conditions}"),  # noqa: S608  # the names are our tables'
         parameters,
     )
+
+
+class _EachNumber(GenericFunction[Any]):
+    """The numbers of a JSON list, as rows."""
+
+    inherit_cache = True
+    name = "portal_each_number"
+
+
+@compiles(_EachNumber, "sqlite")
+def _each_on_sqlite(element: _EachNumber, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_EachNumber, "postgresql")
+def _each_on_postgresql(element: _EachNumber, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json))"
+
+
+def each_number(numbers: ColumnElement[str]) -> tuple[TableValuedAlias, ColumnElement[int]]:
+    """Return the numbers of a JSON list as something to select from, with the column that they stand in."""
+    listed = _EachNumber(numbers).table_valued("value")
+    return listed, listed.c.value.cast(BigInteger)
 
 
 def in_chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:

@@ -1,14 +1,15 @@
-"""Writes the index of leaves that filters, facets, ordering read."""
+"""Writes the index of leaves that filters, facets, ordering read; relations, uids are found where they stand."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Mapping, Sequence
 
+import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from portal.model.leaves import Leaf
 from portal.store.dialect import in_chunks, insert_pairs, insert_tuples, matching_rows
-from portal.store.tables import postings, terms
+from portal.store.tables import entities, postings, terms
 
 #: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
 _REMEMBERED = 300_000
@@ -26,29 +27,33 @@ class IndexWriter:
         #: Whether a term that is not remembered is new.
         self._knows_all = self._next == 1
 
-    def sync(self, wanted: Mapping[int, Collection[Leaf]], *, new: Container[int] = ()) -> None:
-        """Bring the entries of some entities, given by id, to their leaves; only differences are written.
-
-        Those of the entities that are `new` have none yet.
-        """
+    def term_ids(self, leaves: Sequence[Leaf]) -> list[int]:
+        """Return the ids of the terms that stand for leaves, in their order, adding those that are new."""
+        if len(self._ids) > _REMEMBERED:
+            self._ids = {}
+            self._knows_all = False
+        self._remember({*leaves} - self._ids.keys())
         ids = self._ids
-        self._remember(set().union(*wanted.values()) - ids.keys())
+        return [ids[leaf] for leaf in leaves]
+
+    def sync(self, wanted: Mapping[int, Sequence[int]], *, new: Container[int] = ()) -> None:
+        """Bring the entries of some entities, given by id, to their terms; only differences are written.
+
+        Those of the entities that are `new` have none yet; the others' rows tell which they have, and are the caller's
+        to bring up to date afterwards.
+        """
         # One number for each entry, the term before the entity: in the order of the key, rows of a batch fall into
         # neighbouring pages, and numbers sort faster than pairs.
-        desired = [ids[leaf] << 32 | entity_id for entity_id, found in wanted.items() for leaf in found]
+        desired = [term << 32 | entity_id for entity_id, found in wanted.items() for term in found]
         present: set[int] = set()
         for chunk in in_chunks([entity_id for entity_id in wanted if entity_id not in new]):
-            rows = self._connection.execute(
-                select(postings.c.term_id, postings.c.entity_id).where(postings.c.entity_id.in_(chunk))
-            )
-            present.update(term << 32 | entity for term, entity in rows)
+            rows = self._connection.execute(select(entities.c.id, entities.c.term_ids).where(entities.c.id.in_(chunk)))
+            present.update(term << 32 | entity_id for entity_id, found in rows for term in orjson.loads(found))
         if present:
             self._delete(present.difference(desired))
             desired = [entry for entry in desired if entry not in present]
-        insert_pairs(self._connection, postings, ("term_id", "entity_id"), sorted(desired))
-        if len(ids) > _REMEMBERED:
-            self._ids = {}
-            self._knows_all = False
+        desired.sort()
+        insert_pairs(self._connection, postings, ("term_id", "entity_id"), desired)
 
     def _delete(self, obsolete: Collection[int]) -> None:
         if obsolete:
@@ -70,3 +75,8 @@ class IndexWriter:
         insert_tuples(self._connection, terms, ("id", "key", "value", "display"), rows)
         self._ids.update(zip(missing, range(self._next, self._next + len(missing)), strict=True))
         self._next += len(missing)
+
+
+def number_list(numbers: Sequence[int]) -> str:
+    """Return ids of terms as an entity's row keeps them."""
+    return orjson.dumps(numbers).decode()

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, exists, false, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Subquery,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, HasPrefix, Match, Not
 from portal.model.leaves import LONGEST, NOTHING
-from portal.model.query import EntityQuery, Place, TextSearch
-from portal.store.tables import entities, postings, terms
+from portal.model.query import EntityQuery, Order, Place, TextSearch
+from portal.store.dialect import each_number
+from portal.store.tables import entities, postings, relation_types, relations, terms
 
 #: Up to so many matches are sorted by reference; of more, references are walked until a page is full.
 SORTED_MATCHES = 1_000
@@ -20,6 +35,8 @@ SORTED_MATCHES = 1_000
 WALKED_VALUES = 1_000
 _WALKED_OFFSET = 1_000
 _LARGEST = 2**31 - 1
+#: Keys whose values do not stand in the index: those of relations begin so.
+_RELATION, _UID = "relations.", "metadata.uid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +107,8 @@ def may_walk(query: EntityQuery, part: Slice, *, total: int) -> bool:
     """Return whether `walk_statement` may answer, if the field that orders has enough values."""
     if len(query.order) != 1 or total <= SORTED_MATCHES or part.offset > _WALKED_OFFSET:
         return False
+    if _is_beside(query.order[0].field):
+        return False
     return part.place is None or part.place.values[0] is not None
 
 
@@ -107,14 +126,16 @@ def walk_statement(query: EntityQuery, part: Slice, *, in_sets: bool) -> Select[
     (order,) = query.order
     is_down = order.descending != part.is_backwards
     walked, held = terms.alias("walked"), postings.alias("held")
-    other, its = postings.alias("other"), terms.alias("its")
+    its = terms.alias("its")
+    listed, term_id = each_number(entities.c.term_ids)
     # "|| ''" keeps databases from walking all smaller values for each entity instead of its own few.
     value = its.c.value + ""
     comes_before = value > walked.c.value if order.descending else value < walked.c.value
     has_earlier = (
-        select(other.c.entity_id)
-        .join(its, its.c.id == other.c.term_id)
-        .where(other.c.entity_id == entities.c.id, its.c.key + "" == order.field, comes_before, value != NOTHING)
+        select(its.c.id)
+        .select_from(listed.join(its, its.c.id == term_id))
+        .where(its.c.key + "" == order.field, comes_before, value != NOTHING)
+        .correlate(entities, walked)
         .exists()
     )
     found = (
@@ -149,13 +170,33 @@ def walk_statement(query: EntityQuery, part: Slice, *, in_sets: bool) -> Select[
 
 def facet_statement(keys: Sequence[str], entity_filter: EntityFilter | None) -> Select[Any]:
     """Return the statement that counts the leaves of some keys (lower case): rows of key, display, count."""
-    wanted = (terms.c.key.in_(_possible(keys)), terms.c.value != NOTHING)
-    if entity_filter is None:
+    matched = None if entity_filter is None else select(entities.c.id).where(_condition(entity_filter, few=True))
+    parts: list[Select[Any]] = []
+    plain = [key for key in _possible(keys) if not _is_beside(key)]
+    if plain:
+        parts.append(_plain_facets(plain, matched))
+    for key in keys:
+        if key.startswith(_RELATION):
+            found = select(literal(key).label("key"), relations.c.target.label("display"), func.count().label("count"))
+            found = found.join(entities, entities.c.ref == relations.c.source)
+            found = found.where(_is_of_type(key), _is_told_once()).group_by(relations.c.target)
+        elif key == _UID:
+            found = select(literal(key).label("key"), entities.c.uid.label("display"), literal(1).label("count"))
+        else:
+            continue
+        parts.append(found if matched is None else found.where(entities.c.id.in_(matched)))
+    if not parts:
+        return _plain_facets([], None)
+    return select(union_all(*parts).subquery())
+
+
+def _plain_facets(keys: Sequence[str], matched: Select[Any] | None) -> Select[Any]:
+    wanted = (terms.c.key.in_(keys), terms.c.value != NOTHING)
+    if matched is None:
         # Term by term: grouping all entries by their texts takes five times as long.
         count = select(func.count()).where(postings.c.term_id == terms.c.id).scalar_subquery().label("count")
         every = select(terms.c.key, terms.c.display, count).where(*wanted).subquery()
         return select(every).where(every.c.count > 0)
-    matched = select(entities.c.id).where(_condition(entity_filter, few=True))
     return (
         select(terms.c.key, terms.c.display, func.count().label("count"))
         .join(postings, postings.c.term_id == terms.c.id)
@@ -182,25 +223,26 @@ def _condition(wanted: EntityFilter, *, few: bool) -> ColumnElement[bool]:
 
 
 def _match_condition(wanted: Match, *, few: bool) -> ColumnElement[bool]:
-    if wanted.values is None:
-        return _has_leaf(terms.c.key.in_(_possible([wanted.key])), few=few)
-    values = _possible(wanted.values)
-    if not values or not _possible([wanted.key]):
+    if not _possible([wanted.key]):
         return false()
-    column = {"kind": entities.c.kind, "metadata.uid": entities.c.uid}.get(wanted.key)
-    if few and column is not None:
-        return column.in_(values)
-    found = select(terms.c.id).where(terms.c.key == wanted.key, terms.c.value.in_(values))
-    if few:
-        return entities.c.id.in_(select(postings.c.entity_id).where(postings.c.term_id.in_(found)))
-    return exists().where(postings.c.term_id.in_(found), postings.c.entity_id == entities.c.id)
+    if wanted.values is None:
+        return _has_value([wanted.key], None, few=few)
+    values = _possible(wanted.values)
+    if not values:
+        return false()
+    if few and wanted.key == "kind":
+        return entities.c.kind.in_(values)
+    return _has_value([wanted.key], lambda value: value.in_(values), few=few)
 
 
 def _prefix_condition(wanted: HasPrefix, *, few: bool) -> ColumnElement[bool]:
     if not _possible([wanted.key]) or not _possible([wanted.prefix]):
         return false()
-    value = terms.c.value.startswith(wanted.prefix, autoescape=True)
-    return _has_leaf(terms.c.key == wanted.key, value, terms.c.value != NOTHING, few=few)
+    return _has_value(
+        [wanted.key],
+        lambda value: and_(value.startswith(wanted.prefix, autoescape=True), value != NOTHING),
+        few=few,
+    )
 
 
 def _text_condition(text: TextSearch, *, few: bool) -> ColumnElement[bool]:
@@ -208,16 +250,56 @@ def _text_condition(text: TextSearch, *, few: bool) -> ColumnElement[bool]:
     keys = _possible([field.lower() for field in text.fields])
     if not keys or not _possible([term]):
         return false()
-    value = terms.c.value.contains(term, autoescape=True)
-    return _has_leaf(terms.c.key.in_(keys), value, terms.c.value != NOTHING, few=few)
+    return _has_value(keys, lambda value: and_(value.contains(term, autoescape=True), value != NOTHING), few=few)
 
 
-def _has_leaf(*wanted: ColumnElement[bool], few: bool) -> ColumnElement[bool]:
-    """Return the condition that an entity has a leaf of which all this is true."""
-    found = select(postings.c.entity_id).join(terms, terms.c.id == postings.c.term_id).where(*wanted)
-    if few:
-        return entities.c.id.in_(found)
-    return found.where(postings.c.entity_id == entities.c.id).exists()
+def _has_value(
+    keys: Sequence[str], wanted: Callable[[ColumnElement[str]], ColumnElement[bool]] | None, *, few: bool
+) -> ColumnElement[bool]:
+    """Return the condition that an entity has a value of one of some keys of which something is true."""
+    ways: list[ColumnElement[bool]] = []
+    plain = [key for key in keys if not _is_beside(key)]
+    if plain:
+        told = (terms.c.key.in_(plain), *(() if wanted is None else (wanted(terms.c.value),)))
+        if few:
+            found = select(postings.c.entity_id).join(terms, terms.c.id == postings.c.term_id).where(*told)
+            ways.append(entities.c.id.in_(found))
+        else:
+            terms_found = select(terms.c.id).where(*told)
+            ways.append(exists().where(postings.c.term_id.in_(terms_found), postings.c.entity_id == entities.c.id))
+    for key in keys:
+        if key.startswith(_RELATION):
+            told = (_is_of_type(key), *(() if wanted is None else (wanted(relations.c.target),)))
+            if few:
+                ways.append(entities.c.ref.in_(select(relations.c.source).where(*told)))
+            else:
+                ways.append(exists().where(relations.c.source == entities.c.ref, *told))
+        elif key == _UID:
+            ways.append(true() if wanted is None else wanted(entities.c.uid))
+    return or_(*ways)
+
+
+def _is_beside(key: str) -> bool:
+    """Return whether the values of a key stand beside the index: in relations, in the entity's row."""
+    return key.startswith(_RELATION) or key == _UID
+
+
+def _is_of_type(key: str) -> ColumnElement[bool]:
+    """Return the condition that a relation is of the type that a key, lower case, names."""
+    name = key.removeprefix(_RELATION)
+    return relations.c.type.in_(select(relation_types.c.name).where(func.lower(relation_types.c.name) == name))
+
+
+def _is_told_once() -> ColumnElement[bool]:
+    """Return the condition that leaves one of two relations that are the same but for who declares them."""
+    same = relations.alias("same")
+    twin = exists().where(
+        same.c.source == relations.c.source,
+        same.c.type == relations.c.type,
+        same.c.target == relations.c.target,
+        ~same.c.is_inverse,
+    )
+    return or_(~relations.c.is_inverse, ~twin)
 
 
 def _possible(texts: Sequence[str]) -> list[str]:
@@ -236,20 +318,35 @@ def _candidates(query: EntityQuery, *, few: bool, is_small: bool) -> Subquery:
     columns: list[ColumnElement[Any]] = []
     source: FromClause = entities
     for number, order in enumerate(query.order):
-        first = (func.max if order.descending else func.min)(terms.c.value).label("value")
-        values = (
-            select(postings.c.entity_id, first)
-            .join(terms, terms.c.id == postings.c.term_id)
-            .where(terms.c.key.in_(_possible([order.field])), terms.c.value != NOTHING)
-            .group_by(postings.c.entity_id)
-        )
-        if is_small:
-            values = values.where(postings.c.entity_id.in_(select(entities.c.id).where(matches)))
-        gathered = values.subquery(f"order{number}")
+        gathered = _first_values(order, matches if is_small else None).subquery(f"order{number}")
         source = source.outerjoin(gathered, gathered.c.entity_id == entities.c.id)
         columns.append(gathered.c.value.label(f"value{number}"))
     found = select(entities.c.id, entities.c.ref, *columns).select_from(source).where(matches)
     return found.subquery("candidates")
+
+
+def _first_values(order: Order, among: ColumnElement[bool] | None) -> Select[Any]:
+    """Return (entity_id, value) of the value that comes first in an order, of all entities or those among some."""
+    identity = entities.c.id.label("entity_id")
+    if order.field == _UID:
+        found = select(identity, entities.c.uid.label("value"))
+        return found if among is None else found.where(among)
+    first = func.max if order.descending else func.min
+    if order.field.startswith(_RELATION):
+        found = select(identity, first(relations.c.target).label("value"))
+        found = found.join(relations, relations.c.source == entities.c.ref).where(_is_of_type(order.field))
+    elif among is None:
+        found = select(postings.c.entity_id, first(terms.c.value).label("value"))
+        found = found.join(terms, terms.c.id == postings.c.term_id)
+    else:
+        listed, term_id = each_number(entities.c.term_ids)
+        found = select(identity, first(terms.c.value).label("value"))
+        found = found.select_from(entities.join(listed, true()).join(terms, terms.c.id == term_id))
+    if not order.field.startswith(_RELATION):
+        found = found.where(terms.c.key.in_(_possible([order.field])), terms.c.value != NOTHING)
+    if among is not None:
+        found = found.where(among)
+    return found.group_by(found.selected_columns.entity_id)
 
 
 def _ordering(

@@ -258,6 +258,11 @@ def problems_of_refs(
     return found
 
 
+def refs_with_problems(connection: Connection) -> frozenset[str]:
+    """Return the references of all entities that problems concern."""
+    return frozenset(connection.execute(select(problems.c.ref).where(problems.c.ref.is_not(None)).distinct()).scalars())
+
+
 def list_problems(connection: Connection, *, source_ids: Collection[str] | None = None) -> list[Problem]:
     """Return the problems of some sources, or of all, by file and line."""
     statement = select(problems).order_by(problems.c.location, problems.c.line, problems.c.id)

@@ -101,7 +101,7 @@ entities = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=False),
     Column("ref", Exact, nullable=False, unique=True),
-    Column("uid", Text, nullable=False, unique=True, comment="uuid, stable for the life of the ref"),
+    Column("uid", Exact, nullable=False, unique=True, comment="uuid, stable for the life of the ref"),
     Column("etag", Text, nullable=False, comment="changes with the body"),
     Column("kind", Text, nullable=False, comment="lower case"),
     Column("title", Text, nullable=False, comment="metadata.title, or the name"),
@@ -114,6 +114,7 @@ entities = Table(
     Column("domain", Text, nullable=True, comment="ref that spec.domain names"),
     Column("layer", Text, nullable=True, comment="ref that spec.layer names; not the effective layer"),
     Column("body", Text, nullable=False, comment="the finished JSON text that is served"),
+    Column("term_ids", Text, nullable=False, server_default="[]", comment="JSON of the ids of its terms"),
     Index(None, "kind"),
     Index(None, "source_id"),
     Index(None, "owner"),
@@ -122,12 +123,18 @@ entities = Table(
 relations = Table(
     "relations",
     metadata,
-    Column("source", Text, primary_key=True),
-    Column("type", Text, primary_key=True),
-    Column("target", Text, primary_key=True),
-    Column("origin", Text, primary_key=True, comment="the entity that declares it"),
-    Index(None, "origin"),
+    Column("source", Exact, primary_key=True),
+    Column("type", Exact, primary_key=True),
+    Column("target", Exact, primary_key=True),
+    Column("is_inverse", Boolean, primary_key=True, comment="the target declares it, not the source"),
+    Index(None, "type", "target"),
     sqlite_with_rowid=False,
+)
+
+relation_types = Table(
+    "relation_types",
+    metadata,
+    Column("name", Exact, primary_key=True, comment="of any relation that there is, or was"),
 )
 
 terms = Table(
@@ -145,7 +152,6 @@ postings = Table(
     metadata,
     Column("term_id", BigInteger, primary_key=True),
     Column("entity_id", BigInteger, primary_key=True),
-    Index(None, "entity_id"),
     sqlite_with_rowid=False,
 )
 

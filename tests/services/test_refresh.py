@@ -119,6 +119,7 @@ def test_only_touched_entities_are_stitched_and_the_rest_equals_a_full_ingest(
         {"type": "dependencyOf", "targetRef": "component:default/a"},
         {"type": "ownedBy", "targetRef": "group:default/team-a"},
     ]
+    assert catalog.terms_of_entities() == catalog.terms_of_postings()
     incremental = _comparable(catalog)
 
     metadata.drop_all(catalog.database.engine)
@@ -126,6 +127,7 @@ def test_only_touched_entities_are_stitched_and_the_rest_equals_a_full_ingest(
     catalog.ingest(made.url)
 
     assert _comparable(catalog) == incremental
+    assert catalog.terms_of_entities() == catalog.terms_of_postings()
 
 
 def _comparable(catalog: Catalog) -> list[object]:

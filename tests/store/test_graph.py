@@ -41,7 +41,7 @@ def write(database: Database, nodes: Sequence[Mapping[str, Any]], edges: Collect
             for number, node in enumerate(nodes, 1)
         ]
         insert_rows(connection, entities, rows)
-        insert_rows(connection, relations, [relation._asdict() | {"origin": relation.source} for relation in edges])
+        insert_rows(connection, relations, [relation._asdict() | {"is_inverse": False} for relation in edges])
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def test_a_relation_that_both_sides_declare_is_read_once(database: Database) -> 
     a, b = component("a"), component("b")
     write(database, [], [Relation(a, "dependsOn", b)])
     with database.writing() as connection:
-        insert_rows(connection, relations, [{"source": a, "type": "dependsOn", "target": b, "origin": b}])
+        insert_rows(connection, relations, [{"source": a, "type": "dependsOn", "target": b, "is_inverse": True}])
 
     with database.reading() as connection:
         assert graph.relations_from(connection, [a, b], types=["dependsOn"]) == {Relation(a, "dependsOn", b)}

@@ -26,7 +26,7 @@ def organisation(database):
     with database.writing() as connection:
         connection.execute(
             insert(relations),
-            [{"source": source, "type": kind, "target": target, "origin": source} for source, kind, target in EDGES],
+            [{"source": source, "type": kind, "target": target, "is_inverse": False} for source, kind, target in EDGES],
         )
         row = dict.fromkeys([column.name for column in entities.columns if not column.nullable], "")
         connection.execute(

@@ -23,7 +23,17 @@ from portal.store.database import Database
 from portal.store.query import Slice
 
 VALUES = ["a", "A", "ab", "aB_", "a%b", "100%", "under_score", "é", "Straße", "null", "", "z" * 201, None, 1, 1.5, True]
-KEYS = ["kind", "metadata.name", "metadata.title", "spec.type", "spec.tags", "spec.nope", "relations.ownedby"]
+KEYS = [
+    "kind",
+    "metadata.name",
+    "metadata.title",
+    "metadata.uid",
+    "spec.type",
+    "spec.tags",
+    "spec.nope",
+    "relations.ownedby",
+    "relations.dependson",
+]
 TOTALS = [0, 1_000_000]  # few matches, and many: the statements differ
 
 
@@ -38,7 +48,11 @@ def _documents(count: int) -> list[dict[str, Any]]:
                 "type": choose.choice(VALUES),
                 "tags": choose.sample([value for value in VALUES if isinstance(value, str)], choose.randrange(4)),
             },
-            relations=[{"type": "ownedBy", "targetRef": f"group:default/{choose.choice('abc')}"}],
+            relations=[{"type": "ownedBy", "targetRef": f"group:default/{choose.choice('abc')}"}]
+            + [
+                {"type": "dependsOn", "targetRef": f"resource:default/{name}"}
+                for name in choose.sample("xyz", choose.randrange(3))
+            ],
         )
         for number in range(count)
     ]

@@ -6,12 +6,12 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, text
+from sqlalchemy import Connection, insert, select, text
 
 from portal.model.words import phrases
-from portal.store import schema, search
+from portal.store import catalog, schema, search
 from portal.store.database import Database
-from portal.store.tables import entities, metadata
+from portal.store.tables import entities, metadata, postings, relations, terms
 
 
 def _migrated(connection: Connection, version: str) -> None:
@@ -70,3 +70,46 @@ def test_an_upgrade_finds_the_words_of_entities_that_are_there(database_url: str
         with database.reading() as connection:
             found = search.find(connection, phrases("fraud"), None, term="fraud", offset=0, limit=9)
         assert found.bodies == [body]
+
+
+def test_an_upgrade_keeps_relations_and_terms_findable(database_url: str) -> None:
+    """Relations and uids leave the index of terms; each entity learns which of the others are its own."""
+    held = {"etag": "", "title": "m", "body": "{}", "document_id": 1, "source_id": "s", "location": "", "digest": ""}
+    rows = [{"id": n, "ref": f"model:default/{name}", "uid": name, "kind": "model"} for n, name in enumerate("ab", 1)]
+    told = [(1, "kind", "model"), (2, "metadata.uid", "a"), (3, "relations.dependson", "model:default/b")]
+    told += [(4, "spec.type", "x"), (5, "relations.dependencyof", "model:default/a"), (6, "metadata.uid", "b")]
+    a, b = (row["ref"] for row in rows)
+    forth, back = {"source": a, "type": "dependsOn", "target": b}, {"source": b, "type": "dependencyOf", "target": a}
+    with Database(database_url) as database:
+        with database.writing() as connection:
+            _migrated(connection, "0006")
+            connection.execute(insert(entities), [row | held for row in rows])
+            connection.execute(
+                insert(terms), [{"id": n, "key": key, "value": value, "display": value} for n, key, value in told]
+            )
+            connection.execute(
+                insert(postings),
+                [{"term_id": t, "entity_id": e} for t, e in [(4, 1), (1, 1), (2, 1), (3, 1), (1, 2), (5, 2), (6, 2)]],
+            )
+            statement = text(
+                "INSERT INTO relations (source, type, target, origin) VALUES (:source, :type, :target, :o)"
+            )
+            # The first is declared by a; the second, the same seen from b, by both.
+            connection.execute(statement, [forth | {"o": a}, back | {"o": a}, back | {"o": b}, forth | {"o": b}])
+
+        schema.upgrade(database)
+
+        with database.reading() as connection:
+            keys = ["kind", "spec.type", "metadata.uid", "relations.dependson", "relations.dependencyof"]
+            assert catalog.facets(connection, keys) == {
+                "kind": [("model", 2)],
+                "spec.type": [("x", 1)],
+                "metadata.uid": [("a", 1), ("b", 1)],
+                "relations.dependson": [(b, 1)],
+                "relations.dependencyof": [(a, 1)],
+            }
+            found = connection.execute(select(entities.c.term_ids).order_by(entities.c.id)).scalars()
+            assert [orjson.loads(item) for item in found] == [[1, 4], [1]]
+            assert sorted(map(tuple, connection.execute(select(relations)))) == sorted(
+                (*edge.values(), is_inverse) for edge in (forth, back) for is_inverse in (False, True)
+            )
