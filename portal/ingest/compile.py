@@ -8,7 +8,16 @@ from typing import Any
 
 from portal.ingest import yaml
 from portal.ingest.check import Checked, check, problem_of
-from portal.ingest.meaning import Annotate, Meaning, Meanings, meaning_of, pack
+from portal.ingest.meaning import (
+    Annotate,
+    Declaration,
+    Meaning,
+    Meanings,
+    Payload,
+    declaration_of,
+    meaning_of,
+    pack,
+)
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import Entity, entity_of
@@ -82,10 +91,10 @@ class CompiledFile:
 
 @dataclass(frozen=True, slots=True)
 class CompiledBatch:
-    """Files that were compiled together; `payload` is the packed meanings of all their documents."""
+    """Files that were compiled together; `payload` is what all their documents say."""
 
     files: Mapping[str, CompiledFile]
-    payload: bytes
+    payload: Payload
 
 
 class _Batch:
@@ -94,16 +103,18 @@ class _Batch:
     def __init__(self, kinds: Kinds) -> None:
         self.kinds = kinds
         self.memory = LeafMemory()
+        self.declarations: list[Declaration] = []
         self.meanings: list[Meaning] = []
 
     def add(self, entity: Entity, declared: Mapping[str, Any], kind: Kind, annotations: Mapping[str, str]) -> int:
-        """Add what a document means; return its position."""
+        """Add what a document declares and means; return its position."""
+        self.declarations.append(declaration_of(entity, declared, kind))
         self.meanings.append(meaning_of(entity, declared, kind, annotations=annotations, memory=self.memory))
         return len(self.meanings) - 1
 
-    def packed(self) -> bytes:
+    def packed(self) -> Payload:
         """Return all that was added."""
-        return pack(Meanings(self.memory.leaves, self.meanings))
+        return pack(self.declarations, Meanings(self.memory.leaves, self.meanings))
 
 
 def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:

@@ -19,17 +19,22 @@ from portal.model.searchable import Searchable, searchable
 Annotate = Callable[[str], Mapping[str, str]]
 
 
+class Declaration(NamedTuple):
+    """What must be written of all documents before any entity can be finished: its JSON text, its relations."""
+
+    text: str
+    relations: Sequence[DeclaredRelation]
+
+
 class Meaning(NamedTuple):
-    """What an entity's document says: its JSON, its title, what its single references name, relations, words, leaves.
+    """What an entity's document says: its title, what its single references name, words, leaves.
 
     `leaves` are the places of what the index holds among the leaves of the batch; `frame` is its finished text but for
     what only the whole catalog knows.
     """
 
-    text: str
     title: str
     targets: Mapping[str, str]
-    relations: Sequence[DeclaredRelation]
     words: Searchable
     leaves: Sequence[int]
     frame: Frame
@@ -40,6 +45,18 @@ class Meanings(NamedTuple):
 
     leaves: Sequence[Leaf]
     documents: Sequence[Meaning]
+
+
+class Payload(NamedTuple):
+    """What the documents of a batch declare and what they mean, each packed by itself: they are read one by one."""
+
+    declarations: bytes
+    meanings: bytes
+
+
+def declaration_of(entity: Entity, declared: Mapping[str, Any], kind: Kind) -> Declaration:
+    """Return what an entity's document declares; `declared` is its text, parsed."""
+    return Declaration(entity.text, declared_relations(entity.ref, declared, kind))
 
 
 def meaning_of(
@@ -54,55 +71,63 @@ def meaning_of(
     metadata = declared["metadata"]
     document = furnished(declared, annotations)
     return Meaning(
-        entity.text,
         str(metadata.get("title") or metadata["name"]),
         declared_targets(entity.ref, declared, kind),
-        declared_relations(entity.ref, declared, kind),
         searchable(declared),
         indexed_leaves(document, memory=memory),
         frame(document),
     )
 
 
-def pack(meanings: Meanings) -> bytes:
-    """Return the meanings of a batch as bytes."""
-    return orjson.dumps([[tuple(leaf) for leaf in meanings.leaves], [_packed(found) for found in meanings.documents]])
+def pack(declarations: Sequence[Declaration], meanings: Meanings) -> Payload:
+    """Return what the documents of a batch declare and mean as bytes."""
+    # A named tuple is not what the packer takes; one dump of all is faster than a function for each.
+    told = [(text, list(map(tuple, relations))) for text, relations in declarations]
+    found = [
+        (title, targets, tuple(words), leaves, tuple(framed))
+        for title, targets, words, leaves, framed in meanings.documents
+    ]
+    return Payload(orjson.dumps(told), orjson.dumps((list(map(tuple, meanings.leaves)), found)))
 
 
-def unpack(content: bytes) -> Meanings:
-    """Return the meanings that were packed."""
+def unpack_declarations(content: bytes) -> list[Declaration]:
+    """Return what the documents of a batch declare."""
+    return [
+        Declaration(text, [DeclaredRelation(*relation) for relation in relations])
+        for text, relations in orjson.loads(content)
+    ]
+
+
+def unpack_meanings(content: bytes) -> Meanings:
+    """Return what the documents of a batch mean."""
     leaves, documents = orjson.loads(content)
-    return Meanings([Leaf(*leaf) for leaf in leaves], [_unpacked(found) for found in documents])
-
-
-def _packed(meaning: Meaning) -> tuple[Any, ...]:
-    text, title, targets, relations, words, leaves, (head, tail) = meaning
-    # What comes after the metadata is mostly the document's own end: its length says as much.
-    end = len(tail) if text.endswith(tail + "}") else tail
-    return text, title, targets, [tuple(found) for found in relations], tuple(words), leaves, head, end
-
-
-def _unpacked(packed: Sequence[Any]) -> Meaning:
-    text, title, targets, relations, words, leaves, head, end = packed
-    tail = end if isinstance(end, str) else text[len(text) - 1 - end : -1]
-    found = [DeclaredRelation(*relation) for relation in relations]
-    return Meaning(text, title, targets, found, Searchable(*words), leaves, Frame(head, tail))
+    return Meanings(
+        list(map(Leaf._make, leaves)),
+        [
+            Meaning(title, targets, Searchable(*words), found, Frame(*framed))
+            for title, targets, words, found, framed in documents
+        ],
+    )
 
 
 class Payloads:
-    """Packed meanings by number, kept in memory."""
+    """Payloads by number, kept in memory."""
 
     def __init__(self) -> None:
-        self._kept: list[bytes] = []
+        self._kept: list[Payload] = []
 
-    def add(self, content: bytes) -> int:
-        """Keep packed meanings; return their number."""
-        self._kept.append(content)
+    def add(self, payload: Payload) -> int:
+        """Keep a payload; return its number."""
+        self._kept.append(payload)
         return len(self._kept) - 1
 
-    def load(self, number: int) -> Meanings:
-        """Return the meanings of a number."""
-        return unpack(self._kept[number])
+    def declarations(self, number: int) -> bytes:
+        """Return the packed declarations of a number."""
+        return self._kept[number].declarations
+
+    def meanings(self, number: int) -> bytes:
+        """Return the packed meanings of a number."""
+        return self._kept[number].meanings
 
     def close(self) -> None:
         """Let go of all that is kept."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
-from portal.ingest.meaning import Meanings, Payloads
+from portal.ingest.meaning import Declaration, Meanings, Payloads, unpack_declarations, unpack_meanings
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 
@@ -94,12 +94,23 @@ class Snapshot:
             file.batch = number
             self.compiled[location] = file
 
+    def declarations(
+        self, documents: Collection[CompiledDocument]
+    ) -> Iterator[tuple[list[CompiledDocument], list[Declaration]]]:
+        """Yield documents of the snapshot with what they declare, batch after batch, in the order they were read."""
+        for number, batch in self._batches(documents):
+            loaded = unpack_declarations(self.payloads.declarations(number))
+            yield batch, [loaded[document.position] for document in batch]
+
     def meanings(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[list[CompiledDocument], Meanings]]:
         """Yield documents of the snapshot with what they mean, batch after batch, in the order they were read."""
-        for number, found in groupby(documents, key=lambda document: self.compiled[document.location].batch):
-            batch = list(found)
-            loaded = self.payloads.load(number)
+        for number, batch in self._batches(documents):
+            loaded = unpack_meanings(self.payloads.meanings(number))
             yield batch, Meanings(loaded.leaves, [loaded.documents[document.position] for document in batch])
+
+    def _batches(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[int, list[CompiledDocument]]]:
+        for number, found in groupby(documents, key=lambda document: self.compiled[document.location].batch):
+            yield number, list(found)
 
     @property
     def documents(self) -> dict[DocumentKey, CompiledDocument]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
 
 from portal.ingest.annotate import Annotator
-from portal.ingest.meaning import Meaning, Meanings, meaning_of
+from portal.ingest.meaning import Declaration, Meaning, declaration_of, meaning_of
 from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
 from portal.ingest.stitch import Stitched, finish, frame, furnished
 from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
-from portal.model.kind import Kinds
+from portal.model.kind import Kind, Kinds
 from portal.model.leaves import Leaf, LeafMemory, indexed_leaves
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
@@ -75,19 +75,15 @@ def write_delta(
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
-    """Documents that are written together: what claims, what each means, the leaves that they share."""
+class _Meant:
+    """Documents whose entities are written together: what claims, what it means, the leaves that they share."""
 
-    claims: Sequence[Claim]
-    meanings: Sequence[Meaning]
+    documents: Sequence[tuple[Claim, Meaning]]
     leaves: Sequence[Leaf]
-
-    def __iter__(self) -> Iterator[tuple[Claim, Meaning]]:
-        return zip(self.claims, self.meanings, strict=True)
 
     def terms(self, index: IndexWriter) -> Mapping[int, int]:
         """Return the ids of the terms that the documents have, by the place of the leaf."""
-        places = sorted(set().union(*(meaning.leaves for meaning in self.meanings)))
+        places = sorted(set().union(*(meaning.leaves for _, meaning in self.documents)))
         return dict(zip(places, index.term_ids([self.leaves[place] for place in places]), strict=True))
 
 
@@ -160,34 +156,36 @@ class _Writer:
         written = {*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)}
         names = dict.fromkeys(changes.added, "added") | dict.fromkeys(changes.changed, "changed")
         claimed = {put.claim.id for put in puts}
+
+        def is_held(claim: Claim) -> bool:
+            return claim.ref in written and holders[claim.ref].id == claim.id
+
         elsewhere = [holders[ref] for ref in sorted(written) if holders[ref].id not in claimed]
-        for batch, meanings in self._batches(puts, snapshot):
-            self._write_documents(batch, meanings.documents)
-            touched |= self._relate(_kept(batch, meanings, written, holders), names, held)
+        documents = [put.document for put in puts]
+        for batch, declarations in _beside(puts, snapshot.declarations(documents)):
+            self._write_documents(batch, declarations)
+            kept = [(put.claim, told) for put, told in zip(batch, declarations, strict=True) if is_held(put.claim)]
+            touched |= self._relate(kept, names, held)
         for portion in _portions(elsewhere):
-            touched |= self._relate(self._meanings(portion), names, held)
+            touched |= self._relate(list(self._declared(portion)), names, held)
         index = IndexWriter(self.connection)
         number = entities.next_entity_id(self.connection)
         faulty = sources.refs_with_problems(self.connection)
-        for batch, meanings in self._batches(puts, snapshot):
-            kept = _kept(batch, meanings, written, holders)
-            number = self._finish(kept, held, index, first_id=number, faulty=faulty)
+        for batch, meanings in _beside(puts, snapshot.meanings(documents)):
+            meant = [
+                (put.claim, found) for put, found in zip(batch, meanings.documents, strict=True) if is_held(put.claim)
+            ]
+            number = self._finish(_Meant(meant, meanings.leaves), held, index, first_id=number, faulty=faulty)
         for portion in _portions(elsewhere):
-            number = self._finish(self._meanings(portion), held, index, first_id=number, faulty=faulty)
+            number = self._finish(self._meant(portion), held, index, first_id=number, faulty=faulty)
         for refs in _portions(sorted(touched.difference(written))):
             self._stitch_again(refs, index, faulty=faulty)
         return changes
 
-    def _batches(self, puts: Sequence[Put], snapshot: Snapshot) -> Iterator[tuple[Sequence[Put], Meanings]]:
-        start = 0
-        for documents, meanings in snapshot.meanings([put.document for put in puts]):
-            yield puts[start : start + len(documents)], meanings
-            start += len(documents)
-
-    def _write_documents(self, puts: Sequence[Put], meanings: Sequence[Meaning]) -> None:
+    def _write_documents(self, puts: Sequence[Put], declarations: Sequence[Declaration]) -> None:
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
-        for put, meaning in zip(puts, meanings, strict=True):
+        for put, told in zip(puts, declarations, strict=True):
             claim = put.claim
             row: dict[str, Any] = {
                 "id": claim.id,
@@ -196,7 +194,7 @@ class _Writer:
                 "commit": claim.commit,
                 "author": claim.author,
                 "authored_at_ms": claim.authored_at_ms,
-                "declared": meaning.text,
+                "declared": told.text,
             }
             if put.is_stored:
                 updated.append({"is_orphan": False} | row)
@@ -206,39 +204,49 @@ class _Writer:
         sources.update_documents(self.connection, updated)
         sources.insert_documents(self.connection, inserted)
 
-    def _meanings(self, claims: Sequence[Claim]) -> _Written:
-        """Return what documents mean that are stored already."""
+    def _stored(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, Entity, Mapping[str, Any], Kind]]:
+        """Yield what is declared by documents that are stored already."""
         texts = entities.declared_texts(self.connection, [claim.id for claim in claims])
-        memory = LeafMemory()
-        found: list[Meaning] = []
         for claim in claims:
             declared = orjson.loads(texts[claim.id])
             # A kind that has gone leaves what all owned things share.
             kind = self.kinds.find(declared["kind"], declared["apiVersion"]) or GONE
-            entity = Entity(claim.ref, texts[claim.id], claim.digest)
+            yield claim, Entity(claim.ref, texts[claim.id], claim.digest), declared, kind
+
+    def _declared(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, Declaration]]:
+        """Yield what documents declare that are stored already."""
+        for claim, entity, declared, kind in self._stored(claims):
+            yield claim, declaration_of(entity, declared, kind)
+
+    def _meant(self, claims: Sequence[Claim]) -> _Meant:
+        """Return what documents mean that are stored already."""
+        memory = LeafMemory()
+        found: list[tuple[Claim, Meaning]] = []
+        for claim, entity, declared, kind in self._stored(claims):
             annotations = self.annotator.annotations(
                 claim.location, origin=self.origins[claim.source_id], is_orphan=claim.is_orphan
             )
-            found.append(meaning_of(entity, declared, kind, annotations=annotations, memory=memory))
-        return _Written(claims, found, memory.leaves)
+            found.append((claim, meaning_of(entity, declared, kind, annotations=annotations, memory=memory)))
+        return _Meant(found, memory.leaves)
 
     def _relate(
         self,
-        written: _Written,
+        told: Sequence[tuple[Claim, Declaration]],
         names: Mapping[EntityRef, str],
         held: Mapping[EntityRef, HeldEntity],
     ) -> set[EntityRef]:
         """Write relations and versions; return the sources of relations that changed."""
         versions.insert_versions(
             self.connection,
-            [self._version(claim, meaning.text, names[claim.ref]) for claim, meaning in written if claim.ref in names],
+            [self._version(claim, found.text, names[claim.ref]) for claim, found in told if claim.ref in names],
         )
-        wanted = {claim.ref: meaning.relations for claim, meaning in written}
-        return entities.sync_relations(self.connection, wanted, known=held)
+        return entities.sync_relations(
+            self.connection, {claim.ref: found.relations for claim, found in told}, known=held
+        )
 
     def _finish(
         self,
-        written: _Written,
+        meant: _Meant,
         held: Mapping[EntityRef, HeldEntity],
         index: IndexWriter,
         *,
@@ -246,16 +254,16 @@ class _Writer:
         faulty: Collection[str],
     ) -> int:
         """Write entity rows with their finished texts, and their index; return the next id that is free."""
-        refs = [claim.ref for claim in written.claims]
+        refs = [claim.ref for claim, _ in meant.documents]
         outgoing = entities.relations_of(self.connection, refs)
         faults = self._faults(refs, faulty)
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
         words: dict[int, Searchable] = {}
         entries: dict[int, Sequence[int]] = {}
-        terms = written.terms(index)
+        terms = meant.terms(index)
         number = first_id
-        for claim, meaning in written:
+        for claim, meaning in meant.documents:
             ref, now = claim.ref, held.get(claim.ref)
             uid = str(uuid.uuid4()) if now is None else now.uid
             stitched = finish(meaning.frame, uid=uid, relations=outgoing.get(ref, ()), problems=faults.get(ref, ()))
@@ -383,16 +391,14 @@ class _Writer:
         }
 
 
-def _kept(
-    puts: Sequence[Put], meanings: Meanings, written: Collection[EntityRef], holders: Mapping[EntityRef, Claim]
-) -> _Written:
-    """Return those of the documents of a batch that hold an entity which is written."""
-    kept = [
-        (put.claim, meaning)
-        for put, meaning in zip(puts, meanings.documents, strict=True)
-        if put.claim.ref in written and holders[put.claim.ref].id == put.claim.id
-    ]
-    return _Written([claim for claim, _ in kept], [meaning for _, meaning in kept], meanings.leaves)
+def _beside(
+    puts: Sequence[Put], batches: Iterable[tuple[Sequence[object], Item]]
+) -> Iterator[tuple[Sequence[Put], Item]]:
+    """Yield what is known of batches of documents beside the puts of the same documents."""
+    start = 0
+    for documents, known in batches:
+        yield puts[start : start + len(documents)], known
+        start += len(documents)
 
 
 def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
