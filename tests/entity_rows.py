@@ -11,8 +11,8 @@ import orjson
 from portal.model.entity import ref_of
 from portal.model.leaves import LeafMemory, indexed_leaves
 from portal.store import entities
+from portal.store.bulk import insert_tuples
 from portal.store.database import Database
-from portal.store.dialect import insert_tuples
 from portal.store.index import IndexWriter, number_list
 from portal.store.tables import relation_types, relations
 
@@ -58,6 +58,7 @@ def insert(database: Database, documents: Sequence[Mapping[str, Any]], *, source
             for number, item in enumerate(documents)
         ]
         index.sync(entries, new=entries)
+        index.flush()
         entities.insert_entities(connection, rows)
         edges = {
             (str(ref_of(item)), found["type"], found["targetRef"], is_inverse)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,21 +11,18 @@ import orjson
 from portal.ingest.annotate import Annotator
 from portal.ingest.meaning import Declaration, Meaning, declaration_of, meaning_of
 from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
-from portal.ingest.stitch import Stitched, finish, frame, furnished
 from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
 from portal.model.kind import Kind, Kinds
-from portal.model.leaves import Leaf, LeafMemory, indexed_leaves
-from portal.model.problem import Problem
+from portal.model.leaves import Leaf, LeafMemory
 from portal.model.ref import EntityRef
-from portal.model.searchable import Searchable
 from portal.providers.contract import Authorship
 from portal.services.claims import Changes, Put, claim_documents, claim_problem, compare, holder_of
+from portal.services.finishing import Finisher
 from portal.store import entities, sources, versions
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
-from portal.store.index import IndexWriter, number_list
-from portal.store.search import put_words
+from portal.store.relations import RelationWriter
 from portal.store.sources import Source
 
 Item = TypeVar("Item")
@@ -72,19 +68,6 @@ def write_delta(
         },
     )
     return changes
-
-
-@dataclass(frozen=True, slots=True)
-class _Meant:
-    """Documents whose entities are written together: what claims, what it means, the leaves that they share."""
-
-    documents: Sequence[tuple[Claim, Meaning]]
-    leaves: Sequence[Leaf]
-
-    def terms(self, index: IndexWriter) -> Mapping[int, int]:
-        """Return the ids of the terms that the documents have, by the place of the leaf."""
-        places = sorted(set().union(*(meaning.leaves for _, meaning in self.documents)))
-        return dict(zip(places, index.term_ids([self.leaves[place] for place in places]), strict=True))
 
 
 @dataclass(slots=True)
@@ -151,7 +134,8 @@ class _Writer:
         entities.delete_entities(self.connection, [held[ref].id for ref in changes.removed])
         gone = [self._removal(held[ref], authorship.get(held[ref].location, _NOBODY)) for ref in changes.removed]
         versions.insert_versions(self.connection, gone)
-        touched |= entities.sync_relations(self.connection, {ref: [] for ref in changes.removed}, known=held)
+        relations = RelationWriter(self.connection)
+        touched |= relations.sync({ref: [] for ref in changes.removed}, known=held)
 
         written = {*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)}
         names = dict.fromkeys(changes.added, "added") | dict.fromkeys(changes.changed, "changed")
@@ -165,21 +149,22 @@ class _Writer:
         for batch, declarations in _beside(puts, snapshot.declarations(documents)):
             self._write_documents(batch, declarations)
             kept = [(put.claim, told) for put, told in zip(batch, declarations, strict=True) if is_held(put.claim)]
-            touched |= self._relate(kept, names, held)
+            touched |= self._relate(kept, names, relations, held)
         for portion in _portions(elsewhere):
-            touched |= self._relate(list(self._declared(portion)), names, held)
-        index = IndexWriter(self.connection)
-        number = entities.next_entity_id(self.connection)
-        faulty = sources.refs_with_problems(self.connection)
+            touched |= self._relate(list(self._declared(portion)), names, relations, held)
+        relations.flush()
+        here = [put.claim.ref for put in puts if is_held(put.claim)]
+        finisher = Finisher(
+            self.connection, held, [*here, *(claim.ref for claim in elsewhere)], annotator=self.annotator
+        )
         for batch, meanings in _beside(puts, snapshot.meanings(documents)):
-            meant = [
-                (put.claim, found) for put, found in zip(batch, meanings.documents, strict=True) if is_held(put.claim)
-            ]
-            number = self._finish(_Meant(meant, meanings.leaves), held, index, first_id=number, faulty=faulty)
+            found = zip(batch, meanings.documents, strict=True)
+            finisher.finish([(put.claim, meaning) for put, meaning in found if is_held(put.claim)], meanings.leaves)
         for portion in _portions(elsewhere):
-            number = self._finish(self._meant(portion), held, index, first_id=number, faulty=faulty)
+            finisher.finish(*self._meant(portion))
         for refs in _portions(sorted(touched.difference(written))):
-            self._stitch_again(refs, index, faulty=faulty)
+            finisher.finish_again(refs)
+        finisher.flush()
         return changes
 
     def _write_documents(self, puts: Sequence[Put], declarations: Sequence[Declaration]) -> None:
@@ -218,8 +203,8 @@ class _Writer:
         for claim, entity, declared, kind in self._stored(claims):
             yield claim, declaration_of(entity, declared, kind)
 
-    def _meant(self, claims: Sequence[Claim]) -> _Meant:
-        """Return what documents mean that are stored already."""
+    def _meant(self, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Meaning]], Sequence[Leaf]]:
+        """Return what documents mean that are stored already, with the leaves that they share."""
         memory = LeafMemory()
         found: list[tuple[Claim, Meaning]] = []
         for claim, entity, declared, kind in self._stored(claims):
@@ -227,12 +212,13 @@ class _Writer:
                 claim.location, origin=self.origins[claim.source_id], is_orphan=claim.is_orphan
             )
             found.append((claim, meaning_of(entity, declared, kind, annotations=annotations, memory=memory)))
-        return _Meant(found, memory.leaves)
+        return found, memory.leaves
 
     def _relate(
         self,
         told: Sequence[tuple[Claim, Declaration]],
         names: Mapping[EntityRef, str],
+        relations: RelationWriter,
         held: Mapping[EntityRef, HeldEntity],
     ) -> set[EntityRef]:
         """Write relations and versions; return the sources of relations that changed."""
@@ -240,99 +226,7 @@ class _Writer:
             self.connection,
             [self._version(claim, found.text, names[claim.ref]) for claim, found in told if claim.ref in names],
         )
-        return entities.sync_relations(
-            self.connection, {claim.ref: found.relations for claim, found in told}, known=held
-        )
-
-    def _finish(
-        self,
-        meant: _Meant,
-        held: Mapping[EntityRef, HeldEntity],
-        index: IndexWriter,
-        *,
-        first_id: int,
-        faulty: Collection[str],
-    ) -> int:
-        """Write entity rows with their finished texts, and their index; return the next id that is free."""
-        refs = [claim.ref for claim, _ in meant.documents]
-        outgoing = entities.relations_of(self.connection, refs)
-        faults = self._faults(refs, faulty)
-        inserted: list[dict[str, Any]] = []
-        updated: list[dict[str, Any]] = []
-        words: dict[int, Searchable] = {}
-        entries: dict[int, Sequence[int]] = {}
-        terms = meant.terms(index)
-        number = first_id
-        for claim, meaning in meant.documents:
-            ref, now = claim.ref, held.get(claim.ref)
-            uid = str(uuid.uuid4()) if now is None else now.uid
-            stitched = finish(meaning.frame, uid=uid, relations=outgoing.get(ref, ()), problems=faults.get(ref, ()))
-            found = [terms[place] for place in meaning.leaves]
-            row: dict[str, Any] = {
-                "id": number if now is None else now.id,
-                "etag": stitched.etag,
-                "title": meaning.title,
-                "document_id": claim.id,
-                "source_id": claim.source_id,
-                "location": claim.location,
-                "digest": claim.digest,
-                "owner": meaning.targets.get("owner"),
-                "system": meaning.targets.get("system"),
-                "domain": meaning.targets.get("domain"),
-                "layer": meaning.targets.get("layer"),
-                "body": stitched.body,
-                "term_ids": number_list(found),
-            }
-            if now is None:
-                inserted.append({"ref": ref, "uid": uid, "kind": ref.kind} | row)
-                number += 1
-            else:
-                updated.append(row)
-            entries[row["id"]] = found
-            words[row["id"]] = meaning.words
-        new = {row["id"] for row in inserted}
-        index.sync(entries, new=new)
-        entities.insert_entities(self.connection, inserted)
-        entities.update_entities(self.connection, updated)
-        put_words(self.connection, words, new=new)
-        return number
-
-    def _stitch_again(self, refs: Sequence[EntityRef], index: IndexWriter, *, faulty: Collection[str]) -> None:
-        """Finish entities anew whose documents stay as they are; those not in the catalog are left out."""
-        outgoing = entities.relations_of(self.connection, refs)
-        faults = self._faults(refs, faulty)
-        stitched: dict[int, Stitched] = {}
-        places: dict[int, Sequence[int]] = {}
-        memory = LeafMemory()
-        for item in entities.stitch_inputs(self.connection, refs):
-            annotations = self.annotator.annotations(item.location, origin=item.origin, is_orphan=item.is_orphan)
-            document = furnished(orjson.loads(item.declared), annotations)
-            places[item.id] = indexed_leaves(document, memory=memory)
-            stitched[item.id] = finish(
-                frame(document),
-                uid=item.uid,
-                relations=outgoing.get(item.ref, ()),
-                problems=faults.get(item.ref, ()),
-            )
-        terms = index.term_ids(memory.leaves)
-        entries = {number: [terms[place] for place in found] for number, found in places.items()}
-        index.sync(entries)
-        entities.update_entities(
-            self.connection,
-            [
-                {"id": number, "etag": found.etag, "body": found.body, "term_ids": number_list(entries[number])}
-                for number, found in stitched.items()
-            ],
-        )
-
-    def _faults(self, refs: Sequence[EntityRef], faulty: Collection[str]) -> dict[str, list[Problem]]:
-        """Return the problems that entities show, of those that have any; a claim that lost is the other's fault."""
-        faults: dict[str, list[Problem]] = {}
-        concerned = [ref for ref in refs if ref in faulty]
-        for _, known in sources.problems_of_refs(self.connection, concerned):
-            if known.problem.severity == "error" and known.problem.code not in CLAIM_CODES and known.problem.ref:
-                faults.setdefault(known.problem.ref, []).append(known.problem)
-        return faults
+        return relations.sync({claim.ref: found.relations for claim, found in told}, known=held)
 
     def _sync_claim_problems(
         self,

@@ -9,7 +9,7 @@ from typing import Self
 
 from sqlalchemy import Connection
 
-from portal.store import dialect
+from portal.store import bulk, dialect
 from portal.store.lookup import Lookup
 
 __all__ = ["Connection", "Database"]
@@ -32,7 +32,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write the catalog; it commits when the block ends without an error."""
-        with dialect.writing(self.engine, exclusive=True) as connection:
+        with dialect.writing(self.engine, exclusive=True) as connection, bulk.behind(connection):
             yield connection
 
     @contextmanager

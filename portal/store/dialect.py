@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    TableClause,
     TableValuedAlias,
     create_engine,
     event,
@@ -101,71 +100,6 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def insert_rows(connection: Connection, table: TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the same columns."""
-    if rows:
-        columns = list(rows[0])
-        insert_tuples(connection, table, columns, [tuple([row[name] for name in columns]) for row in rows])
-
-
-def insert_tuples(
-    connection: Connection, table: TableClause, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Insert rows given by position: COPY on PostgreSQL, one prepared statement on SQLite."""
-    if not rows:
-        return
-    preparer = connection.dialect.identifier_preparer
-    names = ", ".join(preparer.quote(name) for name in columns)
-    if connection.dialect.name == "postgresql":
-        driver = connection.connection.driver_connection
-        if driver is None:
-            raise RuntimeError("the connection is closed")
-        with (
-            driver.cursor() as cursor,
-            cursor.copy(f"COPY {preparer.format_table(table)} ({names}) FROM STDIN") as copy,
-        ):
-            for start in range(0, len(rows), CHUNK):
-                # One text for many rows: the driver's own writing of a row costs as much as the server's reading.
-                copy.write("".join([_copy_line(row) for row in rows[start : start + CHUNK]]))
-        return
-    # The driver takes tuples as they are; SQLAlchemy's own executemany spends as long again on binding each row.
-    marks = ", ".join("?" * len(columns))
-    connection.exec_driver_sql(
-        f"INSERT INTO {preparer.format_table(table)} ({names}) VALUES ({marks})",  # noqa: S608  # names are our tables'
-        list(rows),
-    )
-
-
-def insert_pairs(connection: Connection, table: TableClause, columns: tuple[str, str], pairs: Sequence[int]) -> None:
-    """Insert pairs of whole numbers below 2**31, each pair given as one number: the first times 2**32, the second."""
-    if connection.dialect.name == "postgresql":
-        insert_tuples(connection, table, columns, [(pair >> 32, pair & 0xFFFFFFFF) for pair in pairs])
-    elif pairs:
-        # One text of numbers: binding each of them costs more than all that SQLite does with it.
-        quote = connection.dialect.identifier_preparer.quote
-        connection.exec_driver_sql(
-            f"INSERT INTO {quote(table.name)} ({', '.join(map(quote, columns))}) "  # noqa: S608  # names are our tables'
-            "SELECT value >> 32, value & 4294967295 FROM json_each(?)",
-            (orjson.dumps(pairs).decode(),),
-        )
-
-
-def _copy_line(row: tuple[Any, ...]) -> str:
-    """Return a row as COPY's text format wants it. Rule: PostgreSQL 16, "COPY", File Formats."""
-    return "\t".join([_copy_value(value) for value in row]) + "\n"
-
-
-def _copy_value(value: Any) -> str:
-    if value is None:
-        return "\\N"
-    text = str(value)
-    if "\\" in text:
-        text = text.replace("\\", "\\\\")
-    if "\n" in text or "\t" in text or "\r" in text:
-        text = text.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
-    return text
-
-
 def matching_rows(
     connection: Connection, wanted: tuple[Column[Any], Sequence[Column[Any]]], keys: Sequence[Sequence[str]]
 ) -> Iterator[Sequence[Any]]:
@@ -218,7 +152,7 @@ def each_number(numbers: ColumnElement[str]) -> tuple[TableValuedAlias, ColumnEl
     return listed, listed.c.value.cast(BigInteger)
 
 
-def in_chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    """Yield the values in portions that fit an IN list."""
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
+def in_chunks(values: Sequence[Value], size: int = CHUNK) -> Iterator[Sequence[Value]]:
+    """Yield the values in portions; unless told otherwise these fit an IN list."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

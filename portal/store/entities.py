@@ -1,19 +1,19 @@
-"""Writes entities: the rows, the relations that follow from documents."""
+"""Writes the rows of entities, reads what they are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from portal.model.ref import EntityRef
-from portal.model.relation import DeclaredRelation
-from portal.store.dialect import in_chunks, insert_rows, insert_tuples
+from portal.store.bulk import insert_rows
+from portal.store.dialect import in_chunks
 from portal.store.index import IndexWriter
 from portal.store.search import delete_words
-from portal.store.tables import documents, entities, relation_types, relations, sources
+from portal.store.tables import documents, entities, sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,62 +155,11 @@ def update_entities(connection: Connection, rows: Sequence[Mapping[str, Any]]) -
 
 
 def delete_entities(connection: Connection, ids: Sequence[int]) -> None:
-    """Delete entities with their index entries and words; relations are the business of `sync_relations`."""
+    """Delete entities with their index entries and words; relations are the business of `RelationWriter`."""
     IndexWriter(connection).sync(dict.fromkeys(ids, ()))
     for chunk in in_chunks(ids):
         connection.execute(delete(entities).where(entities.c.id.in_(chunk)))
     delete_words(connection, ids)
-
-
-def sync_relations(
-    connection: Connection, wanted: Mapping[EntityRef, Collection[DeclaredRelation]], *, known: Container[str]
-) -> set[EntityRef]:
-    """Bring the relations that some entities declare to what is wanted; return the sources of those that changed.
-
-    Both directions are written, and what is as it should be is not. Only those of the entities that are `known` can
-    have any yet.
-    """
-    desired: list[tuple[str, str, str, bool]]
-    desired = [(origin, found.type, found.target, False) for origin, declared in wanted.items() for found in declared]
-    desired += [
-        (found.target, found.inverse, origin, True) for origin, declared in wanted.items() for found in declared
-    ]
-    present: set[tuple[str, str, str, bool]] = set()
-    types = set(connection.execute(select(relation_types.c.name)).scalars())
-    for chunk in in_chunks([origin for origin in wanted if origin in known]):
-        forth = and_(relations.c.source.in_(chunk), ~relations.c.is_inverse)
-        back = and_(relations.c.type.in_(types), relations.c.target.in_(chunk), relations.c.is_inverse)
-        for condition in (forth, back):
-            present.update(tuple(row) for row in connection.execute(select(relations).where(condition)))
-    obsolete = sorted(present.difference(desired))
-    missing = sorted(row for row in desired if row not in present)
-    if obsolete:
-        statement = delete(relations).where(
-            relations.c.source == bindparam("old_source"),
-            relations.c.type == bindparam("old_type"),
-            relations.c.target == bindparam("old_target"),
-            relations.c.is_inverse == bindparam("old_is_inverse"),
-        )
-        names = ("old_source", "old_type", "old_target", "old_is_inverse")
-        connection.execute(statement, [dict(zip(names, row, strict=True)) for row in obsolete])
-    insert_tuples(connection, relations, ("source", "type", "target", "is_inverse"), missing)
-    insert_tuples(
-        connection, relation_types, ("name",), [(name,) for name in sorted({row[1] for row in missing} - types)]
-    )
-    return {EntityRef(ref) for ref in {row[0] for row in (*obsolete, *missing)}}
-
-
-def relations_of(connection: Connection, refs: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Return the (type, target) pairs of the relations that go out from these entities, sorted, each once."""
-    found: dict[str, set[tuple[str, str]]] = {}
-    for chunk in in_chunks(refs):
-        statement = select(relations.c.source, relations.c.type, relations.c.target).where(
-            relations.c.source.in_(chunk)
-        )
-        # All at once: row by row takes three times as long.
-        for source, kind, target in connection.execute(statement).all():
-            found.setdefault(source, set()).add((kind, target))
-    return {source: sorted(pairs) for source, pairs in found.items()}
 
 
 def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInput]:

@@ -8,7 +8,8 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select
 
 from portal.model.leaves import Leaf
-from portal.store.dialect import in_chunks, insert_pairs, insert_tuples, matching_rows
+from portal.store.bulk import SortedPairs, SortedRows
+from portal.store.dialect import in_chunks, matching_rows
 from portal.store.tables import entities, postings, terms
 
 #: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
@@ -18,10 +19,13 @@ _TERMS = (terms.c.id, (terms.c.key, terms.c.value, terms.c.display))
 
 
 class IndexWriter:
-    """Writes the index in one transaction; ids of terms are remembered from batch to batch."""
+    """Writes the index in one transaction; ids of terms are remembered from batch to batch. `flush` comes last."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        # One number for each entry, the term before the entity: as the key has them, and they sort faster than pairs.
+        self._entries = SortedPairs(connection, postings, ("term_id", "entity_id"))
+        self._terms = SortedRows(connection, terms, ("id", "key", "value", "display"), order=(1, 2, 3))
         self._ids: dict[Leaf, int] = {}
         self._next = int(connection.execute(select(func.coalesce(func.max(terms.c.id), 0))).scalar_one()) + 1
         #: Whether a term that is not remembered is new.
@@ -30,10 +34,11 @@ class IndexWriter:
     def term_ids(self, leaves: Sequence[Leaf]) -> list[int]:
         """Return the ids of the terms that stand for leaves, in their order, adding those that are new."""
         if len(self._ids) > _REMEMBERED:
+            self._terms.flush()
             self._ids = {}
             self._knows_all = False
-        self._remember({*leaves} - self._ids.keys())
         ids = self._ids
+        self._remember(list(dict.fromkeys(leaf for leaf in leaves if leaf not in ids)))
         return [ids[leaf] for leaf in leaves]
 
     def sync(self, wanted: Mapping[int, Sequence[int]], *, new: Container[int] = ()) -> None:
@@ -42,8 +47,6 @@ class IndexWriter:
         Those of the entities that are `new` have none yet; the others' rows tell which they have, and are the caller's
         to bring up to date afterwards.
         """
-        # One number for each entry, the term before the entity: in the order of the key, rows of a batch fall into
-        # neighbouring pages, and numbers sort faster than pairs.
         desired = [term << 32 | entity_id for entity_id, found in wanted.items() for term in found]
         present: set[int] = set()
         for chunk in in_chunks([entity_id for entity_id in wanted if entity_id not in new]):
@@ -52,8 +55,12 @@ class IndexWriter:
         if present:
             self._delete(present.difference(desired))
             desired = [entry for entry in desired if entry not in present]
-        desired.sort()
-        insert_pairs(self._connection, postings, ("term_id", "entity_id"), desired)
+        self._entries.add(desired)
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        self._terms.flush()
+        self._entries.flush()
 
     def _delete(self, obsolete: Collection[int]) -> None:
         if obsolete:
@@ -64,15 +71,15 @@ class IndexWriter:
                 statement, [{"old_term": entry >> 32, "old_entity": entry & _LOW} for entry in sorted(obsolete)]
             )
 
-    def _remember(self, wanted: Collection[Leaf]) -> None:
-        """Learn the id of each term, adding those that are new."""
-        missing = sorted(wanted)
+    def _remember(self, missing: Sequence[Leaf]) -> None:
+        """Learn the ids of terms, adding those that are new."""
         if missing and not self._knows_all:
             for chunk in in_chunks(missing):
-                self._ids |= {Leaf(*found[1:]): found[0] for found in matching_rows(self._connection, _TERMS, chunk)}
+                self._ids.update(
+                    (Leaf(*found[1:]), found[0]) for found in matching_rows(self._connection, _TERMS, chunk)
+                )
             missing = [leaf for leaf in missing if leaf not in self._ids]
-        rows = [(number, *leaf) for number, leaf in enumerate(missing, start=self._next)]
-        insert_tuples(self._connection, terms, ("id", "key", "value", "display"), rows)
+        self._terms.add((number, *leaf) for number, leaf in enumerate(missing, start=self._next))
         self._ids.update(zip(missing, range(self._next, self._next + len(missing)), strict=True))
         self._next += len(missing)
 

@@ -11,7 +11,8 @@ from portal.model.filter import EntityFilter
 from portal.model.query import EntityQuery
 from portal.model.searchable import Searchable
 from portal.model.words import Phrase
-from portal.store.dialect import in_chunks, insert_tuples
+from portal.store.bulk import insert_tuples
+from portal.store.dialect import in_chunks
 from portal.store.query import matching
 from portal.store.tables import entities
 

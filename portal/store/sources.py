@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from portal.ingest.snapshot import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem, Span
-from portal.store.dialect import in_chunks, insert_rows
+from portal.store.bulk import insert_rows
+from portal.store.dialect import in_chunks
 from portal.store.tables import documents, files, problems, revisions, sources
 
 

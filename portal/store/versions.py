@@ -11,7 +11,8 @@ from sqlalchemy import Connection, func, select
 from portal.model.location import GENERATED_PREFIX
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
-from portal.store.dialect import in_chunks, insert_rows
+from portal.store.bulk import insert_rows
+from portal.store.dialect import in_chunks
 from portal.store.tables import revisions, versions
 
 

@@ -1,8 +1,8 @@
 import pytest
 from sqlalchemy import select
 
+from portal.store.bulk import insert_rows
 from portal.store.database import Database
-from portal.store.dialect import insert_rows
 from portal.store.tables import sources, tasks
 
 TASK = {

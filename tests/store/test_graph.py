@@ -11,8 +11,9 @@ from portal.graph.walk import over, walk
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
 from portal.store import graph
+from portal.store.bulk import insert_rows
 from portal.store.database import Database
-from portal.store.dialect import CHUNK, insert_rows
+from portal.store.dialect import CHUNK
 from portal.store.tables import entities, relations
 
 once_for_all = settings(

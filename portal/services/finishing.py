@@ -1,0 +1,134 @@
+"""Finishes entities: what a document means becomes a row with the text that is served, index entries, words."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from portal.ingest.annotate import Annotator
+from portal.ingest.meaning import Meaning
+from portal.ingest.snapshot import CLAIM_CODES
+from portal.ingest.stitch import Stitched, finish, frame, furnished
+from portal.model.leaves import Leaf, LeafMemory, indexed_leaves
+from portal.model.problem import Problem
+from portal.model.ref import EntityRef
+from portal.model.searchable import Searchable
+from portal.store import entities, sources
+from portal.store.database import Connection
+from portal.store.entities import Claim, HeldEntity
+from portal.store.index import IndexWriter, number_list
+from portal.store.relations import RelationsAhead, relations_of
+from portal.store.search import put_words
+
+
+class Finisher:
+    """Finishes entities in one transaction, when all documents, relations and problems are written.
+
+    `held` are the entities that there are; `refs` those that `finish` will be asked for, in the same order. `flush`
+    comes last.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        held: Mapping[EntityRef, HeldEntity],
+        refs: Sequence[EntityRef],
+        *,
+        annotator: Annotator,
+    ) -> None:
+        self._connection = connection
+        self._held = held
+        self._annotator = annotator
+        self._index = IndexWriter(connection)
+        self._next_id = entities.next_entity_id(connection)
+        self._faulty = sources.refs_with_problems(connection)
+        self._relations = RelationsAhead(connection, refs)
+
+    def finish(self, documents: Sequence[tuple[Claim, Meaning]], leaves: Sequence[Leaf]) -> None:
+        """Write the rows of entities whose documents are new or have changed; `leaves` are what these share."""
+        refs = [claim.ref for claim, _ in documents]
+        outgoing = self._relations.take(refs)
+        faults = self._faults(refs)
+        inserted: list[dict[str, Any]] = []
+        updated: list[dict[str, Any]] = []
+        words: dict[int, Searchable] = {}
+        entries: dict[int, Sequence[int]] = {}
+        # A batch may bear out few of the documents whose leaves it holds.
+        places = sorted(set().union(*(meaning.leaves for _, meaning in documents)))
+        terms = dict(zip(places, self._index.term_ids([leaves[place] for place in places]), strict=True))
+        for claim, meaning in documents:
+            ref, now = claim.ref, self._held.get(claim.ref)
+            uid = str(uuid.uuid4()) if now is None else now.uid
+            stitched = finish(meaning.frame, uid=uid, relations=outgoing[ref], problems=faults.get(ref, ()))
+            found = [terms[place] for place in meaning.leaves]
+            row: dict[str, Any] = {
+                "id": self._next_id if now is None else now.id,
+                "etag": stitched.etag,
+                "title": meaning.title,
+                "document_id": claim.id,
+                "source_id": claim.source_id,
+                "location": claim.location,
+                "digest": claim.digest,
+                "owner": meaning.targets.get("owner"),
+                "system": meaning.targets.get("system"),
+                "domain": meaning.targets.get("domain"),
+                "layer": meaning.targets.get("layer"),
+                "body": stitched.body,
+                "term_ids": number_list(found),
+            }
+            if now is None:
+                inserted.append({"ref": ref, "uid": uid, "kind": ref.kind} | row)
+                self._next_id += 1
+            else:
+                updated.append(row)
+            entries[row["id"]] = found
+            words[row["id"]] = meaning.words
+        new = {row["id"] for row in inserted}
+        self._index.sync(entries, new=new)
+        entities.insert_entities(self._connection, inserted)
+        entities.update_entities(self._connection, updated)
+        put_words(self._connection, words, new=new)
+
+    def finish_again(self, refs: Sequence[EntityRef]) -> None:
+        """Finish entities anew whose documents stay as they are; those not in the catalog are left out."""
+        outgoing = relations_of(self._connection, refs)
+        faults = self._faults(refs)
+        stitched: dict[int, Stitched] = {}
+        places: dict[int, Sequence[int]] = {}
+        memory = LeafMemory()
+        for item in entities.stitch_inputs(self._connection, refs):
+            annotations = self._annotator.annotations(item.location, origin=item.origin, is_orphan=item.is_orphan)
+            document = furnished(orjson.loads(item.declared), annotations)
+            places[item.id] = indexed_leaves(document, memory=memory)
+            stitched[item.id] = finish(
+                frame(document),
+                uid=item.uid,
+                relations=outgoing.get(item.ref, ()),
+                problems=faults.get(item.ref, ()),
+            )
+        terms = self._index.term_ids(memory.leaves)
+        entries = {number: [terms[place] for place in found] for number, found in places.items()}
+        self._index.sync(entries)
+        entities.update_entities(
+            self._connection,
+            [
+                {"id": number, "etag": found.etag, "body": found.body, "term_ids": number_list(entries[number])}
+                for number, found in stitched.items()
+            ],
+        )
+
+    def flush(self) -> None:
+        """Write what has been gathered."""
+        self._index.flush()
+
+    def _faults(self, refs: Sequence[EntityRef]) -> dict[str, list[Problem]]:
+        """Return the problems that entities show, of those that have any; a claim that lost is the other's fault."""
+        faults: dict[str, list[Problem]] = {}
+        concerned = [ref for ref in refs if ref in self._faulty]
+        for _, known in sources.problems_of_refs(self._connection, concerned):
+            if known.problem.severity == "error" and known.problem.code not in CLAIM_CODES and known.problem.ref:
+                faults.setdefault(known.problem.ref, []).append(known.problem)
+        return faults

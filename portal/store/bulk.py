@@ -1,0 +1,247 @@
+"""Inserts many rows on a thread of its own, while those that come next are made."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import Connection, TableClause, event
+
+from portal.store.dialect import CHUNK, in_chunks
+
+Item = TypeVar("Item")
+
+_OPTION = "portal_behind"
+#: Fewer rows than this are not worth the other thread.
+_FEW = 100
+#: So many inserts wait at most: each holds its rows as text.
+_WAITING = 4
+#: So many rows are gathered at first, and twice as many each time up to so many, about 20 MB: while a table is small
+#: its pages stay in memory anyway, and what is inserted early need not be waited for at the end.
+_FIRST, _MOST = 10_000, 100_000
+#: Eight bytes each while they are gathered.
+_PAIRS = 10
+_LOW = (1 << 32) - 1
+
+
+class _Behind:
+    """Runs inserts in their order on one thread."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: deque[Future[None]] = deque()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Run work after all that was given before; what that raises is raised by a later call."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="portal-insert")
+        while len(self._pending) >= _WAITING:
+            self._pending.popleft().result()
+        self._pending.append(self._pool.submit(work))
+
+    def settle(self) -> None:
+        """Wait until all is done."""
+        while self._pending:
+            self._pending.popleft().result()
+
+    def close(self) -> None:
+        """Let go of what has not begun, wait for what has."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def behind(connection: Connection) -> Iterator[None]:
+    """Let large inserts of a transaction run on a thread of their own until the block ends.
+
+    Every other statement waits for them, and so does the end of the block: nobody sees a difference but in time. An
+    insert that fails is raised by what comes after it.
+    """
+    queue = _Behind()
+    connection.execution_options(**{_OPTION: queue})
+    event.listen(connection, "before_cursor_execute", lambda *_: queue.settle())
+    try:
+        yield
+        queue.settle()
+    finally:
+        queue.close()
+
+
+def insert_rows(connection: Connection, table: TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all have the same columns."""
+    if rows:
+        columns = list(rows[0])
+        insert_tuples(connection, table, columns, [tuple([row[name] for name in columns]) for row in rows])
+
+
+def insert_tuples(
+    connection: Connection, table: TableClause, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert rows given by position: COPY on PostgreSQL, one statement on SQLite.
+
+    Values are None, texts, numbers, booleans.
+    """
+    name, names = _quoted(connection, table, columns)
+    queue = _queue(connection) if len(rows) > _FEW else None
+    if connection.dialect.name == "postgresql":
+        _copy(connection, f"COPY {name} ({names}) FROM STDIN", rows, _tuple_lines, queue)
+    elif queue is not None:
+        values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
+        # One statement for one text: for each row of an `executemany` Python's lock is let go, to be waited for again.
+        statement = f"INSERT INTO {name} ({names}) SELECT {values} FROM json_each(?)"  # noqa: S608  # our tables' names
+        _run(connection, statement, orjson.dumps(rows).decode(), queue)
+    elif rows:
+        # The driver takes tuples as they are; SQLAlchemy's own executemany spends as long again on binding each row.
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608  # as above
+
+
+def insert_pairs(connection: Connection, table: TableClause, columns: tuple[str, str], pairs: Sequence[int]) -> None:
+    """Insert pairs of whole numbers below 2**31, each pair given as one number: the first times 2**32, the second."""
+    name, names = _quoted(connection, table, columns)
+    queue = _queue(connection) if len(pairs) > _FEW else None
+    if connection.dialect.name == "postgresql":
+        _copy(connection, f"COPY {name} ({names}) FROM STDIN", pairs, _pair_lines, queue)
+    elif pairs:
+        # One text of numbers: binding each of them costs more than all that SQLite does with it.
+        values = "value >> 32, value & 4294967295"
+        statement = f"INSERT INTO {name} ({names}) SELECT {values} FROM json_each(?)"  # noqa: S608  # our tables' names
+        _run(connection, statement, orjson.dumps(pairs).decode(), queue)
+
+
+class SortedRows:
+    """Gathers rows of one table to insert many at once in their order.
+
+    Neighbours then fall into the same pages of the table and its indexes: inserting batch by batch as rows are found
+    writes each page of a large table as many times as there are batches.
+    """
+
+    def __init__(
+        self, connection: Connection, table: TableClause, columns: Sequence[str], *, order: Sequence[int] = ()
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._columns = columns
+        #: The places of the values that make the order; none: the order is that of the rows themselves.
+        self._order = itemgetter(*order) if order else None
+        self._rows: list[tuple[Any, ...]] = []
+        self._enough = _FIRST
+
+    def add(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Take in rows, which are inserted when many have come together, or by `flush`."""
+        self._rows.extend(rows)
+        if len(self._rows) >= self._enough:
+            self.flush()
+            self._enough = min(2 * self._enough, _MOST)
+
+    def flush(self) -> None:
+        """Insert what has been gathered."""
+        rows, self._rows = sorted(self._rows, key=self._order), []
+        for chunk in in_chunks(rows):
+            insert_tuples(self._connection, self._table, self._columns, chunk)
+
+
+class SortedPairs:
+    """Gathers pairs as `insert_pairs` takes them, to insert many at once in their order as `SortedRows` does."""
+
+    def __init__(self, connection: Connection, table: TableClause, columns: tuple[str, str]) -> None:
+        self._connection = connection
+        self._table = table
+        self._columns = columns
+        self._pairs = array("q")
+        self._enough = _PAIRS * _FIRST
+
+    def add(self, pairs: Iterable[int]) -> None:
+        """Take in pairs, which are inserted when many have come together, or by `flush`."""
+        self._pairs.extend(pairs)
+        if len(self._pairs) >= self._enough:
+            self.flush()
+            self._enough = min(2 * self._enough, _PAIRS * _MOST)
+
+    def flush(self) -> None:
+        """Insert what has been gathered."""
+        pairs, self._pairs = sorted(self._pairs), array("q")
+        for chunk in in_chunks(pairs, _PAIRS * CHUNK):
+            insert_pairs(self._connection, self._table, self._columns, chunk)
+
+
+def _quoted(connection: Connection, table: TableClause, columns: Sequence[str]) -> tuple[str, str]:
+    preparer = connection.dialect.identifier_preparer
+    return preparer.format_table(table), ", ".join(map(preparer.quote, columns))
+
+
+def _queue(connection: Connection) -> _Behind | None:
+    found: _Behind | None = connection.get_execution_options().get(_OPTION)
+    return found
+
+
+def _run(connection: Connection, statement: str, values: str, queue: _Behind | None) -> None:
+    if queue is None:
+        connection.exec_driver_sql(statement, (values,))
+        return
+    driver = _driver(connection)
+
+    def work() -> None:
+        driver.execute(statement, (values,)).close()
+
+    queue.run(work)
+
+
+def _copy(
+    connection: Connection,
+    statement: str,
+    rows: Sequence[Item],
+    lines: Callable[[Sequence[Item]], str],
+    queue: _Behind | None,
+) -> None:
+    if not rows:
+        return
+    driver = _driver(connection)
+
+    def work() -> None:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for chunk in in_chunks(rows):
+                # One text for many rows: the driver's own writing of a row costs as much as the server's reading.
+                copy.write(lines(chunk))
+
+    if queue is not None:
+        queue.run(work)
+        return
+    running = _queue(connection)
+    if running is not None:
+        # SQLAlchemy does not see this statement.
+        running.settle()
+    work()
+
+
+def _driver(connection: Connection) -> Any:
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    return driver
+
+
+def _tuple_lines(rows: Sequence[tuple[Any, ...]]) -> str:
+    """Return rows as COPY's text format wants them. Rule: PostgreSQL 16, "COPY", File Formats."""
+    return "".join(["\t".join([_copy_value(value) for value in row]) + "\n" for row in rows])
+
+
+def _pair_lines(pairs: Sequence[int]) -> str:
+    return "".join([f"{pair >> 32}\t{pair & _LOW}\n" for pair in pairs])
+
+
+def _copy_value(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    text = str(value)
+    if "\\" in text:
+        text = text.replace("\\", "\\\\")
+    if "\n" in text or "\t" in text or "\r" in text:
+        text = text.replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
+    return text
