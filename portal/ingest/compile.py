@@ -10,15 +10,14 @@ from portal.ingest import yaml
 from portal.ingest.check import Checked, check, problem_of
 from portal.ingest.meaning import (
     Annotate,
-    Declaration,
     Meaning,
     Meanings,
     Payload,
-    declaration_of,
     meaning_of,
     pack,
 )
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
+from portal.ingest.relate import declared_relations
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import Entity, entity_of
 from portal.model.envelope import FieldFault, Path
@@ -27,6 +26,7 @@ from portal.model.kind import Kind, Kinds
 from portal.model.leaves import LeafMemory
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.model.relation import DeclaredRelation
 from portal.model.rules import Allows
 
 #: What is wrong with an entity that the catalog's rules keep out.
@@ -103,18 +103,18 @@ class _Batch:
     def __init__(self, kinds: Kinds) -> None:
         self.kinds = kinds
         self.memory = LeafMemory()
-        self.declarations: list[Declaration] = []
+        self.relations: list[list[DeclaredRelation]] = []
         self.meanings: list[Meaning] = []
 
     def add(self, entity: Entity, declared: Mapping[str, Any], kind: Kind, annotations: Mapping[str, str]) -> int:
         """Add what a document declares and means; return its position."""
-        self.declarations.append(declaration_of(entity, declared, kind))
+        self.relations.append(declared_relations(entity.ref, declared, kind))
         self.meanings.append(meaning_of(entity, declared, kind, annotations=annotations, memory=self.memory))
         return len(self.meanings) - 1
 
     def packed(self) -> Payload:
         """Return all that was added."""
-        return pack(self.declarations, Meanings(self.memory.leaves, self.meanings))
+        return pack(self.relations, Meanings(self.memory.leaves, self.meanings))
 
 
 def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:

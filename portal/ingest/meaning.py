@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from portal.ingest.relate import declared_relations, declared_targets
+from portal.ingest.relate import declared_targets
 from portal.ingest.stitch import Frame, frame, furnished
 from portal.model.entity import Entity
 from portal.model.kind import Kind
@@ -19,20 +19,14 @@ from portal.model.searchable import Searchable, searchable
 Annotate = Callable[[str], Mapping[str, str]]
 
 
-class Declaration(NamedTuple):
-    """What must be written of all documents before any entity can be finished: its JSON text, its relations."""
-
-    text: str
-    relations: Sequence[DeclaredRelation]
-
-
 class Meaning(NamedTuple):
-    """What an entity's document says: its title, what its single references name, words, leaves.
+    """What an entity's document says: its JSON text, its title, what its single references name, words, leaves.
 
     `leaves` are the places of what the index holds among the leaves of the batch; `frame` is its finished text but for
     what only the whole catalog knows.
     """
 
+    text: str
     title: str
     targets: Mapping[str, str]
     words: Searchable
@@ -48,15 +42,10 @@ class Meanings(NamedTuple):
 
 
 class Payload(NamedTuple):
-    """What the documents of a batch declare and what they mean, each packed by itself: they are read one by one."""
+    """What the documents of a batch mean, and the relations that they declare: all of these are written first."""
 
-    declarations: bytes
+    relations: bytes
     meanings: bytes
-
-
-def declaration_of(entity: Entity, declared: Mapping[str, Any], kind: Kind) -> Declaration:
-    """Return what an entity's document declares; `declared` is its text, parsed."""
-    return Declaration(entity.text, declared_relations(entity.ref, declared, kind))
 
 
 def meaning_of(
@@ -71,6 +60,7 @@ def meaning_of(
     metadata = declared["metadata"]
     document = furnished(declared, annotations)
     return Meaning(
+        entity.text,
         str(metadata.get("title") or metadata["name"]),
         declared_targets(entity.ref, declared, kind),
         searchable(declared),
@@ -79,23 +69,20 @@ def meaning_of(
     )
 
 
-def pack(declarations: Sequence[Declaration], meanings: Meanings) -> Payload:
+def pack(relations: Sequence[Sequence[DeclaredRelation]], meanings: Meanings) -> Payload:
     """Return what the documents of a batch declare and mean as bytes."""
-    # A named tuple is not what the packer takes; one dump of all is faster than a function for each.
-    told = [(text, list(map(tuple, relations))) for text, relations in declarations]
-    found = [
-        (title, targets, tuple(words), leaves, tuple(framed))
-        for title, targets, words, leaves, framed in meanings.documents
+    # The packer takes no tuples that have names.
+    declared = [[*map(tuple, found)] for found in relations]
+    documents = [
+        (text, title, targets, tuple(words), leaves, tuple(framed))
+        for text, title, targets, words, leaves, framed in meanings.documents
     ]
-    return Payload(orjson.dumps(told), orjson.dumps((list(map(tuple, meanings.leaves)), found)))
+    return Payload(orjson.dumps(declared), orjson.dumps(([*map(tuple, meanings.leaves)], documents)))
 
 
-def unpack_declarations(content: bytes) -> list[Declaration]:
-    """Return what the documents of a batch declare."""
-    return [
-        Declaration(text, [DeclaredRelation(*relation) for relation in relations])
-        for text, relations in orjson.loads(content)
-    ]
+def unpack_relations(content: bytes) -> list[list[DeclaredRelation]]:
+    """Return the relations that each document of a batch declares."""
+    return [[DeclaredRelation(*relation) for relation in found] for found in orjson.loads(content)]
 
 
 def unpack_meanings(content: bytes) -> Meanings:
@@ -104,8 +91,8 @@ def unpack_meanings(content: bytes) -> Meanings:
     return Meanings(
         list(map(Leaf._make, leaves)),
         [
-            Meaning(title, targets, Searchable(*words), found, Frame(*framed))
-            for title, targets, words, found, framed in documents
+            Meaning(text, title, targets, Searchable(*words), found, Frame(*framed))
+            for text, title, targets, words, found, framed in documents
         ],
     )
 
@@ -121,9 +108,9 @@ class Payloads:
         self._kept.append(payload)
         return len(self._kept) - 1
 
-    def declarations(self, number: int) -> bytes:
-        """Return the packed declarations of a number."""
-        return self._kept[number].declarations
+    def relations(self, number: int) -> bytes:
+        """Return the packed relations of a number."""
+        return self._kept[number].relations
 
     def meanings(self, number: int) -> bytes:
         """Return the packed meanings of a number."""

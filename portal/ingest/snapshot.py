@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import NamedTuple
 
 from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
-from portal.ingest.meaning import Declaration, Meanings, Payloads, unpack_declarations, unpack_meanings
+from portal.ingest.meaning import Meanings, Payloads, unpack_meanings, unpack_relations
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.model.relation import DeclaredRelation
 
 #: Problems of a Location's targets: they are found again at each refresh, whether the file changed or not.
 LINK_CODES = frozenset(
@@ -94,12 +95,12 @@ class Snapshot:
             file.batch = number
             self.compiled[location] = file
 
-    def declarations(
+    def relations(
         self, documents: Collection[CompiledDocument]
-    ) -> Iterator[tuple[list[CompiledDocument], list[Declaration]]]:
-        """Yield documents of the snapshot with what they declare, batch after batch, in the order they were read."""
+    ) -> Iterator[tuple[list[CompiledDocument], list[list[DeclaredRelation]]]]:
+        """Yield documents of the snapshot with their relations, batch after batch, in the order they were read."""
         for number, batch in self._batches(documents):
-            loaded = unpack_declarations(self.payloads.declarations(number))
+            loaded = unpack_relations(self.payloads.relations(number))
             yield batch, [loaded[document.position] for document in batch]
 
     def meanings(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[list[CompiledDocument], Meanings]]:

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 import orjson
 
 from portal.ingest.annotate import Annotator
-from portal.ingest.meaning import Declaration, Meaning, declaration_of, meaning_of
+from portal.ingest.meaning import Meaning, meaning_of
+from portal.ingest.relate import declared_relations
 from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
 from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
 from portal.model.kind import Kind, Kinds
 from portal.model.leaves import Leaf, LeafMemory
 from portal.model.ref import EntityRef
+from portal.model.relation import DeclaredRelation
 from portal.providers.contract import Authorship
 from portal.services.claims import Changes, Put, claim_documents, claim_problem, compare, holder_of
 from portal.services.finishing import Finisher
@@ -146,31 +148,38 @@ class _Writer:
 
         elsewhere = [holders[ref] for ref in sorted(written) if holders[ref].id not in claimed]
         documents = [put.document for put in puts]
-        for batch, declarations in _beside(puts, snapshot.declarations(documents)):
-            self._write_documents(batch, declarations)
-            kept = [(put.claim, told) for put, told in zip(batch, declarations, strict=True) if is_held(put.claim)]
-            touched |= self._relate(kept, names, relations, held)
+        for batch, declared in _beside(puts, snapshot.relations(documents)):
+            found = zip(batch, declared, strict=True)
+            touched |= relations.sync({put.claim.ref: told for put, told in found if is_held(put.claim)}, known=held)
         for portion in _portions(elsewhere):
-            touched |= self._relate(list(self._declared(portion)), names, relations, held)
+            touched |= relations.sync(self._declared(portion), known=held)
         relations.flush()
         here = [put.claim.ref for put in puts if is_held(put.claim)]
         finisher = Finisher(
             self.connection, held, [*here, *(claim.ref for claim in elsewhere)], annotator=self.annotator
         )
         for batch, meanings in _beside(puts, snapshot.meanings(documents)):
-            found = zip(batch, meanings.documents, strict=True)
-            finisher.finish([(put.claim, meaning) for put, meaning in found if is_held(put.claim)], meanings.leaves)
+            self._write_documents(batch, meanings.documents)
+            meant = [
+                (put.claim, meaning)
+                for put, meaning in zip(batch, meanings.documents, strict=True)
+                if is_held(put.claim)
+            ]
+            self._write_versions(meant, names)
+            finisher.finish(meant, meanings.leaves)
         for portion in _portions(elsewhere):
-            finisher.finish(*self._meant(portion))
+            meant, leaves = self._meant(portion)
+            self._write_versions(meant, names)
+            finisher.finish(meant, leaves)
         for refs in _portions(sorted(touched.difference(written))):
             finisher.finish_again(refs)
         finisher.flush()
         return changes
 
-    def _write_documents(self, puts: Sequence[Put], declarations: Sequence[Declaration]) -> None:
+    def _write_documents(self, puts: Sequence[Put], meanings: Sequence[Meaning]) -> None:
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
-        for put, told in zip(puts, declarations, strict=True):
+        for put, meaning in zip(puts, meanings, strict=True):
             claim = put.claim
             row: dict[str, Any] = {
                 "id": claim.id,
@@ -179,7 +188,7 @@ class _Writer:
                 "commit": claim.commit,
                 "author": claim.author,
                 "authored_at_ms": claim.authored_at_ms,
-                "declared": told.text,
+                "declared": meaning.text,
             }
             if put.is_stored:
                 updated.append({"is_orphan": False} | row)
@@ -198,10 +207,12 @@ class _Writer:
             kind = self.kinds.find(declared["kind"], declared["apiVersion"]) or GONE
             yield claim, Entity(claim.ref, texts[claim.id], claim.digest), declared, kind
 
-    def _declared(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, Declaration]]:
-        """Yield what documents declare that are stored already."""
-        for claim, entity, declared, kind in self._stored(claims):
-            yield claim, declaration_of(entity, declared, kind)
+    def _declared(self, claims: Sequence[Claim]) -> dict[EntityRef, list[DeclaredRelation]]:
+        """Return the relations that documents declare that are stored already."""
+        return {
+            claim.ref: declared_relations(entity.ref, declared, kind)
+            for claim, entity, declared, kind in self._stored(claims)
+        }
 
     def _meant(self, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Meaning]], Sequence[Leaf]]:
         """Return what documents mean that are stored already, with the leaves that they share."""
@@ -214,19 +225,12 @@ class _Writer:
             found.append((claim, meaning_of(entity, declared, kind, annotations=annotations, memory=memory)))
         return found, memory.leaves
 
-    def _relate(
-        self,
-        told: Sequence[tuple[Claim, Declaration]],
-        names: Mapping[EntityRef, str],
-        relations: RelationWriter,
-        held: Mapping[EntityRef, HeldEntity],
-    ) -> set[EntityRef]:
-        """Write relations and versions; return the sources of relations that changed."""
+    def _write_versions(self, meant: Sequence[tuple[Claim, Meaning]], names: Mapping[EntityRef, str]) -> None:
+        """Write the versions of entities that have changed; `names` say how."""
         versions.insert_versions(
             self.connection,
-            [self._version(claim, found.text, names[claim.ref]) for claim, found in told if claim.ref in names],
+            [self._version(claim, meaning.text, names[claim.ref]) for claim, meaning in meant if claim.ref in names],
         )
-        return relations.sync({claim.ref: found.relations for claim, found in told}, known=held)
 
     def _sync_claim_problems(
         self,

@@ -23,14 +23,14 @@ class Spool(Payloads):
     def add(self, payload: Payload) -> int:
         """Keep a payload; return its number."""
         start = self._file.seek(0, 2)
-        self._file.write(payload.declarations)
+        self._file.write(payload.relations)
         middle = self._file.tell()
         self._file.write(payload.meanings)
         self._places.append((start, middle, self._file.tell()))
         return len(self._places) - 1
 
-    def declarations(self, number: int) -> bytes:
-        """Return the packed declarations of a number."""
+    def relations(self, number: int) -> bytes:
+        """Return the packed relations of a number."""
         start, middle, _ = self._places[number]
         return self._read(start, middle)
 

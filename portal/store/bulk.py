@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -27,6 +28,10 @@ _WAITING = 4
 _FIRST, _MOST = 10_000, 100_000
 #: Eight bytes each while they are gathered.
 _PAIRS = 10
+#: Characters of a row from which on its values are long.
+_LONG = 500
+#: Below SQLite's limit of values in one statement, 32,766.
+_VALUES = 30_000
 _LOW = (1 << 32) - 1
 
 
@@ -91,15 +96,20 @@ def insert_tuples(
     queue = _queue(connection) if len(rows) > _FEW else None
     if connection.dialect.name == "postgresql":
         _copy(connection, f"COPY {name} ({names}) FROM STDIN", rows, _tuple_lines, queue)
+        return
+    insert, marks = f"INSERT INTO {name} ({names})", f"({', '.join('?' * len(columns))})"
+    # On a thread of its own, one statement for many rows: for each row of an `executemany` Python's lock is let go, to
+    # be waited for again. Short values go in faster as one text, long ones one by one.
+    if queue is not None and sum(len(value) for value in rows[0] if isinstance(value, str)) > _LONG:
+        for chunk in in_chunks(rows, _VALUES // len(columns)):
+            _run(connection, f"{insert} VALUES {', '.join([marks] * len(chunk))}", [*chain.from_iterable(chunk)], queue)
     elif queue is not None:
         values = ", ".join(f"json_extract(value, '$[{place}]')" for place in range(len(columns)))
-        # One statement for one text: for each row of an `executemany` Python's lock is let go, to be waited for again.
-        statement = f"INSERT INTO {name} ({names}) SELECT {values} FROM json_each(?)"  # noqa: S608  # our tables' names
-        _run(connection, statement, orjson.dumps(rows).decode(), queue)
+        statement = f"{insert} SELECT {values} FROM json_each(?)"  # noqa: S608  # our tables' names
+        _run(connection, statement, [orjson.dumps(rows).decode()], queue)
     elif rows:
         # The driver takes tuples as they are; SQLAlchemy's own executemany spends as long again on binding each row.
-        marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608  # as above
+        connection.exec_driver_sql(f"{insert} VALUES {marks}", list(rows))
 
 
 def insert_pairs(connection: Connection, table: TableClause, columns: tuple[str, str], pairs: Sequence[int]) -> None:
@@ -112,7 +122,7 @@ def insert_pairs(connection: Connection, table: TableClause, columns: tuple[str,
         # One text of numbers: binding each of them costs more than all that SQLite does with it.
         values = "value >> 32, value & 4294967295"
         statement = f"INSERT INTO {name} ({names}) SELECT {values} FROM json_each(?)"  # noqa: S608  # our tables' names
-        _run(connection, statement, orjson.dumps(pairs).decode(), queue)
+        _run(connection, statement, [orjson.dumps(pairs).decode()], queue)
 
 
 class SortedRows:
@@ -181,14 +191,14 @@ def _queue(connection: Connection) -> _Behind | None:
     return found
 
 
-def _run(connection: Connection, statement: str, values: str, queue: _Behind | None) -> None:
+def _run(connection: Connection, statement: str, values: Sequence[Any], queue: _Behind | None) -> None:
     if queue is None:
-        connection.exec_driver_sql(statement, (values,))
+        connection.exec_driver_sql(statement, tuple(values))
         return
     driver = _driver(connection)
 
     def work() -> None:
-        driver.execute(statement, (values,)).close()
+        driver.execute(statement, values).close()
 
     queue.run(work)
 
@@ -229,7 +239,12 @@ def _driver(connection: Connection) -> Any:
 
 def _tuple_lines(rows: Sequence[tuple[Any, ...]]) -> str:
     """Return rows as COPY's text format wants them. Rule: PostgreSQL 16, "COPY", File Formats."""
-    return "".join(["\t".join([_copy_value(value) for value in row]) + "\n" for row in rows])
+    line = "\t".join(["%s"] * len(rows[0])) + "\n"
+    text = "".join([line % row for row in rows])
+    has_marks = "\\" in text or "\r" in text or text.count("\n") > len(rows)
+    if has_marks or text.count("\t") > len(rows) * line.count("\t") or any(None in row for row in rows):
+        return "".join(["\t".join([_copy_value(value) for value in row]) + "\n" for row in rows])
+    return text
 
 
 def _pair_lines(pairs: Sequence[int]) -> str:
