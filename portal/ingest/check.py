@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from portal.errors import InputError
-from portal.model.entity import Entity, entity_of, ref_of
+from portal.model.entity import Entity, entity_of
 from portal.model.envelope import FieldFault, Path, envelope_faults, is_kind, is_namespace, is_object_name, value_at
 from portal.model.fields import Fault, PortalField
 from portal.model.kind import Kind, Kinds
@@ -19,6 +19,9 @@ from portal.model.problem import Problem
 from portal.model.ref import EntityRef, split_ref
 
 _SHOWN_CHARACTERS = 80
+#: PostgreSQL has no text with this character, and a catalog must mean the same on each database.
+_NUL = Fault("field-invalid", "text without the character U+0000")
+_NUL_IN_JSON = "\\u0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,12 @@ def check(document: Any, *, kinds: Kinds) -> Checked:
         faults.extend(kind.further(document, kinds))
     if any(not fault.lenient for fault in faults) or kind is None:
         return Checked(None, kind, ref, tuple(faults))
-    return Checked(entity_of(document), kind, ref_of(document), tuple(faults))
+    entity = entity_of(document)
+    if _NUL_IN_JSON in entity.text:
+        faults += _nul_faults(document, ())
+    if any(fault.fault is _NUL for fault in faults):
+        return Checked(None, kind, ref, tuple(faults))
+    return Checked(entity, kind, entity.ref, tuple(faults))
 
 
 def problem_of(fault: FieldFault, *, ref: str | None = None) -> Problem:
@@ -68,13 +76,29 @@ def problem_of(fault: FieldFault, *, ref: str | None = None) -> Problem:
 
 def field_name(path: Path) -> str:
     """Return the dotted name of a field, for example `spec.dependsOn.0`."""
-    return ".".join(str(part) for part in path)
+    return ".".join(str(part) for part in path).replace("\0", "\\0")
 
 
 def shown(value: Any) -> str:
     """Return a value as a message shows it: JSON, cut after 80 characters."""
     text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+def _nul_faults(value: Any, path: Path) -> Iterator[FieldFault]:
+    """Yield where texts or keys hold the character that no database column can."""
+    if isinstance(value, str):
+        if "\0" in value:
+            yield FieldFault(path, _NUL, value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if "\0" in str(key):
+                yield FieldFault((*path, key), _NUL, key)
+            else:
+                yield from _nul_faults(item, (*path, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _nul_faults(item, (*path, position))
 
 
 def _kind_of(document: Mapping[str, Any], kinds: Kinds) -> Kind | None:

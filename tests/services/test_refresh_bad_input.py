@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from catalogs import component, documents, group, location
+from catalogs import component, documents, entity, group, location
 from portals import Catalog
 from repositories import MakeRepository
 
@@ -274,3 +274,29 @@ def test_limits_are_the_operators_to_set(database: Database, repo: MakeRepositor
     report = catalog.ingest(made.url)
 
     assert [problem.code for problem in report.problems] == ["file-too-large"]
+
+
+def test_a_text_with_a_nul_is_a_problem_of_its_field(catalog: Catalog, repo: MakeRepository) -> None:
+    """No column of PostgreSQL holds one: it must not take the refresh with it."""
+    odd = entity("Component", "a", 'type: "s\\0t", lifecycle: x, owner: g, "k\\0": [{"deep": ["\\0"]}]')
+    made = repo({"catalog-info.yaml": documents(odd, component("b"))})
+
+    report = catalog.ingest(made.url)
+
+    assert {
+        (problem.code, problem.field, problem.ref) for problem in report.problems if problem.severity == "error"
+    } == {
+        ("field-invalid", "spec.type", "component:default/a"),
+        ("field-invalid", "spec.k\\0", "component:default/a"),
+    }
+    assert catalog.refs() == ["component:default/b"]
+
+
+def test_a_text_with_half_a_character_is_a_problem(catalog: Catalog, repo: MakeRepository) -> None:
+    odd = entity("Component", "a", 'type: "\\ud800", lifecycle: x, owner: g')
+    made = repo({"catalog-info.yaml": documents(odd, component("b"))})
+
+    report = catalog.ingest(made.url)
+
+    assert [problem.code for problem in report.problems] == ["yaml-syntax"]
+    assert catalog.refs() == ["component:default/b"]
