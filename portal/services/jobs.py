@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -25,6 +26,8 @@ _VERSION = "1"
 _QUEUE = "portal-jobs"
 _MOST_WORKERS = 64
 _ADOPTION_SECONDS = 30.0
+#: How DBOS names the threads that run jobs.
+_RECORDERS = "dbos-executor-"
 #: Held by the one `Jobs` of the process that works, as DBOS has one instance a process.
 _WORKING = threading.Lock()
 
@@ -156,6 +159,7 @@ class Jobs:
         if self._slot is not None:
             DBOS.destroy(destroy_registry=True)
             if is_idle:  # else the end of the process frees it: nobody may take over a step that still runs
+                _await_records(timeout_seconds)
                 self._slot.release()
             self._slot = None
             _WORKING.release()
@@ -219,6 +223,17 @@ class Jobs:
 
 def _executor(number: int) -> str:
     return f"worker-{number}"
+
+
+def _await_records(timeout_seconds: float) -> None:
+    """Wait for DBOS's threads that still record how a job ended.
+
+    It does not wait for them itself, and one that finds the database gone by then asks for it again without end.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    for thread in threading.enumerate():
+        if thread.name.startswith(_RECORDERS):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
 
 def _quieten() -> None:

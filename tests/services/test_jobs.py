@@ -99,6 +99,16 @@ def test_a_job_runs_its_steps_in_order_once(database):
     assert seen == [("a", {"n": 1}, [2])]
 
 
+def test_the_stop_waits_until_the_ends_of_jobs_are_recorded(database):
+    together = threading.Barrier(11)
+    with jobs(database, lambda job_id, step: together.wait(10)) as working:
+        working.enqueue("work", [str(number) for number in range(10)])
+        together.wait(10)
+    assert not [thread.name for thread in threading.enumerate() if "executor" in thread.name]
+    with jobs(database, lambda job_id, step: pytest.fail("run again")) as working:
+        assert not working._client.list_workflows(status="PENDING")
+
+
 def test_finished_steps_of_a_stopped_job_are_not_run_again(database):
     reached, hold, done, ran = threading.Event(), threading.Event(), threading.Event(), []
 
