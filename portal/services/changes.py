@@ -148,16 +148,16 @@ class _Writer:
 
         elsewhere = [holders[ref] for ref in sorted(written) if holders[ref].id not in claimed]
         documents = [put.document for put in puts]
+        refs = [put.claim.ref for put in puts if is_held(put.claim)] + [claim.ref for claim in elsewhere]
+        # In the order in which they are written, so that their rows come in the order of their numbers.
+        relations.numbers(refs)
         for batch, declared in _beside(puts, snapshot.relations(documents)):
             found = zip(batch, declared, strict=True)
             touched |= relations.sync({put.claim.ref: told for put, told in found if is_held(put.claim)}, known=held)
         for portion in _portions(elsewhere):
             touched |= relations.sync(self._declared(portion), known=held)
         relations.flush()
-        here = [put.claim.ref for put in puts if is_held(put.claim)]
-        finisher = Finisher(
-            self.connection, held, [*here, *(claim.ref for claim in elsewhere)], annotator=self.annotator
-        )
+        finisher = Finisher(self.connection, held, refs, relations=relations, annotator=self.annotator)
         for batch, meanings in _beside(puts, snapshot.meanings(documents)):
             self._write_documents(batch, meanings.documents)
             meant = [
@@ -171,8 +171,8 @@ class _Writer:
             meant, leaves = self._meant(portion)
             self._write_versions(meant, names)
             finisher.finish(meant, leaves)
-        for refs in _portions(sorted(touched.difference(written))):
-            finisher.finish_again(refs)
+        for others in _portions(sorted(touched.difference(written))):
+            finisher.finish_again(others)
         finisher.flush()
         return changes
 

@@ -20,15 +20,15 @@ from portal.store import entities, sources
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
 from portal.store.index import IndexWriter, number_list
-from portal.store.relations import RelationsAhead, relations_of
+from portal.store.relations import RelationsAhead, RelationWriter, relations_of
 from portal.store.search import put_words
 
 
 class Finisher:
     """Finishes entities in one transaction, when all documents, relations and problems are written.
 
-    `held` are the entities that there are; `refs` those that `finish` will be asked for, in the same order. `flush`
-    comes last.
+    `held` are the entities that there are; `refs` those that `finish` will be asked for, in the same order; `relations`
+    has written theirs. `flush` comes last.
     """
 
     def __init__(
@@ -37,20 +37,22 @@ class Finisher:
         held: Mapping[EntityRef, HeldEntity],
         refs: Sequence[EntityRef],
         *,
+        relations: RelationWriter,
         annotator: Annotator,
     ) -> None:
         self._connection = connection
         self._held = held
         self._annotator = annotator
         self._index = IndexWriter(connection)
-        self._next_id = entities.next_entity_id(connection)
+        self._relations = relations
         self._faulty = sources.refs_with_problems(connection)
-        self._relations = RelationsAhead(connection, refs)
+        self._outgoing = RelationsAhead(connection, refs)
 
     def finish(self, documents: Sequence[tuple[Claim, Meaning]], leaves: Sequence[Leaf]) -> None:
         """Write the rows of entities whose documents are new or have changed; `leaves` are what these share."""
         refs = [claim.ref for claim, _ in documents]
-        outgoing = self._relations.take(refs)
+        outgoing = self._outgoing.take(refs)
+        numbers = self._relations.numbers(refs)
         faults = self._faults(refs)
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
@@ -65,7 +67,7 @@ class Finisher:
             stitched = finish(meaning.frame, uid=uid, relations=outgoing[ref], problems=faults.get(ref, ()))
             found = [terms[place] for place in meaning.leaves]
             row: dict[str, Any] = {
-                "id": self._next_id if now is None else now.id,
+                "id": numbers[ref],
                 "etag": stitched.etag,
                 "title": meaning.title,
                 "document_id": claim.id,
@@ -81,7 +83,6 @@ class Finisher:
             }
             if now is None:
                 inserted.append({"ref": ref, "uid": uid, "kind": ref.kind} | row)
-                self._next_id += 1
             else:
                 updated.append(row)
             entries[row["id"]] = found
@@ -123,6 +124,7 @@ class Finisher:
     def flush(self) -> None:
         """Write what has been gathered."""
         self._index.flush()
+        self._relations.flush()
 
     def _faults(self, refs: Sequence[EntityRef]) -> dict[str, list[Problem]]:
         """Return the problems that entities show, of those that have any; a claim that lost is the other's fault."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_rows
@@ -128,11 +128,6 @@ def refs_of_uids(connection: Connection, uids: Sequence[str]) -> dict[str, Entit
         rows = connection.execute(select(entities.c.uid, entities.c.ref).where(entities.c.uid.in_(chunk)))
         found.update((row.uid, EntityRef(row.ref)) for row in rows)
     return found
-
-
-def next_entity_id(connection: Connection) -> int:
-    """Return the first id that no entity has had in this catalog's present rows."""
-    return int(connection.execute(select(func.coalesce(func.max(entities.c.id), 0))).scalar_one()) + 1
 
 
 def insert_entities(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -12,7 +12,10 @@ from sqlalchemy import Connection, Select, func, select
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
 from portal.store.dialect import in_chunks
+from portal.store.relations import SOURCES, TARGETS, is_of_types, relations_by_ref, type_names
 from portal.store.tables import entities, relations
+
+_TOLD = (SOURCES.c.ref, relations.c.type_id, TARGETS.c.ref)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,11 @@ def relations_from(
     connection: Connection, refs: Collection[EntityRef], *, types: Collection[str]
 ) -> frozenset[Relation]:
     """Return the relations of some types that leave some entities."""
-    columns = (relations.c.source, relations.c.type, relations.c.target)
+    names = type_names(connection)
     return frozenset(
-        Relation(EntityRef(source), kind, EntityRef(target))
-        for rows in _leaving(connection, select(*columns), refs, types=types)
-        for source, kind, target in rows
+        Relation(EntityRef(source), names[number], EntityRef(target))
+        for rows in _leaving(connection, relations_by_ref(*_TOLD), refs, types=types)
+        for source, number, target in rows
     )
 
 
@@ -42,18 +45,16 @@ def steps_from(
     connection: Connection, refs: Collection[EntityRef], *, types: Collection[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield where relations of some types lead from some entities, as (from, to); a step may come twice."""
-    for rows in _leaving(connection, select(relations.c.source, relations.c.target), refs, types=types):
+    for rows in _leaving(connection, relations_by_ref(SOURCES.c.ref, TARGETS.c.ref), refs, types=types):
         yield from rows
 
 
 def all_relations(connection: Connection, *, types: Collection[str]) -> frozenset[Relation]:
     """Return every relation of some types."""
-    statement = select(relations.c.source, relations.c.type, relations.c.target).where(
-        relations.c.type.in_(sorted(types))
-    )
+    names = type_names(connection)
     return frozenset(
-        Relation(EntityRef(source), kind, EntityRef(target))
-        for source, kind, target in connection.execute(statement).all()
+        Relation(EntityRef(source), names[number], EntityRef(target))
+        for source, number, target in connection.execute(relations_by_ref(*_TOLD).where(is_of_types(types))).all()
     )
 
 
@@ -96,8 +97,8 @@ def declared_of_kinds(connection: Connection, kinds: Collection[str]) -> dict[En
 
 def declared_with_relation(connection: Connection, relation: str) -> dict[EntityRef, Mapping[str, Any]]:
     """Return the finished documents of all entities that have a relation of a type, sorted."""
-    having = select(relations.c.source).where(relations.c.type == relation)
-    return _documents(connection, select(entities.c.ref, entities.c.body).where(entities.c.ref.in_(having)))
+    having = select(relations.c.source_id).where(is_of_types([relation]))
+    return _documents(connection, select(entities.c.ref, entities.c.body).where(entities.c.id.in_(having)))
 
 
 def _leaving(
@@ -107,9 +108,9 @@ def _leaving(
 
     Rows are fetched whole: taking them one by one was measured at three times the time.
     """
-    wanted = statement.where(relations.c.type.in_(sorted(types)))
+    wanted = statement.where(is_of_types(types))
     for chunk in in_chunks(sorted(_storable(refs))):
-        yield connection.execute(wanted.where(relations.c.source.in_(chunk))).all()
+        yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
 
 
 def _with_declared_layer() -> Select[Any]:

@@ -5,40 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Mapping, Sequence
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from portal.model.leaves import Leaf
-from portal.store.bulk import SortedPairs, SortedRows
-from portal.store.dialect import in_chunks, matching_rows
+from portal.store.bulk import SortedPairs
+from portal.store.dialect import in_chunks
+from portal.store.numbering import Numbering
 from portal.store.tables import entities, postings, terms
 
-#: So many terms are remembered between batches (about 200 bytes each); the others are looked up.
-_REMEMBERED = 300_000
 _LOW = (1 << 32) - 1
-_TERMS = (terms.c.id, (terms.c.key, terms.c.value, terms.c.display))
 
 
 class IndexWriter:
-    """Writes the index in one transaction; ids of terms are remembered from batch to batch. `flush` comes last."""
+    """Writes the index in one transaction; `flush` comes last."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         # One number for each entry, the term before the entity: as the key has them, and they sort faster than pairs.
         self._entries = SortedPairs(connection, postings, ("term_id", "entity_id"))
-        self._terms = SortedRows(connection, terms, ("id", "key", "value", "display"), order=(1, 2, 3))
-        self._ids: dict[Leaf, int] = {}
-        self._next = int(connection.execute(select(func.coalesce(func.max(terms.c.id), 0))).scalar_one()) + 1
-        #: Whether a term that is not remembered is new.
-        self._knows_all = self._next == 1
+        self._terms = Numbering(connection, terms, ("key", "value", "display"))
 
     def term_ids(self, leaves: Sequence[Leaf]) -> list[int]:
         """Return the ids of the terms that stand for leaves, in their order, adding those that are new."""
-        if len(self._ids) > _REMEMBERED:
-            self._terms.flush()
-            self._ids = {}
-            self._knows_all = False
-        ids = self._ids
-        self._remember(list(dict.fromkeys(leaf for leaf in leaves if leaf not in ids)))
+        ids = self._terms.ids(leaves)
         return [ids[leaf] for leaf in leaves]
 
     def sync(self, wanted: Mapping[int, Sequence[int]], *, new: Container[int] = ()) -> None:
@@ -70,18 +59,6 @@ class IndexWriter:
             self._connection.execute(
                 statement, [{"old_term": entry >> 32, "old_entity": entry & _LOW} for entry in sorted(obsolete)]
             )
-
-    def _remember(self, missing: Sequence[Leaf]) -> None:
-        """Learn the ids of terms, adding those that are new."""
-        if missing and not self._knows_all:
-            for chunk in in_chunks(missing):
-                self._ids.update(
-                    (Leaf(*found[1:]), found[0]) for found in matching_rows(self._connection, _TERMS, chunk)
-                )
-            missing = [leaf for leaf in missing if leaf not in self._ids]
-        self._terms.add((number, *leaf) for number, leaf in enumerate(missing, start=self._next))
-        self._ids.update(zip(missing, range(self._next, self._next + len(missing)), strict=True))
-        self._next += len(missing)
 
 
 def number_list(numbers: Sequence[int]) -> str:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, select
 
 from portal.model.ref import EntityRef
 from portal.store.dialect import in_chunks
-from portal.store.tables import entities, relations
+from portal.store.relations import is_of_types
+from portal.store.tables import entities, refs, relations
 
 _PARENT_TYPES = ("memberOf", "childOf")
 
@@ -21,17 +22,22 @@ def groups_of(connection: Connection, users: Collection[EntityRef]) -> dict[Enti
     found: dict[EntityRef, list[EntityRef]] = {}
     for chunk in in_chunks(sorted(ref for ref in users if "\0" not in ref)):
         reached = (
-            select(entities.c.ref.label("user"), entities.c.ref.label("ref"))
+            select(entities.c.id.label("user_id"), entities.c.id.label("ref_id"))
             .where(entities.c.ref.in_(chunk))
             .cte("reached", recursive=True)
         )
-        further = select(reached.c.user, relations.c.target).where(
-            relations.c.source == reached.c.ref,
-            relations.c.type.in_(_PARENT_TYPES),
-            relations.c.target.like("group:%"),
+        further = (
+            select(reached.c.user_id, relations.c.target_id)
+            .join(relations, relations.c.source_id == reached.c.ref_id)
+            .join(refs, refs.c.id == relations.c.target_id)
+            .where(is_of_types(_PARENT_TYPES), refs.c.ref.like("group:%"))
         )
         both = reached.union(further)
-        for user, ref in connection.execute(select(both.c.user, both.c.ref)):
+        user_refs = refs.alias("users")
+        statement = select(user_refs.c.ref, refs.c.ref).select_from(
+            both.join(user_refs, user_refs.c.id == both.c.user_id).join(refs, refs.c.id == both.c.ref_id)
+        )
+        for user, ref in connection.execute(statement).all():
             groups = found.setdefault(EntityRef(user), [])
             if ref != user:
                 groups.append(EntityRef(ref))

@@ -27,7 +27,7 @@ from portal.model.filter import AllOf, AnyOf, EntityFilter, HasPrefix, Match, No
 from portal.model.leaves import LONGEST, NOTHING
 from portal.model.query import EntityQuery, Order, Place, TextSearch
 from portal.store.dialect import each_number
-from portal.store.tables import entities, postings, relation_types, relations, terms
+from portal.store.tables import entities, postings, refs, relation_types, relations, terms
 
 #: Up to so many matches are sorted by reference; of more, references are walked until a page is full.
 SORTED_MATCHES = 1_000
@@ -177,14 +177,17 @@ def facet_statement(keys: Sequence[str], entity_filter: EntityFilter | None) -> 
         parts.append(_plain_facets(plain, matched))
     for key in keys:
         if key.startswith(_RELATION):
-            found = select(literal(key).label("key"), relations.c.target.label("display"), func.count().label("count"))
-            found = found.join(entities, entities.c.ref == relations.c.source)
-            found = found.where(_is_of_type(key), _is_told_once()).group_by(relations.c.target)
+            counted = select(relations.c.target_id, func.count().label("count"))
+            counted = counted.join(entities, entities.c.id == relations.c.source_id)
+            counted = counted.where(_is_of_type(key), _is_told_once()).group_by(relations.c.target_id)
+            if matched is not None:
+                counted = counted.where(entities.c.id.in_(matched))
+            each = counted.subquery()
+            found = select(literal(key).label("key"), refs.c.ref.label("display"), each.c.count)
+            parts.append(found.join(each, each.c.target_id == refs.c.id))
         elif key == _UID:
             found = select(literal(key).label("key"), entities.c.uid.label("display"), literal(1).label("count"))
-        else:
-            continue
-        parts.append(found if matched is None else found.where(entities.c.id.in_(matched)))
+            parts.append(found if matched is None else found.where(entities.c.id.in_(matched)))
     if not parts:
         return _plain_facets([], None)
     return select(union_all(*parts).subquery())
@@ -269,11 +272,13 @@ def _has_value(
             ways.append(exists().where(postings.c.term_id.in_(terms_found), postings.c.entity_id == entities.c.id))
     for key in keys:
         if key.startswith(_RELATION):
-            told = (_is_of_type(key), *(() if wanted is None else (wanted(relations.c.target),)))
+            leaving = select(relations.c.source_id).where(_is_of_type(key))
+            if wanted is not None:
+                leaving = leaving.join(refs, refs.c.id == relations.c.target_id).where(wanted(refs.c.ref))
             if few:
-                ways.append(entities.c.ref.in_(select(relations.c.source).where(*told)))
+                ways.append(entities.c.id.in_(leaving))
             else:
-                ways.append(exists().where(relations.c.source == entities.c.ref, *told))
+                ways.append(leaving.where(relations.c.source_id == entities.c.id).correlate(entities).exists())
         elif key == _UID:
             ways.append(true() if wanted is None else wanted(entities.c.uid))
     return or_(*ways)
@@ -287,16 +292,16 @@ def _is_beside(key: str) -> bool:
 def _is_of_type(key: str) -> ColumnElement[bool]:
     """Return the condition that a relation is of the type that a key, lower case, names."""
     name = key.removeprefix(_RELATION)
-    return relations.c.type.in_(select(relation_types.c.name).where(func.lower(relation_types.c.name) == name))
+    return relations.c.type_id.in_(select(relation_types.c.id).where(func.lower(relation_types.c.name) == name))
 
 
 def _is_told_once() -> ColumnElement[bool]:
     """Return the condition that leaves one of two relations that are the same but for who declares them."""
     same = relations.alias("same")
     twin = exists().where(
-        same.c.source == relations.c.source,
-        same.c.type == relations.c.type,
-        same.c.target == relations.c.target,
+        same.c.source_id == relations.c.source_id,
+        same.c.type_id == relations.c.type_id,
+        same.c.target_id == relations.c.target_id,
         ~same.c.is_inverse,
     )
     return or_(~relations.c.is_inverse, ~twin)
@@ -333,8 +338,9 @@ def _first_values(order: Order, among: ColumnElement[bool] | None) -> Select[Any
         return found if among is None else found.where(among)
     first = func.max if order.descending else func.min
     if order.field.startswith(_RELATION):
-        found = select(identity, first(relations.c.target).label("value"))
-        found = found.join(relations, relations.c.source == entities.c.ref).where(_is_of_type(order.field))
+        found = select(identity, first(refs.c.ref).label("value"))
+        found = found.join(relations, relations.c.source_id == entities.c.id)
+        found = found.join(refs, refs.c.id == relations.c.target_id).where(_is_of_type(order.field))
     elif among is None:
         found = select(postings.c.entity_id, first(terms.c.value).label("value"))
         found = found.join(terms, terms.c.id == postings.c.term_id)

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, delete, select
 
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
-from portal.store.bulk import SortedRows, insert_tuples
+from portal.store.bulk import SortedRows
 from portal.store.dialect import in_chunks
-from portal.store.tables import relation_types, relations
+from portal.store.numbering import Key, Numbering
+from portal.store.tables import refs, relation_types, relations
 
-_COLUMNS = ("source", "type", "target", "is_inverse")
+#: The entity that a relation leaves, and the one that it leads to.
+SOURCES, TARGETS = refs.alias("sources_of"), refs.alias("targets_of")
+_COLUMNS = ("source_id", "type_id", "target_id", "is_inverse")
+
+_Told = tuple[str, str, str, bool]
+
+
+def relations_by_ref(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the statement for columns of relations beside `SOURCES` and `TARGETS`."""
+    return (
+        select(*columns)
+        .select_from(relations)
+        .join(SOURCES, SOURCES.c.id == relations.c.source_id)
+        .join(TARGETS, TARGETS.c.id == relations.c.target_id)
+    )
+
+
+def is_of_types(names: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that a relation is of one of some types."""
+    return relations.c.type_id.in_(select(relation_types.c.id).where(relation_types.c.name.in_(sorted(names))))
+
+
+def type_names(connection: Connection) -> dict[int, str]:
+    """Return the names of the relation types that there are, by number."""
+    return {row.id: row.name for row in connection.execute(select(relation_types))}
 
 
 class RelationWriter:
-    """Writes relations in one transaction; `flush` comes before anything reads them."""
+    """Writes relations in one transaction, and numbers the entities that they lead from and to.
+
+    `flush` comes before anything reads them.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._types = set(connection.execute(select(relation_types.c.name)).scalars())
+        self._refs = Numbering(connection, refs, ("ref",))
+        self._types = Numbering(connection, relation_types, ("name",))
         self._rows = SortedRows(connection, relations, _COLUMNS)
+
+    def numbers(self, wanted: Iterable[str]) -> Mapping[Key, int]:
+        """Return numbers by reference, those wanted among them; one that has none yet is given one."""
+        return self._refs.ids(wanted)
 
     def sync(
         self, wanted: Mapping[EntityRef, Collection[DeclaredRelation]], *, known: Container[str]
@@ -31,7 +65,7 @@ class RelationWriter:
         Both directions are written, and what is as it should be is not. Only those of the entities that are `known`
         can have any yet.
         """
-        desired: list[tuple[str, str, str, bool]]
+        desired: list[_Told]
         desired = [
             (origin, found.type, found.target, False) for origin, declared in wanted.items() for found in declared
         ]
@@ -39,60 +73,68 @@ class RelationWriter:
             (found.target, found.inverse, origin, True) for origin, declared in wanted.items() for found in declared
         ]
         present = self._present([origin for origin in wanted if origin in known])
-        obsolete = sorted(present.difference(desired))
-        missing = {*desired} - present
+        obsolete = present.difference(desired)
+        missing = [row for row in desired if row not in present] if present else desired
         if obsolete:
-            statement = delete(relations).where(
-                *(relations.c[name] == bindparam(f"old_{name}") for name in _COLUMNS),
-            )
+            statement = delete(relations).where(*(relations.c[name] == bindparam(f"old_{name}") for name in _COLUMNS))
             names = [f"old_{name}" for name in _COLUMNS]
-            self._connection.execute(statement, [dict(zip(names, row, strict=True)) for row in obsolete])
-        self._rows.add(missing)
-        new = {row[1] for row in missing} - self._types
-        insert_tuples(self._connection, relation_types, ("name",), [(name,) for name in sorted(new)])
-        self._types |= new
+            rows = self._numbered(obsolete)
+            self._connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+        self._rows.add(self._numbered(missing))
         return {EntityRef(ref) for ref in {row[0] for row in (*obsolete, *missing)}}
 
     def flush(self) -> None:
         """Write what has been gathered."""
+        self._refs.flush()
+        self._types.flush()
         self._rows.flush()
 
-    def _present(self, origins: Sequence[str]) -> set[tuple[str, str, str, bool]]:
+    def _numbered(self, told: Collection[_Told]) -> list[tuple[int, int, int, bool]]:
+        numbers = self._refs.ids({ref for source, _, target, _ in told for ref in (source, target)})
+        types = self._types.ids({name for _, name, _, _ in told})
+        return [
+            (numbers[source], types[name], numbers[target], is_inverse) for source, name, target, is_inverse in told
+        ]
+
+    def _present(self, origins: Sequence[str]) -> set[_Told]:
         """Return the relations that entities declare now, both directions."""
-        present: set[tuple[str, str, str, bool]] = set()
+        present: set[_Told] = set()
+        columns = (SOURCES.c.ref, relation_types.c.name, TARGETS.c.ref, relations.c.is_inverse)
+        told = relations_by_ref(*columns).join(relation_types, relation_types.c.id == relations.c.type_id)
+        every = select(relation_types.c.id)
         for chunk in in_chunks(origins):
-            forth = and_(relations.c.source.in_(chunk), ~relations.c.is_inverse)
-            back = and_(relations.c.type.in_(self._types), relations.c.target.in_(chunk), relations.c.is_inverse)
+            ids = select(refs.c.id).where(refs.c.ref.in_(chunk))
+            forth = and_(relations.c.source_id.in_(ids), ~relations.c.is_inverse)
+            back = and_(relations.c.type_id.in_(every), relations.c.target_id.in_(ids), relations.c.is_inverse)
             for condition in (forth, back):
-                present.update(tuple(row) for row in self._connection.execute(select(relations).where(condition)))
+                present.update(tuple(row) for row in self._connection.execute(told.where(condition)).all())
         return present
 
 
 class RelationsAhead:
     """Reads the relations of many entities in large portions, for those who ask in small ones in the same order."""
 
-    def __init__(self, connection: Connection, refs: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, wanted: Sequence[str]) -> None:
         self._connection = connection
-        self._portions = iter(in_chunks(refs))
+        self._portions = iter(in_chunks(wanted))
         self._read: dict[str, list[tuple[str, str]]] = {}
 
-    def take(self, refs: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    def take(self, wanted: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
         """Return the relations of these entities as `relations_of` does; none can be taken twice."""
-        while self._read.keys() < {*self._read, *refs}:
+        while not self._read.keys() >= {*wanted}:
             portion = next(self._portions)
             found = relations_of(self._connection, portion)
             self._read.update((ref, found.get(ref, [])) for ref in portion)
-        return {ref: self._read.pop(ref) for ref in refs}
+        return {ref: self._read.pop(ref) for ref in wanted}
 
 
-def relations_of(connection: Connection, refs: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+def relations_of(connection: Connection, wanted: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return the (type, target) pairs of the relations that go out from these entities, sorted, each once."""
     found: dict[str, set[tuple[str, str]]] = {}
-    for chunk in in_chunks(refs):
-        statement = select(relations.c.source, relations.c.type, relations.c.target).where(
-            relations.c.source.in_(chunk)
-        )
+    names = type_names(connection)
+    statement = relations_by_ref(SOURCES.c.ref, relations.c.type_id, TARGETS.c.ref)
+    for chunk in in_chunks(wanted):
         # All at once: row by row takes three times as long.
-        for source, kind, target in connection.execute(statement).all():
-            found.setdefault(source, set()).add((kind, target))
+        for source, number, target in connection.execute(statement.where(SOURCES.c.ref.in_(chunk))).all():
+            found.setdefault(source, set()).add((names[number], target))
     return {source: sorted(pairs) for source, pairs in found.items()}

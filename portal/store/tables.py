@@ -99,7 +99,7 @@ documents = Table(
 entities = Table(
     "entities",
     metadata,
-    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("id", Id, primary_key=True, autoincrement=False, comment="the number of its ref"),
     Column("ref", Exact, nullable=False, unique=True),
     Column("uid", Exact, nullable=False, unique=True, comment="uuid, stable for the life of the ref"),
     Column("etag", Text, nullable=False, comment="changes with the body"),
@@ -120,21 +120,29 @@ entities = Table(
     Index(None, "owner"),
 )
 
+refs = Table(
+    "refs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("ref", Exact, nullable=False, unique=True, comment="of an entity that is there, was, or is only named"),
+)
+
 relations = Table(
     "relations",
     metadata,
-    Column("source", Exact, primary_key=True),
-    Column("type", Exact, primary_key=True),
-    Column("target", Exact, primary_key=True),
+    Column("source_id", BigInteger, primary_key=True, comment="of the ref that it leaves"),
+    Column("type_id", BigInteger, primary_key=True),
+    Column("target_id", BigInteger, primary_key=True, comment="of the ref that it leads to"),
     Column("is_inverse", Boolean, primary_key=True, comment="the target declares it, not the source"),
-    Index(None, "type", "target"),
+    Index(None, "type_id", "target_id"),
     sqlite_with_rowid=False,
 )
 
 relation_types = Table(
     "relation_types",
     metadata,
-    Column("name", Exact, primary_key=True, comment="of any relation that there is, or was"),
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", Exact, nullable=False, unique=True, comment="of any relation that there is, or was"),
 )
 
 terms = Table(

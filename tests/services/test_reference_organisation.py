@@ -15,7 +15,7 @@ from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import schema
 from portal.store.database import Database
-from portal.store.tables import entities, relations
+from portal.store.tables import entities, refs, relations
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = {
@@ -59,8 +59,8 @@ def test_every_rule_is_on_by_a_policy(reference: Catalog) -> None:
 
 def test_every_reference_leads_to_an_entity(reference: Catalog) -> None:
     with reference.database.reading() as connection:
-        known = select(entities.c.ref)
-        dangling = connection.execute(select(relations).where(relations.c.target.not_in(known))).all()
+        named = refs.c.id.in_(select(relations.c.target_id))
+        dangling = connection.execute(select(refs.c.ref).where(named, refs.c.id.not_in(select(entities.c.id)))).all()
 
     assert dangling == []
 

@@ -3,6 +3,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from entity_rows import insert_edges
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
@@ -33,8 +34,19 @@ def write(database: Database, nodes: Sequence[Mapping[str, Any]], edges: Collect
     with database.writing() as connection:
         connection.execute(relations.delete())
         connection.execute(entities.delete())
+        numbers = insert_edges(
+            connection,
+            [(edge.source, edge.type, edge.target, False) for edge in edges],
+            refs_too=[node["ref"] for node in nodes],
+        )
         rows = [
-            {"id": number, "uid": str(number), "kind": node["ref"].kind, "title": node["ref"].name, "document_id": 0}
+            {
+                "id": numbers[node["ref"]],
+                "uid": str(number),
+                "kind": node["ref"].kind,
+                "title": node["ref"].name,
+                "document_id": 0,
+            }
             | {"body": "{}"}
             | text
             | blank
@@ -42,7 +54,6 @@ def write(database: Database, nodes: Sequence[Mapping[str, Any]], edges: Collect
             for number, node in enumerate(nodes, 1)
         ]
         insert_rows(connection, entities, rows)
-        insert_rows(connection, relations, [relation._asdict() | {"is_inverse": False} for relation in edges])
 
 
 @contextmanager
@@ -144,7 +155,7 @@ def test_a_relation_that_both_sides_declare_is_read_once(database: Database) -> 
     a, b = component("a"), component("b")
     write(database, [], [Relation(a, "dependsOn", b)])
     with database.writing() as connection:
-        insert_rows(connection, relations, [{"source": a, "type": "dependsOn", "target": b, "is_inverse": True}])
+        insert_edges(connection, [(a, "dependsOn", b, True)])
 
     with database.reading() as connection:
         assert graph.relations_from(connection, [a, b], types=["dependsOn"]) == {Relation(a, "dependsOn", b)}

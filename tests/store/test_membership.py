@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from entity_rows import insert_edges
 from sqlalchemy import event, insert
 
 from portal.model.ref import EntityRef
 from portal.store.membership import groups_of
-from portal.store.tables import entities, relations
+from portal.store.tables import entities
 
 EDGES = [
     ("user:default/ann", "memberOf", "group:default/team"),
@@ -24,17 +25,12 @@ EDGES = [
 @pytest.fixture
 def organisation(database):
     with database.writing() as connection:
-        connection.execute(
-            insert(relations),
-            [{"source": source, "type": kind, "target": target, "is_inverse": False} for source, kind, target in EDGES],
-        )
+        people = [f"user:default/{name}" for name in ("ann", "bob", "odd")]
+        numbers = insert_edges(connection, [(*edge, False) for edge in EDGES], refs_too=people)
         row = dict.fromkeys([column.name for column in entities.columns if not column.nullable], "")
         connection.execute(
             insert(entities),
-            [
-                row | {"id": number, "uid": str(number), "document_id": number, "ref": f"user:default/{name}"}
-                for number, name in enumerate(("ann", "bob", "odd"), 1)
-            ],
+            [row | {"id": numbers[ref], "uid": ref, "document_id": numbers[ref], "ref": ref} for ref in people],
         )
     return database
 

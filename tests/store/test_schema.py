@@ -8,10 +8,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
 
+from portal.model.filter import Match
+from portal.model.query import EntityQuery
 from portal.model.words import phrases
 from portal.store import catalog, schema, search
 from portal.store.database import Database
-from portal.store.tables import entities, metadata, postings, relations, terms
+from portal.store.relations import SOURCES, TARGETS, relations_by_ref
+from portal.store.tables import entities, metadata, postings, relation_types, relations, terms
 
 
 def _migrated(connection: Connection, version: str) -> None:
@@ -110,6 +113,9 @@ def test_an_upgrade_keeps_relations_and_terms_findable(database_url: str) -> Non
             }
             found = connection.execute(select(entities.c.term_ids).order_by(entities.c.id)).scalars()
             assert [orjson.loads(item) for item in found] == [[1, 4], [1]]
-            assert sorted(map(tuple, connection.execute(select(relations)))) == sorted(
+            told = relations_by_ref(SOURCES.c.ref, relation_types.c.name, TARGETS.c.ref, relations.c.is_inverse)
+            told = told.join(relation_types, relation_types.c.id == relations.c.type_id)
+            assert sorted(map(tuple, connection.execute(told))) == sorted(
                 (*edge.values(), is_inverse) for edge in (forth, back) for is_inverse in (False, True)
             )
+            assert catalog.count(connection, EntityQuery(Match.of("relations.dependson", [b]))) == 1
