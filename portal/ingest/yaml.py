@@ -82,6 +82,9 @@ class _Part:
 
 
 _DEFAULT_LIMITS: Final = YamlLimits()
+#: What libyaml 0.2.6 says of more levels than it reads; those before had no limit.
+_TOO_DEEP_FOR_LIBYAML: Final = "exceeded maximum nesting depth"
+_LIBYAML_LEVELS: Final = 1_000
 _MARKER = re.compile(r"^(?:---|\.\.\.)(?=[ \t\r\n]|\Z)", re.MULTILINE)
 _CONTENT = re.compile(r"^(?!%)[ \t]*[^# \t\r\n]", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^%(?:YAML[ \t]+([0-9.]+))?", re.MULTILINE)
@@ -212,7 +215,8 @@ def _document(part: _Part, index: int, *, words: Words, limits: YamlLimits, loca
             hint=fault.hint,
         )
     except MarkedYAMLError as fault:
-        problem = _syntax_problem(part, fault)
+        is_too_deep = fault.problem == _TOO_DEEP_FOR_LIBYAML
+        problem = _depth_problem(part, fault, limits) if is_too_deep else _syntax_problem(part, fault)
     except YAMLError:  # only the reader's errors have no mark
         unprintable = _UNPRINTABLE.search(part.text)
         problem = _unprintable(part, unprintable.start() if unprintable else 0)
@@ -252,6 +256,13 @@ def _unprintable(part: _Part, position: int) -> Problem:
         expected="text without control characters",
         hint="Remove it; a file that is not text cannot be read",
     )
+
+
+def _depth_problem(part: _Part, fault: MarkedYAMLError, limits: YamlLimits) -> Problem:
+    """Return the problem of a document that libyaml 0.2.6 gives up before Portal has counted its levels."""
+    most = min(limits.depth, _LIBYAML_LEVELS)
+    span = part.in_file(span_of(fault.problem_mark))
+    return Problem("yaml-depth", span=span, found=f"more than {most} levels", expected=f"at most {most}")
 
 
 def _syntax_problem(part: _Part, fault: MarkedYAMLError) -> Problem:
