@@ -16,6 +16,7 @@ from portal.store.database import Connection, Database
 from portal.store.index import IndexWriter, number_list
 from portal.store.numbering import Numbering
 from portal.store.tables import refs, relation_types, relations
+from portal.store.terms import TermWriter
 
 
 def document(kind: str, name: str, *, metadata: Mapping[str, Any] | None = None, **members: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def insert(database: Database, documents: Sequence[Mapping[str, Any]], *, source
         )
         index, memory = IndexWriter(connection), LeafMemory()
         places = [indexed_leaves(item, memory=memory) for item in documents]
-        terms = index.term_ids(memory.leaves)
+        terms = TermWriter(connection).ids(memory.leaves)
         entries = {
             numbers[ref_of(item)]: [terms[place] for place in found]
             for item, found in zip(documents, places, strict=True)
@@ -80,7 +81,7 @@ def insert_edges(
 ) -> Mapping[str, int]:
     """Insert relations (source, type, target, is_inverse); return the numbers of all references."""
     edges = sorted({*edges})
-    numbering, types = Numbering(connection, refs, ("ref",)), Numbering(connection, relation_types, ("name",))
+    numbering, types = Numbering(connection, refs, "ref"), Numbering(connection, relation_types, "name")
     named = sorted({*refs_too} | {ref for source, _, target, _ in edges for ref in (source, target)})
     numbers = numbering.ids(named)
     kinds = types.ids([kind for _, kind, _, _ in edges])

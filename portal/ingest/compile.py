@@ -11,7 +11,6 @@ from portal.ingest.check import Checked, check, problem_of
 from portal.ingest.meaning import (
     Annotate,
     Meaning,
-    Meanings,
     Payload,
     meaning_of,
     pack,
@@ -114,7 +113,7 @@ class _Batch:
 
     def packed(self) -> Payload:
         """Return all that was added."""
-        return pack(self.relations, Meanings(self.memory.leaves, self.meanings))
+        return pack(self.relations, self.meanings, self.memory.leaves)
 
 
 def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:

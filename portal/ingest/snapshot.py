@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
-from portal.ingest.meaning import Meanings, Payloads, unpack_meanings, unpack_relations
+from portal.ingest.meaning import DIVISIONS, Meaning, Payloads, unpack_leaves, unpack_meanings, unpack_relations
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
@@ -103,11 +103,22 @@ class Snapshot:
             loaded = unpack_relations(self.payloads.relations(number))
             yield batch, [loaded[document.position] for document in batch]
 
-    def meanings(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[list[CompiledDocument], Meanings]]:
-        """Yield documents of the snapshot with what they mean, batch after batch, in the order they were read."""
+    def leaves(self, documents: Collection[CompiledDocument]) -> Iterator[list[tuple[int, list[str]]]]:
+        """Yield the leaves, as texts, of batches with these documents, by the number of the batch: by division."""
+        numbers = list(dict.fromkeys(number for number, _ in self._batches(documents)))
+        for division in range(DIVISIONS):
+            yield [(number, unpack_leaves(self.payloads.leaves(number, division))) for number in numbers]
+
+    def meanings(
+        self, documents: Collection[CompiledDocument]
+    ) -> Iterator[tuple[list[CompiledDocument], tuple[int, list[Meaning]]]]:
+        """Yield documents of the snapshot with what they mean and the number of their batch.
+
+        They come batch after batch, in the order they were read.
+        """
         for number, batch in self._batches(documents):
             loaded = unpack_meanings(self.payloads.meanings(number))
-            yield batch, Meanings(loaded.leaves, [loaded.documents[document.position] for document in batch])
+            yield batch, (number, [loaded[document.position] for document in batch])
 
     def _batches(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[int, list[CompiledDocument]]]:
         for number, found in groupby(documents, key=lambda document: self.compiled[document.location].batch):

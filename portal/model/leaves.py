@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from portal.model.ref import DEFAULT_NAMESPACE
 
@@ -26,6 +26,17 @@ class Leaf(NamedTuple):
     key: str
     value: str
     display: str
+
+    @property
+    def text(self) -> str:
+        """All of it in one text: nothing in it can hold what separates the parts."""
+        return "\0".join(self[:2] if self.value == self.display else self)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Return the leaf of its `text`."""
+        key, value, *display = text.split("\0")
+        return cls(key, value, display[0] if display else value)
 
 
 class LeafMemory(dict[tuple[str, str | None], tuple[int, int] | None]):
@@ -96,8 +107,7 @@ def _flattened(document: Mapping[str, Any]) -> list[tuple[str, str | None]]:
 
 def _places(pairs: Iterable[tuple[str, str | None]], memory: LeafMemory) -> list[int]:
     found: dict[int, int] = {}
-    for pair in pairs:
-        made = memory[pair]
+    for made in map(memory.__getitem__, pairs):
         if made is not None:
             found.setdefault(*made)
     return list(found.values())
@@ -124,15 +134,20 @@ def _fraction_text(value: float) -> str:
 
 
 def _flatten(path: str, value: Any, pairs: list[tuple[str, str | None]]) -> None:
+    # Texts, which most values are, cost no call each.
     if isinstance(value, str):
         pairs.append((path, value))
     elif isinstance(value, dict):
         for key, item in value.items():
-            _flatten(f"{path}.{key}", item, pairs)
+            if isinstance(item, str):
+                pairs.append((f"{path}.{key}", item))
+            else:
+                _flatten(f"{path}.{key}", item, pairs)
     elif isinstance(value, list):
         for item in value:
-            _flatten(path, item, pairs)
             if isinstance(item, str):
-                pairs.append((f"{path}.{item}", "true"))
+                pairs += (path, item), (f"{path}.{item}", "true")
+            else:
+                _flatten(path, item, pairs)
     else:
         pairs.append((path, None if value is None else scalar_text(value)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
 from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
 from portal.model.kind import Kind, Kinds
-from portal.model.leaves import Leaf, LeafMemory
+from portal.model.leaves import LeafMemory
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
 from portal.providers.contract import Authorship
@@ -26,6 +26,7 @@ from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
 from portal.store.relations import RelationWriter
 from portal.store.sources import Source
+from portal.store.terms import TermWriter
 
 Item = TypeVar("Item")
 
@@ -94,10 +95,7 @@ class _Writer:
         authorship: Mapping[str, Authorship],
         again: Collection[EntityRef],
     ) -> Changes:
-        """Decide who holds each entity, then write documents, files, problems, and what follows from them.
-
-        What documents mean is read twice, a batch at a time: relations must all be known before a text is finished.
-        """
+        """Decide who holds each entity, then write documents, files, problems, and what follows from them."""
         affected = sorted(
             {document.ref for document in delta.put}
             | {EntityRef(known.key.ref) for known in (*delta.drop, *delta.orphan)}
@@ -138,45 +136,66 @@ class _Writer:
         versions.insert_versions(self.connection, gone)
         relations = RelationWriter(self.connection)
         touched |= relations.sync({ref: [] for ref in changes.removed}, known=held)
+        self._write_meanings(
+            puts, snapshot, changes=changes, relations=relations, held=held, holders=holders, touched=touched
+        )
+        return changes
 
+    def _write_meanings(
+        self,
+        puts: Sequence[Put],
+        snapshot: Snapshot,
+        *,
+        changes: Changes,
+        relations: RelationWriter,
+        held: Mapping[EntityRef, HeldEntity],
+        holders: Mapping[EntityRef, Claim],
+        touched: set[EntityRef],
+    ) -> None:
+        """Write what documents mean, a batch at a time: relations first, which a finished text must know all of.
+
+        Then terms, whose numbers an entity's row holds, then documents, versions, entities.
+        """
         written = {*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)}
         names = dict.fromkeys(changes.added, "added") | dict.fromkeys(changes.changed, "changed")
-        claimed = {put.claim.id for put in puts}
 
         def is_held(claim: Claim) -> bool:
-            return claim.ref in written and holders[claim.ref].id == claim.id
+            return holders[claim.ref].id == claim.id
 
-        elsewhere = [holders[ref] for ref in sorted(written) if holders[ref].id not in claimed]
+        put_refs = {put.claim.ref for put in puts if is_held(put.claim)}
+        elsewhere = [holders[ref] for ref in sorted(written - put_refs)]
+        del put_refs
         documents = [put.document for put in puts]
         refs = [put.claim.ref for put in puts if is_held(put.claim)] + [claim.ref for claim in elsewhere]
         # In the order in which they are written, so that their rows come in the order of their numbers.
         relations.numbers(refs)
         for batch, declared in _beside(puts, snapshot.relations(documents)):
             found = zip(batch, declared, strict=True)
-            touched |= relations.sync({put.claim.ref: told for put, told in found if is_held(put.claim)}, known=held)
+            told = {put.claim.ref: declares for put, declares in found if is_held(put.claim)}
+            touched |= relations.sync(told, known=held) - written
         for portion in _portions(elsewhere):
-            touched |= relations.sync(self._declared(portion), known=held)
+            touched |= relations.sync(self._declared(portion), known=held) - written
         relations.flush()
-        finisher = Finisher(self.connection, held, refs, relations=relations, annotator=self.annotator)
-        for batch, meanings in _beside(puts, snapshot.meanings(documents)):
-            self._write_documents(batch, meanings.documents)
-            meant = [
-                (put.claim, meaning)
-                for put, meaning in zip(batch, meanings.documents, strict=True)
-                if is_held(put.claim)
-            ]
+        terms = TermWriter(self.connection)
+        numbered = terms.number(snapshot.leaves(documents))
+        finisher = Finisher(self.connection, held, refs, relations=relations, terms=terms, annotator=self.annotator)
+        for batch, (number, meanings) in _beside(puts, snapshot.meanings(documents)):
+            self._write_documents(batch, meanings, is_held)
+            meant = [(put.claim, meaning) for put, meaning in zip(batch, meanings, strict=True) if is_held(put.claim)]
             self._write_versions(meant, names)
-            finisher.finish(meant, meanings.leaves)
+            finisher.finish(meant, numbered[number])
         for portion in _portions(elsewhere):
-            meant, leaves = self._meant(portion)
+            memory = LeafMemory()
+            meant = self._meant(portion, memory)
             self._write_versions(meant, names)
-            finisher.finish(meant, leaves)
-        for others in _portions(sorted(touched.difference(written))):
+            finisher.finish(meant, terms.ids(memory.leaves))
+        for others in _portions(sorted(touched - written)):
             finisher.finish_again(others)
         finisher.flush()
-        return changes
 
-    def _write_documents(self, puts: Sequence[Put], meanings: Sequence[Meaning]) -> None:
+    def _write_documents(
+        self, puts: Sequence[Put], meanings: Sequence[Meaning], is_held: Callable[[Claim], bool]
+    ) -> None:
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
         for put, meaning in zip(puts, meanings, strict=True):
@@ -188,7 +207,8 @@ class _Writer:
                 "commit": claim.commit,
                 "author": claim.author,
                 "authored_at_ms": claim.authored_at_ms,
-                "declared": meaning.text,
+                # The version that an entity has by now tells it.
+                "declared": None if is_held(claim) else meaning.text,
             }
             if put.is_stored:
                 updated.append({"is_orphan": False} | row)
@@ -214,16 +234,15 @@ class _Writer:
             for claim, entity, declared, kind in self._stored(claims)
         }
 
-    def _meant(self, claims: Sequence[Claim]) -> tuple[list[tuple[Claim, Meaning]], Sequence[Leaf]]:
-        """Return what documents mean that are stored already, with the leaves that they share."""
-        memory = LeafMemory()
+    def _meant(self, claims: Sequence[Claim], memory: LeafMemory) -> list[tuple[Claim, Meaning]]:
+        """Return what documents mean that are stored already; `memory` takes in the leaves that they share."""
         found: list[tuple[Claim, Meaning]] = []
         for claim, entity, declared, kind in self._stored(claims):
             annotations = self.annotator.annotations(
                 claim.location, origin=self.origins[claim.source_id], is_orphan=claim.is_orphan
             )
             found.append((claim, meaning_of(entity, declared, kind, annotations=annotations, memory=memory)))
-        return found, memory.leaves
+        return found
 
     def _write_versions(self, meant: Sequence[tuple[Claim, Meaning]], names: Mapping[EntityRef, str]) -> None:
         """Write the versions of entities that have changed; `names` say how."""

@@ -12,7 +12,7 @@ from portal.ingest.annotate import Annotator
 from portal.ingest.meaning import Meaning
 from portal.ingest.snapshot import CLAIM_CODES
 from portal.ingest.stitch import Stitched, finish, frame, furnished
-from portal.model.leaves import Leaf, LeafMemory, indexed_leaves
+from portal.model.leaves import LeafMemory, indexed_leaves
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.searchable import Searchable
@@ -22,6 +22,7 @@ from portal.store.entities import Claim, HeldEntity
 from portal.store.index import IndexWriter, number_list
 from portal.store.relations import RelationsAhead, RelationWriter, relations_of
 from portal.store.search import put_words
+from portal.store.terms import TermWriter
 
 
 class Finisher:
@@ -38,6 +39,7 @@ class Finisher:
         refs: Sequence[EntityRef],
         *,
         relations: RelationWriter,
+        terms: TermWriter,
         annotator: Annotator,
     ) -> None:
         self._connection = connection
@@ -45,11 +47,12 @@ class Finisher:
         self._annotator = annotator
         self._index = IndexWriter(connection)
         self._relations = relations
+        self._terms = terms
         self._faulty = sources.refs_with_problems(connection)
         self._outgoing = RelationsAhead(connection, refs)
 
-    def finish(self, documents: Sequence[tuple[Claim, Meaning]], leaves: Sequence[Leaf]) -> None:
-        """Write the rows of entities whose documents are new or have changed; `leaves` are what these share."""
+    def finish(self, documents: Sequence[tuple[Claim, Meaning]], terms: Sequence[int]) -> None:
+        """Write the rows of entities whose documents are new or have changed; `terms` are the ids of their leaves."""
         refs = [claim.ref for claim, _ in documents]
         outgoing = self._outgoing.take(refs)
         numbers = self._relations.numbers(refs)
@@ -58,9 +61,6 @@ class Finisher:
         updated: list[dict[str, Any]] = []
         words: dict[int, Searchable] = {}
         entries: dict[int, Sequence[int]] = {}
-        # A batch may bear out few of the documents whose leaves it holds.
-        places = sorted(set().union(*(meaning.leaves for _, meaning in documents)))
-        terms = dict(zip(places, self._index.term_ids([leaves[place] for place in places]), strict=True))
         for claim, meaning in documents:
             ref, now = claim.ref, self._held.get(claim.ref)
             uid = str(uuid.uuid4()) if now is None else now.uid
@@ -110,7 +110,7 @@ class Finisher:
                 relations=outgoing.get(item.ref, ()),
                 problems=faults.get(item.ref, ()),
             )
-        terms = self._index.term_ids(memory.leaves)
+        terms = self._terms.ids(memory.leaves)
         entries = {number: [terms[place] for place in found] for number, found in places.items()}
         self._index.sync(entries)
         entities.update_entities(

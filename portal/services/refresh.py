@@ -311,8 +311,8 @@ class RefreshService:
         wanted = [document for document in changes.put if not document.location.startswith(GENERATED_PREFIX)]
         bodies = {
             document.ref: finish(meaning.frame, uid=str(uuid.uuid4()), relations=()).body
-            for batch, meanings in build.snapshot.meanings(wanted)
-            for document, meaning in zip(batch, meanings.documents, strict=True)
+            for batch, (_, meanings) in build.snapshot.meanings(wanted)
+            for document, meaning in zip(batch, meanings, strict=True)
         }
         build.snapshot.payloads.close()
         locations = {document.ref: document.location for document in changes.put}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from array import array
+from itertools import accumulate
 
 from portal.ingest.meaning import Payload, Payloads
 
@@ -18,31 +20,34 @@ class Spool(Payloads):
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115  # `close` does
         # A build that is given up, by an error too, leaves no open file behind.
         self._end = weakref.finalize(self, self._file.close)
-        self._places: list[tuple[int, int, int]] = []
+        #: Where the parts of each payload begin, and where the last one ends: relations, leaves by division, meanings.
+        self._places: list[array[int]] = []
 
     def add(self, payload: Payload) -> int:
         """Keep a payload; return its number."""
         start = self._file.seek(0, 2)
-        self._file.write(payload.relations)
-        middle = self._file.tell()
-        self._file.write(payload.meanings)
-        self._places.append((start, middle, self._file.tell()))
+        parts = (payload.relations, *payload.leaves, payload.meanings)
+        self._file.writelines(parts)
+        self._places.append(array("q", accumulate(map(len, parts), initial=start)))
         return len(self._places) - 1
 
     def relations(self, number: int) -> bytes:
         """Return the packed relations of a number."""
-        start, middle, _ = self._places[number]
-        return self._read(start, middle)
+        return self._part(number, 0)
+
+    def leaves(self, number: int, division: int) -> bytes:
+        """Return the packed leaves of a number in a division."""
+        return self._part(number, 1 + division)
 
     def meanings(self, number: int) -> bytes:
         """Return the packed meanings of a number."""
-        _, middle, end = self._places[number]
-        return self._read(middle, end)
+        return self._part(number, -2)
 
     def close(self) -> None:
         """Let go of all that is kept."""
         self._end()
 
-    def _read(self, start: int, end: int) -> bytes:
+    def _part(self, number: int, part: int) -> bytes:
+        start, end = self._places[number][part], self._places[number][part + 1]
         self._file.seek(start)
         return self._file.read(end - start)

@@ -240,11 +240,13 @@ def _driver(connection: Connection) -> Any:
 def _tuple_lines(rows: Sequence[tuple[Any, ...]]) -> str:
     """Return rows as COPY's text format wants them. Rule: PostgreSQL 16, "COPY", File Formats."""
     line = "\t".join(["%s"] * len(rows[0])) + "\n"
-    text = "".join([line % row for row in rows])
+    # No text that PostgreSQL takes holds the character that stands for None meanwhile.
+    full = [tuple(["\0" if value is None else value for value in row]) if None in row else row for row in rows]
+    text = "".join([line % row for row in full])
     has_marks = "\\" in text or "\r" in text or text.count("\n") > len(rows)
-    if has_marks or text.count("\t") > len(rows) * line.count("\t") or any(None in row for row in rows):
+    if has_marks or text.count("\t") > len(rows) * line.count("\t"):
         return "".join(["\t".join([_copy_value(value) for value in row]) + "\n" for row in rows])
-    return text
+    return text.replace("\0", "\\N")
 
 
 def _pair_lines(pairs: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from portal.store.dialect import in_chunks
 from portal.store.index import IndexWriter
 from portal.store.search import delete_words
 from portal.store.tables import documents, entities, sources
+from portal.store.versions import declared_by_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def declared_texts(connection: Connection, document_ids: Sequence[int]) -> dict[
     """Return the declared JSON of documents, by id."""
     found: dict[int, str] = {}
     for chunk in in_chunks(document_ids):
-        rows = connection.execute(select(documents.c.id, documents.c.declared).where(documents.c.id.in_(chunk)))
+        rows = connection.execute(select(documents.c.id, declared_by_documents()).where(documents.c.id.in_(chunk)))
         found.update((row.id, row.declared) for row in rows)
     return found
 
@@ -166,7 +167,7 @@ def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInp
                 entities.c.id,
                 entities.c.ref,
                 entities.c.uid,
-                documents.c.declared,
+                declared_by_documents(),
                 entities.c.location,
                 sources.c.type,
                 sources.c.target,

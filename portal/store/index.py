@@ -1,4 +1,4 @@
-"""Writes the index of leaves that filters, facets, ordering read; relations, uids are found where they stand."""
+"""Writes the entries of the index that filters, facets, ordering read; relations, uids are found where they stand."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Collection, Container, Mapping, Sequence
 import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
-from portal.model.leaves import Leaf
 from portal.store.bulk import SortedPairs
 from portal.store.dialect import in_chunks
-from portal.store.numbering import Numbering
-from portal.store.tables import entities, postings, terms
+from portal.store.tables import entities, postings
 
 _LOW = (1 << 32) - 1
 
@@ -23,12 +21,6 @@ class IndexWriter:
         self._connection = connection
         # One number for each entry, the term before the entity: as the key has them, and they sort faster than pairs.
         self._entries = SortedPairs(connection, postings, ("term_id", "entity_id"))
-        self._terms = Numbering(connection, terms, ("key", "value", "display"))
-
-    def term_ids(self, leaves: Sequence[Leaf]) -> list[int]:
-        """Return the ids of the terms that stand for leaves, in their order, adding those that are new."""
-        ids = self._terms.ids(leaves)
-        return [ids[leaf] for leaf in leaves]
 
     def sync(self, wanted: Mapping[int, Sequence[int]], *, new: Container[int] = ()) -> None:
         """Bring the entries of some entities, given by id, to their terms; only differences are written.
@@ -48,7 +40,6 @@ class IndexWriter:
 
     def flush(self) -> None:
         """Write what has been gathered."""
-        self._terms.flush()
         self._entries.flush()
 
     def _delete(self, obsolete: Collection[int]) -> None:

@@ -11,7 +11,7 @@ from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
 from portal.store.bulk import SortedRows
 from portal.store.dialect import in_chunks
-from portal.store.numbering import Key, Numbering
+from portal.store.numbering import Numbering
 from portal.store.tables import refs, relation_types, relations
 
 #: The entity that a relation leaves, and the one that it leads to.
@@ -49,11 +49,11 @@ class RelationWriter:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._refs = Numbering(connection, refs, ("ref",))
-        self._types = Numbering(connection, relation_types, ("name",))
+        self._refs = Numbering(connection, refs, "ref")
+        self._types = Numbering(connection, relation_types, "name")
         self._rows = SortedRows(connection, relations, _COLUMNS)
 
-    def numbers(self, wanted: Iterable[str]) -> Mapping[Key, int]:
+    def numbers(self, wanted: Iterable[str]) -> Mapping[str, int]:
         """Return numbers by reference, those wanted among them; one that has none yet is given one."""
         return self._refs.ids(wanted)
 

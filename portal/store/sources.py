@@ -14,6 +14,7 @@ from portal.model.problem import Problem, Span
 from portal.store.bulk import insert_rows
 from portal.store.dialect import in_chunks
 from portal.store.tables import documents, files, problems, revisions, sources
+from portal.store.versions import declared_by_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def stored_documents(
 def location_documents(connection: Connection, source_id: str) -> dict[str, list[str]]:
     """Return the declared text of a source's Location entities but orphans, by the file they stand in."""
     rows = connection.execute(
-        select(documents.c.location, documents.c.declared).where(
+        select(documents.c.location, declared_by_documents()).where(
             documents.c.source_id == source_id, documents.c.ref.like("location:%"), ~documents.c.is_orphan
         )
     )

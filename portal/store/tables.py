@@ -84,7 +84,12 @@ documents = Table(
     Column("commit", Text, nullable=False, comment="the commit that last touched the file; empty for a folder"),
     Column("author", Text, nullable=False, comment="name and address; empty for a folder"),
     Column("authored_at_ms", BigInteger, nullable=True),
-    Column("declared", Text, nullable=False, comment="JSON of the entity as declared, placeholders replaced"),
+    Column(
+        "declared",
+        Text,
+        nullable=True,
+        comment="JSON of the entity as declared, placeholders replaced; none: that of its version",
+    ),
     Column(
         "is_orphan",
         Boolean,
@@ -116,8 +121,12 @@ entities = Table(
     Column("body", Text, nullable=False, comment="the finished JSON text that is served"),
     Column("term_ids", Text, nullable=False, server_default="[]", comment="JSON of the ids of its terms"),
     Index(None, "kind"),
-    Index(None, "source_id"),
-    Index(None, "owner"),
+)
+# PostgreSQL would compress each row above 2 kB to write it, and unpack its body each time it is read.
+event.listen(
+    entities,
+    "after_create",
+    DDL("ALTER TABLE entities SET (toast_tuple_target = 8160)").execute_if(dialect="postgresql"),  # type: ignore[no-untyped-call]
 )
 
 refs = Table(

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from portal.model.location import GENERATED_PREFIX
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_rows
 from portal.store.dialect import in_chunks
-from portal.store.tables import revisions, versions
+from portal.store.tables import documents, revisions, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,20 @@ _COLUMNS = (
     versions.c.recorded_at_ms,
     versions.c.source_id,
 )
+
+
+def declared_by_documents() -> ColumnElement[str]:
+    """Return the text that documents declare: their own, or that of a version which tells the same."""
+    told = (
+        select(versions.c.declared)
+        .where(
+            versions.c.ref == documents.c.ref,
+            versions.c.digest == documents.c.digest,
+            versions.c.change != "removed",
+        )
+        .limit(1)
+    )
+    return func.coalesce(documents.c.declared, told.scalar_subquery()).label("declared")
 
 
 def insert_versions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,8 +13,19 @@ from portal.model.query import EntityQuery
 from portal.model.words import phrases
 from portal.store import catalog, schema, search
 from portal.store.database import Database
+from portal.store.entities import declared_texts
 from portal.store.relations import SOURCES, TARGETS, relations_by_ref
-from portal.store.tables import entities, metadata, postings, relation_types, relations, terms
+from portal.store.tables import (
+    documents,
+    entities,
+    metadata,
+    postings,
+    relation_types,
+    relations,
+    sources,
+    terms,
+    versions,
+)
 
 
 def _migrated(connection: Connection, version: str) -> None:
@@ -119,3 +130,38 @@ def test_an_upgrade_keeps_relations_and_terms_findable(database_url: str) -> Non
                 (*edge.values(), is_inverse) for edge in (forth, back) for is_inverse in (False, True)
             )
             assert catalog.count(connection, EntityQuery(Match.of("relations.dependson", [b]))) == 1
+
+
+def test_an_upgrade_leaves_texts_to_versions_that_tell_them(database_url: str) -> None:
+    """The document that holds an entity has a version with its text; one that lost the claim keeps its own."""
+    source = {"id": "s", "type": "url", "target": "x", "registered": False, "fingerprint": "", "revision": 1}
+    document = {"source_id": "s", "ref": "model:default/m", "location": "url:x", "line": 1, "occurrence": 0}
+    document |= {"commit": "", "author": "", "is_orphan": False}
+    told = {"ref": "model:default/m", "source_id": "s", "location": "url:x", "commit": "", "author": ""}
+    told |= {"revision": 1, "recorded_at_ms": 0}
+    with Database(database_url) as database:
+        with database.writing() as connection:
+            _migrated(connection, "0008")
+            connection.execute(insert(sources), source | {"created_at_ms": 0})
+            connection.execute(
+                insert(documents),
+                [
+                    document | {"id": 1, "digest": "d", "declared": "held"},
+                    document | {"id": 2, "digest": "e", "declared": "lost", "occurrence": 1},
+                    document | {"id": 3, "digest": "f", "declared": "gone", "occurrence": 2},
+                ],
+            )
+            connection.execute(
+                insert(versions),
+                [
+                    told | {"change": "added", "digest": "d", "declared": "held"},
+                    told | {"change": "removed", "digest": "f", "declared": ""},
+                ],
+            )
+
+        schema.upgrade(database)
+
+        with database.reading() as connection:
+            own = connection.execute(select(documents.c.declared).order_by(documents.c.id)).scalars()
+            assert list(own) == [None, "lost", "gone"]
+            assert declared_texts(connection, [1, 2, 3]) == {1: "held", 2: "lost", 3: "gone"}
