@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,9 +13,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Integer,
     TableValuedAlias,
     create_engine,
     event,
+    literal,
+    select,
     text,
 )
 from sqlalchemy.engine import URL, make_url
@@ -150,6 +153,15 @@ def each_number(numbers: ColumnElement[str]) -> tuple[TableValuedAlias, ColumnEl
     """Return the numbers of a JSON list as something to select from, with the column that they stand in."""
     listed = _EachNumber(numbers).table_valued("value")
     return listed, listed.c.value.cast(BigInteger)
+
+
+def among(column: Column[Any], values: Collection[str] | Collection[int]) -> ColumnElement[bool]:
+    """Return the condition that a column of texts or whole numbers has one of many values.
+
+    They go in as one text: an IN list of 5,000 parameters takes longer to write than to answer.
+    """
+    listed, number = each_number(literal(orjson.dumps([*values]).decode()))
+    return column.in_(select(number if isinstance(column.type, Integer) else listed.c.value))
 
 
 def in_chunks(values: Sequence[Value], size: int = CHUNK) -> Iterator[Sequence[Value]]:

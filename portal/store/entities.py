@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_rows
-from portal.store.dialect import in_chunks
+from portal.store.dialect import among, in_chunks
 from portal.store.index import IndexWriter
 from portal.store.search import delete_words
 from portal.store.tables import documents, entities, sources
@@ -75,7 +75,7 @@ def claims_on(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, li
     )
     found: dict[EntityRef, list[Claim]] = {}
     for chunk in in_chunks(refs):
-        for row in connection.execute(select(*columns).where(documents.c.ref.in_(chunk)).order_by(documents.c.id)):
+        for row in connection.execute(select(*columns).where(among(documents.c.ref, chunk)).order_by(documents.c.id)):
             ref = EntityRef(row.ref)
             found.setdefault(ref, []).append(
                 Claim(
@@ -98,7 +98,7 @@ def declared_texts(connection: Connection, document_ids: Sequence[int]) -> dict[
     """Return the declared JSON of documents, by id."""
     found: dict[int, str] = {}
     for chunk in in_chunks(document_ids):
-        rows = connection.execute(select(documents.c.id, declared_by_documents()).where(documents.c.id.in_(chunk)))
+        rows = connection.execute(select(documents.c.id, declared_by_documents()).where(among(documents.c.id, chunk)))
         found.update((row.id, row.declared) for row in rows)
     return found
 
@@ -116,7 +116,7 @@ def held_entities(connection: Connection, refs: Sequence[str]) -> dict[EntityRef
         entities.c.digest,
     )
     for chunk in in_chunks(refs):
-        for row in connection.execute(select(*columns).where(entities.c.ref.in_(chunk))):
+        for row in connection.execute(select(*columns).where(among(entities.c.ref, chunk))):
             ref = EntityRef(row.ref)
             found[ref] = HeldEntity(row.id, ref, row.uid, row.document_id, row.source_id, row.location, row.digest)
     return found
@@ -175,7 +175,7 @@ def stitch_inputs(connection: Connection, refs: Sequence[str]) -> list[StitchInp
             )
             .join(documents, documents.c.id == entities.c.document_id)
             .join(sources, sources.c.id == entities.c.source_id)
-            .where(entities.c.ref.in_(chunk))
+            .where(among(entities.c.ref, chunk))
         )
         found += [
             StitchInput(

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection, bindparam, delete, select
 
 from portal.store.bulk import SortedPairs
-from portal.store.dialect import in_chunks
+from portal.store.dialect import among, in_chunks
 from portal.store.tables import entities, postings
 
 _LOW = (1 << 32) - 1
@@ -31,7 +31,9 @@ class IndexWriter:
         desired = [term << 32 | entity_id for entity_id, found in wanted.items() for term in found]
         present: set[int] = set()
         for chunk in in_chunks([entity_id for entity_id in wanted if entity_id not in new]):
-            rows = self._connection.execute(select(entities.c.id, entities.c.term_ids).where(entities.c.id.in_(chunk)))
+            rows = self._connection.execute(
+                select(entities.c.id, entities.c.term_ids).where(among(entities.c.id, chunk))
+            )
             present.update(term << 32 | entity_id for entity_id, found in rows for term in orjson.loads(found))
         if present:
             self._delete(present.difference(desired))

@@ -121,9 +121,12 @@ def _vector(found: Searchable) -> str:
     parts: list[str] = []
     place = 0
     for part, weight in zip(found, "ABD", strict=True):
-        for word in part.split(" ") if part else ():
-            place += 1
-            parts.append(f"{_lexeme(word)}:{min(place, _LAST)}{weight}")
+        if part:
+            # Letters and digits need no quotes, as almost all words are.
+            is_plain = part.replace(" ", "").isalnum()
+            words = part.split(" ") if is_plain else map(_lexeme, part.split(" "))
+            parts += [f"{word}:{min(at, _LAST)}{weight}" for at, word in enumerate(words, place + 1)]
+            place += part.count(" ") + 1
         # A phrase does not go on from one part to the next.
         place += 1
     return " ".join(parts)

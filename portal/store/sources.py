@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from portal.ingest.snapshot import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem, Span
 from portal.store.bulk import insert_rows
-from portal.store.dialect import in_chunks
+from portal.store.dialect import among, in_chunks
 from portal.store.tables import documents, files, problems, revisions, sources
 from portal.store.versions import declared_by_documents
 
@@ -139,7 +139,7 @@ def stored_documents(
     if locations is None:
         statements = [statement]
     else:
-        statements = [statement.where(documents.c.location.in_(chunk)) for chunk in in_chunks(sorted(locations))]
+        statements = [statement.where(among(documents.c.location, chunk)) for chunk in in_chunks(sorted(locations))]
         statements.append(statement.where(documents.c.is_orphan))
     found: dict[DocumentKey, StoredDocument] = {}
     for wanted in statements:
@@ -213,7 +213,7 @@ def put_files(connection: Connection, source_id: str, states: Mapping[str, FileS
 def delete_files(connection: Connection, source_id: str, locations: Sequence[str]) -> None:
     """Forget files."""
     for chunk in in_chunks(locations):
-        connection.execute(delete(files).where(files.c.source_id == source_id, files.c.location.in_(chunk)))
+        connection.execute(delete(files).where(files.c.source_id == source_id, among(files.c.location, chunk)))
 
 
 def add_problems(connection: Connection, added: Collection[tuple[str, Problem]], *, revision: int) -> None:
@@ -253,7 +253,7 @@ def problems_of_refs(
     """Return the problems that concern these entities, each with its source's id; `codes` narrows them."""
     found = []
     for chunk in in_chunks(refs):
-        statement = select(problems).where(problems.c.ref.in_(chunk)).order_by(problems.c.id)
+        statement = select(problems).where(among(problems.c.ref, chunk)).order_by(problems.c.id)
         if codes:
             statement = statement.where(problems.c.code.in_(sorted(codes)))
         found += [(row.source_id, StoredProblem(row.id, problem_of_row(row))) for row in connection.execute(statement)]
