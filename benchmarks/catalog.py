@@ -7,8 +7,39 @@ import subprocess
 from pathlib import Path
 
 DOCUMENTS_A_FILE = 50
-_WORDS = ("payment", "search", "feature", "ranking", "fraud", "churn", "demand", "vision", "speech", "order", "invoice")
-_TAGS = ("java", "python", "go", "ml", "etl", "spark", "streaming", "batch", "gpu", "pii", "gold", "silver", "kafka")
+_WORDS = [
+    "payment",
+    "search",
+    "feature",
+    "ranking",
+    "fraud",
+    "churn",
+    "demand",
+    "vision",
+    "speech",
+    "catalog",
+    "order",
+    "user",
+    "session",
+    "invoice",
+    "risk",
+]
+_TAGS = [
+    "java",
+    "python",
+    "go",
+    "ml",
+    "etl",
+    "spark",
+    "streaming",
+    "batch",
+    "gpu",
+    "pii",
+    "gold",
+    "silver",
+    "bronze",
+    "kafka",
+]
 _IDENTITY = ("-c", "user.name=bench", "-c", "user.email=bench@example.com")
 
 
@@ -38,62 +69,80 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def _documents(count: int) -> list[str]:
-    """Return documents: 2 % groups, 10 % users, 3 % systems, 10 % APIs, 15 % resources, the rest components."""
+    """Return documents: 2 % groups, 10 % users, 3 % domains and systems, 10 % APIs, 15 % resources, components."""
     chance = random.Random(7)
-    groups, users, systems = max(2, count // 50), count // 10, max(2, count * 3 // 100)
-    apis, resources = count // 10, count * 15 // 100
+    groups, users = max(2, count * 2 // 100), count * 10 // 100
+    domains, systems = max(1, count // 200), max(2, count * 25 // 1000)
+    apis, resources = count * 10 // 100, count * 15 // 100
     found = []
+
+    def add(kind: str, what: str, number: int, **spec: object) -> None:
+        found.append(_document(kind, _name(what, number), _spec(spec), number, chance))
+
+    def team(number: int | None = None) -> str:
+        return _name("team", chance.randrange(groups) if number is None else number)
+
     for number in range(groups):
-        parent = f"  parent: {_name('team', (number - 1) // 5)}\n" if number else ""
-        found.append(_document("Group", _name("team", number), f"  type: team\n  children: []\n{parent}", chance))
+        parent = {"parent": team((number - 1) // 5)} if number else {}
+        add("Group", "team", number, type="team", children=[], **parent)
     for number in range(users):
-        spec = f"  profile: {{displayName: User {number}}}\n  memberOf: [{_name('team', number % groups)}]\n"
-        found.append(_document("User", _name("user", number), spec, chance))
-    found += [_document("System", _name("system", number), _owned(chance, groups), chance) for number in range(systems)]
+        profile = f"{{displayName: User {number}, email: user{number}@example.com}}"
+        add("User", "user", number, profile=profile, memberOf=[team(number % groups)])
+    for number in range(domains):
+        add("Domain", "domain", number, owner=team(number % groups))
+    for number in range(systems):
+        add("System", "system", number, owner=team(number % groups), domain=_name("domain", number % domains))
     for number in range(apis):
-        spec = (
-            f"  type: openapi\n  lifecycle: production\n  definition: 'api {number}'\n{_owned(chance, groups, systems)}"
-        )
-        found.append(_document("API", _name("api", number), spec, chance))
+        spec = {"type": "openapi", "lifecycle": "production", "owner": team()}
+        spec |= {"system": _name("system", chance.randrange(systems))}
+        add("API", "api", number, **spec, definition=f"'openapi 3 definition of api {number}'")
     for number in range(resources):
-        kind = chance.choice(["dataset", "database", "feature-store", "bucket"])
-        spec = f"  type: {kind}\n{_owned(chance, groups, systems)}"
-        found.append(_document("Resource", _name("dataset", number), spec, chance))
+        spec = {"type": chance.choice(["dataset", "database", "feature-store", "s3-bucket"]), "owner": team()}
+        add("Resource", "dataset", number, **spec, system=_name("system", chance.randrange(systems)))
     for number in range(count - len(found)):
-        needs = [f"resource:default/{_name('dataset', chance.randrange(resources))}" for _ in range(2)]
-        if number:
-            needs.append(f"component:default/{_name('component', chance.randrange(number))}")
-        spec = (
-            f"  type: {chance.choice(['service', 'pipeline', 'library', 'notebook'])}\n"
-            f"  lifecycle: {chance.choice(['production', 'experimental', 'deprecated'])}\n"
-            f"  dependsOn: [{', '.join(needs)}]\n  consumesApis: [{_name('api', chance.randrange(apis))}]\n"
-            f"{_owned(chance, groups, systems)}"
-        )
-        found.append(_document("Component", _name("component", number), spec, chance))
+        spec = {"type": chance.choice(["service", "pipeline", "library", "notebook", "website"])}
+        spec |= {"lifecycle": chance.choice(["production", "experimental", "deprecated"])}
+        spec |= {"owner": f"group:default/{team()}", "system": _name("system", chance.randrange(systems))}
+        add("Component", "component", number, **spec, **_needs(number, resources, apis, chance))
     return found
+
+
+def _needs(number: int, resources: int, apis: int, chance: random.Random) -> dict[str, list[str]]:
+    """Return what a component depends on, provides, consumes."""
+    needs = [f"resource:default/{_name('dataset', chance.randrange(resources))}" for _ in range(2)]
+    if number:
+        needs.append(f"component:default/{_name('component', chance.randrange(number))}")
+    provides = [_name("api", number % apis)] if number % 5 == 0 else []
+    return {"dependsOn": needs, "providesApis": provides, "consumesApis": [_name("api", chance.randrange(apis))]}
 
 
 def _name(what: str, number: int) -> str:
     return f"{_WORDS[number % len(_WORDS)]}-{what}-{number}"
 
 
-def _owned(chance: random.Random, groups: int, systems: int = 0) -> str:
-    system = f"  system: {_name('system', chance.randrange(systems))}\n" if systems else ""
-    return f"  owner: {_name('team', chance.randrange(groups))}\n{system}"
+def _spec(fields: dict[str, object]) -> str:
+    return "".join(
+        f"  {name}: [{', '.join(value)}]\n" if isinstance(value, list) else f"  {name}: {value}\n"
+        for name, value in fields.items()
+    )
 
 
-def _document(kind: str, name: str, spec: str, chance: random.Random) -> str:
+def _document(kind: str, name: str, spec: str, number: int, chance: random.Random) -> str:
     tags = ", ".join(sorted({chance.choice(_TAGS) for _ in range(3)}))
+    told = name.replace("-", " ")
+    does = ["serve", "train", "store", "move", "check"]
     return f"""apiVersion: backstage.io/v1alpha1
 kind: {kind}
 metadata:
   name: {name}
-  title: {name.replace("-", " ").title()}
-  description: The {name.replace("-", " ")} that the {chance.choice(_WORDS)} teams use for {chance.choice(_WORDS)} data
-  labels: {{example.com/tier: {chance.choice(["gold", "silver", "bronze"])}}}
+  title: {told.title()}
+  description: The {told} that the {chance.choice(_WORDS)} teams use to {chance.choice(does)} {chance.choice(_WORDS)} \
+data in region {number % 17}
+  labels: {{example.com/tier: {chance.choice(["gold", "silver", "bronze"])}, example.com/region: r{number % 17}}}
   annotations:
     github.com/project-slug: example/{name}
-    example.com/cost-centre: cc-{chance.randrange(97)}
+    backstage.io/techdocs-ref: dir:.
+    example.com/cost-center: cc-{number % 97}
   tags: [{tags}]
   links:
     - {{url: 'https://dash.example.com/{name}', title: Dashboard, icon: dashboard}}
