@@ -26,7 +26,7 @@ from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, HasPrefix, Match, Not
 from portal.model.leaves import LONGEST, NOTHING
 from portal.model.query import EntityQuery, Order, Place, TextSearch
-from portal.store.dialect import each_number
+from portal.store.dialect import apart, by_database, each_number, is_listed
 from portal.store.tables import entities, postings, refs, relation_types, relations, terms
 
 #: Up to so many matches are sorted by reference; of more, references are walked until a page is full.
@@ -68,16 +68,15 @@ def count_statement(query: EntityQuery) -> Select[Any]:
     return select(func.count()).select_from(entities).where(matching(query))
 
 
-def page_statement(query: EntityQuery, part: Slice, *, total: int, in_sets: bool) -> Select[Any]:
+def page_statement(query: EntityQuery, part: Slice, *, total: int) -> Select[Any]:
     """Return the statement for part of an answer of `total` entities: rows of body, ref, then each order value.
 
-    `in_sets` gathers what matches as sets even where it is much. A backward slice comes in reverse. Raises `InputError`
-    when the slice's place does not fit the query's order.
+    A backward slice comes in reverse. Raises `InputError` when the slice's place does not fit the query's order.
     """
     if part.place is not None and len(part.place.values) != len(query.order):
         raise InputError("Malformed cursor; its place does not fit its order")
     is_small = total <= SORTED_MATCHES
-    candidates = _candidates(query, few=in_sets or is_small or bool(query.order), is_small=is_small)
+    candidates = _candidates(query, few=is_small or bool(query.order), is_small=is_small)
     values = [candidates.c[f"value{number}"] for number in range(len(query.order))]
     found = (
         select(candidates.c.id, candidates.c.ref, *values)
@@ -85,6 +84,8 @@ def page_statement(query: EntityQuery, part: Slice, *, total: int, in_sets: bool
         .limit(min(part.limit, _LARGEST))
         .offset(min(part.offset, _LARGEST))
     )
+    if not is_small and query.filter is not None:
+        found = found.where(*_bounds(query.filter, candidates.c.ref))
     if part.place is not None:
         found = found.where(_beyond(query, values, candidates.c.ref, place=part.place, is_backwards=part.is_backwards))
     # Bodies join last: what is sorted stays small.
@@ -117,7 +118,7 @@ def has_many_values(count: int) -> bool:
     return count >= WALKED_VALUES
 
 
-def walk_statement(query: EntityQuery, part: Slice, *, in_sets: bool) -> Select[Any]:
+def walk_statement(query: EntityQuery, part: Slice) -> Select[Any]:
     """Return the statement for part of an answer ordered by one field, along the index of its values.
 
     Rows as of `page_statement`. Entities that lack the field are not among them: fewer rows than the part may hold say
@@ -143,7 +144,7 @@ def walk_statement(query: EntityQuery, part: Slice, *, in_sets: bool) -> Select[
         .select_from(walked)
         .join(held, held.c.term_id == walked.c.id)
         .join(entities, entities.c.id == held.c.entity_id)
-        .where(walked.c.key == order.field, walked.c.value != NOTHING, matching(query, few=in_sets), ~has_earlier)
+        .where(walked.c.key == order.field, walked.c.value != NOTHING, matching(query, few=False), ~has_earlier)
         .order_by(
             walked.c.value.desc() if is_down else walked.c.value.asc(),
             entities.c.ref.desc() if part.is_backwards else entities.c.ref.asc(),
@@ -194,19 +195,16 @@ def facet_statement(keys: Sequence[str], entity_filter: EntityFilter | None) -> 
 
 
 def _plain_facets(keys: Sequence[str], matched: Select[Any] | None) -> Select[Any]:
-    wanted = (terms.c.key.in_(keys), terms.c.value != NOTHING)
-    if matched is None:
-        # Term by term: grouping all entries by their texts takes five times as long.
-        count = select(func.count()).where(postings.c.term_id == terms.c.id).scalar_subquery().label("count")
-        every = select(terms.c.key, terms.c.display, count).where(*wanted).subquery()
-        return select(every).where(every.c.count > 0)
-    return (
-        select(terms.c.key, terms.c.display, func.count().label("count"))
-        .join(postings, postings.c.term_id == terms.c.id)
+    # Term by term: grouping all entries by their texts takes five times as long.
+    count = select(func.count()).where(postings.c.term_id == terms.c.id)
+    if matched is not None:
         # "+ 0" keeps SQLite from trying each matching entity with each term (measured: 53 ms instead of 4).
-        .where(*wanted, (postings.c.entity_id + 0).in_(matched))
-        .group_by(terms.c.key, terms.c.display)
-    )
+        count = count.where(apart((postings.c.entity_id + 0).in_(matched)))
+    counted = count.correlate(terms).scalar_subquery().label("count")
+    wanted = (terms.c.key.in_(keys), terms.c.value != NOTHING)
+    # Without an offset both databases put the statements together, and count twice.
+    every = select(terms.c.key, terms.c.display, counted).where(*wanted).offset(0).subquery()
+    return select(every).where(every.c.count > 0)
 
 
 def _condition(wanted: EntityFilter, *, few: bool) -> ColumnElement[bool]:
@@ -233,9 +231,11 @@ def _match_condition(wanted: Match, *, few: bool) -> ColumnElement[bool]:
     values = _possible(wanted.values)
     if not values:
         return false()
+    found = _has_value([wanted.key], lambda value: value.in_(values), few=few, is_exact=True)
     if few and wanted.key == "kind":
-        return entities.c.kind.in_(values)
-    return _has_value([wanted.key], lambda value: value.in_(values), few=few)
+        # PostgreSQL's index of kinds does not hold the ids: it would read all rows.
+        return by_database(sqlite=entities.c.kind.in_(values), postgresql=found)
+    return found
 
 
 def _prefix_condition(wanted: HasPrefix, *, few: bool) -> ColumnElement[bool]:
@@ -257,19 +257,29 @@ def _text_condition(text: TextSearch, *, few: bool) -> ColumnElement[bool]:
 
 
 def _has_value(
-    keys: Sequence[str], wanted: Callable[[ColumnElement[str]], ColumnElement[bool]] | None, *, few: bool
+    keys: Sequence[str],
+    wanted: Callable[[ColumnElement[str]], ColumnElement[bool]] | None,
+    *,
+    few: bool,
+    is_exact: bool = False,
 ) -> ColumnElement[bool]:
-    """Return the condition that an entity has a value of one of some keys of which something is true."""
+    """Return the condition that an entity has a value of one of some keys of which something is true.
+
+    `is_exact` says that few values are meant.
+    """
     ways: list[ColumnElement[bool]] = []
     plain = [key for key in keys if not _is_beside(key)]
     if plain:
         told = (terms.c.key.in_(plain), *(() if wanted is None else (wanted(terms.c.value),)))
+        held = is_listed(postings.c.term_id, select(terms.c.id).where(*told).correlate(None))
         if few:
-            found = select(postings.c.entity_id).join(terms, terms.c.id == postings.c.term_id).where(*told)
-            ways.append(entities.c.id.in_(found))
+            ways.append(apart(entities.c.id.in_(select(postings.c.entity_id).where(held).correlate(None))))
+        elif is_exact:
+            entry = select(postings.c.term_id).where(held, postings.c.entity_id == entities.c.id).correlate(entities)
+            # An EXISTS is what PostgreSQL makes a set of, however many are in it.
+            ways.append(entry.limit(1).scalar_subquery().is_not(None))
         else:
-            terms_found = select(terms.c.id).where(*told)
-            ways.append(exists().where(postings.c.term_id.in_(terms_found), postings.c.entity_id == entities.c.id))
+            ways.append(_holds(plain, wanted))
     for key in keys:
         if key.startswith(_RELATION):
             leaving = select(relations.c.source_id).where(_is_of_type(key))
@@ -278,10 +288,41 @@ def _has_value(
             if few:
                 ways.append(entities.c.id.in_(leaving))
             else:
-                ways.append(leaving.where(relations.c.source_id == entities.c.id).correlate(entities).exists())
+                its = leaving.where(relations.c.source_id == entities.c.id)
+                ways.append(apart(its.correlate(entities).exists()))
         elif key == _UID:
             ways.append(true() if wanted is None else wanted(entities.c.uid))
     return or_(*ways)
+
+
+def _holds(
+    keys: Sequence[str], wanted: Callable[[ColumnElement[str]], ColumnElement[bool]] | None
+) -> ColumnElement[bool]:
+    """Return the condition that one of an entity's own terms, read one by one, is meant.
+
+    Where a text is part of many values, trying all these with each entity takes seconds.
+    """
+    its = terms.alias("its")
+    listed, term_id = each_number(entities.c.term_ids)
+    # "|| ''" keeps databases from going through all terms of a key for each entity.
+    told = ((its.c.key + "").in_(keys), *(() if wanted is None else (wanted(its.c.value + ""),)))
+    found = select(its.c.id).select_from(listed.join(its, its.c.id == term_id)).where(*told)
+    return apart(found.correlate(entities).exists())
+
+
+def _bounds(wanted: EntityFilter, ref: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Return between which references all matches stand, as these begin with the kind.
+
+    References are walked from the first of those, not past all entities of other kinds.
+    """
+    match wanted:
+        case AllOf():
+            return [bound for part in wanted.parts for bound in _bounds(part, ref)]
+        case Match(key="kind", values=values) if values and (kinds := _possible(values)):
+            # ";" comes next to ":".
+            return [ref >= min(f"{kind}:" for kind in kinds), ref < max(f"{kind};" for kind in kinds)]
+        case _:
+            return []
 
 
 def _is_beside(key: str) -> bool:

@@ -144,6 +144,18 @@ def test_walks_in_either_direction_give_the_expected_answer(
     check()
 
 
+@pytest.mark.parametrize("total", TOTALS)
+@pytest.mark.parametrize("is_backwards", [False, True])
+@pytest.mark.parametrize(
+    "told",
+    ["kind=component", "kind=api,kind=group", "kind=component,metadata.title=ab", "kind=a:b", "kind=API,spec.type"],
+)
+def test_a_walk_of_some_kinds_holds_all_of_them(filled: Database, told: str, is_backwards: bool, total: int) -> None:
+    query = EntityQuery(parse_filter_params([told]))
+
+    assert _walk(filled, query, total=total, is_backwards=is_backwards) == _expected(query)
+
+
 def test_counts_bodies_and_facets_agree_with_the_filter(filled: Database) -> None:
     @on_one_database
     @given(wanted=filters)
@@ -197,6 +209,43 @@ def _statements(database: Database, work: Any) -> int:
         finally:
             event.remove(database.engine, "before_cursor_execute", counted)
     return count
+
+
+ASKED = [
+    EntityQuery(parse_filter_params(["kind=component,spec.type=ab,spec.tags=a"])),
+    EntityQuery(parse_filter_params(["spec.type,metadata.title=ab"])),
+    EntityQuery(Match.of("kind", ["component"]), text=TextSearch("a")),
+    EntityQuery(HasPrefix("metadata.title", "a"), (Order("metadata.name"),)),
+]
+
+
+@pytest.mark.parametrize("query", ASKED)
+@pytest.mark.parametrize("total", TOTALS)
+def test_no_plan_goes_through_the_index_entry_by_entry(
+    filled: Database, query: EntityQuery, total: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_module, "WALKED_VALUES", 1)
+    is_sqlite = filled.engine.dialect.name == "sqlite"
+    plans: list[str] = []
+
+    def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_: object) -> None:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if is_sqlite else ''}{statement}", parameters)
+        plans.extend(str(row[-1]) for row in cursor.fetchall())
+
+    with filled.reading() as connection:
+        event.listen(filled.engine, "before_cursor_execute", explain)
+        try:
+            catalog.count(connection, query)
+            if is_sqlite:
+                catalog.page(connection, query, Slice(5), total=total)
+                catalog.facets(connection, ["spec.type"], query.filter)
+        finally:
+            event.remove(filled.engine, "before_cursor_execute", explain)
+
+    # PostgreSQL goes through tables as small as these; what it must not do is to join them in an order of its own.
+    faults = ("SCAN terms", "SCAN postings") if is_sqlite else ("Join", "Nested Loop")
+    assert plans
+    assert [line for line in plans if any(fault in line for fault in faults)] == []
 
 
 BUDGETS: list[tuple[str, Any, int]] = [
