@@ -400,6 +400,7 @@ class RefreshService:
             sources.finish_source(
                 connection, source.id, fingerprint=fingerprint, revision=written.revision, now_ms=now_ms
             )
+        self._database.take_stock(changed=len(written.added) + len(written.changed) + len(written.removed))
         return written
 
     def _now_ms(self) -> int:

@@ -122,6 +122,19 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+def take_stock(engine: Engine, names: Sequence[str]) -> None:
+    """Let PostgreSQL learn what tables have become; SQLite chooses the same way without (measured).
+
+    Until the server does it by itself, minutes later, it knows neither how many rows there are nor which of them
+    everybody sees, so that it looks each one up (measured at 100,000: 47 instead of 10 ms for an ordered page).
+    """
+    if engine.dialect.name == "postgresql":
+        quote = engine.dialect.identifier_preparer.quote
+        with engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone.exec_driver_sql(f"VACUUM (ANALYZE) {', '.join(map(quote, names))}")
+
+
 def matching_rows(
     connection: Connection, wanted: tuple[Column[Any], Sequence[Column[Any]]], keys: Sequence[Sequence[str]]
 ) -> Iterator[Sequence[Any]]:

@@ -1,5 +1,6 @@
 import pytest
-from sqlalchemy import select
+from entity_rows import document, insert
+from sqlalchemy import select, text
 
 from portal.store.bulk import insert_rows
 from portal.store.database import Database
@@ -47,3 +48,24 @@ def test_a_task_is_recorded_while_a_refresh_is_being_written(database: Database)
 
     with database.reading() as connection:
         assert connection.execute(select(tasks.c.id)).scalars().all() == ["t"]
+
+
+@pytest.mark.parametrize(("changed", "is_known"), [(4_999, False), (5_000, True)])
+def test_after_a_large_write_postgresql_knows_its_tables(database: Database, changed: int, is_known: bool) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite needs no statistics")
+    insert(database, [document("Component", f"c{number}") for number in range(3)])
+
+    database.take_stock(changed=changed)
+
+    with database.reading() as connection:
+        known = connection.execute(text("SELECT reltuples FROM pg_class WHERE oid = 'entities'::regclass")).scalar_one()
+    assert (known == 3) == is_known
+
+
+def test_taking_stock_leaves_what_is_stored(database: Database) -> None:
+    insert(database, [document("Component", "c")])
+
+    database.take_stock(changed=5_000)
+
+    assert database.lookup.body("component:default/c") is not None
