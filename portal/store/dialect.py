@@ -37,6 +37,9 @@ Value = TypeVar("Value")
 CHUNK = 5_000
 _BUSY_TIMEOUT_SECONDS = 60
 _WRITE_LOCK = 7_007_001
+#: So much of a SQLite file is read where the system keeps it, by all connections: each would copy the same pages into a
+#: memory of its own (measured: half of what a connection takes to look through 300,000 texts for the first time).
+_MAPPED_BYTES = 1 << 32
 
 
 def open_engine(url: str) -> Engine:
@@ -87,6 +90,7 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-65536")
+        cursor.execute(f"PRAGMA mmap_size={_MAPPED_BYTES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
