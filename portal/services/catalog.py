@@ -74,7 +74,7 @@ class CatalogService:
         """Return the first part of an answer, from `offset` entities in; its cursors tell `fields` again."""
         with self._database.reading() as connection:
             total = self._total(connection, query)
-            found = catalog.page(connection, query, Slice(limit + 1, offset), total=total) if limit else []
+            found = catalog.page(connection, query, Slice(limit + 1, offset), total=total) if limit and total else []
         start = Cursor(query, Place((), ""), "next", total if with_total else None, tuple(fields))
         return _page(found, start, limit=limit, is_first=True)
 

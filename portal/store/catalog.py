@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from portal.model.filter import EntityFilter
 from portal.model.query import EntityQuery, Place
 from portal.model.ref import EntityRef
+from portal.store.conditions import matching
 from portal.store.database import Database
 from portal.store.dialect import in_chunks
 from portal.store.query import (
@@ -19,7 +20,6 @@ from portal.store.query import (
     count_statement,
     facet_statement,
     has_many_values,
-    matching,
     may_walk,
     page_statement,
     values_statement,
@@ -69,16 +69,20 @@ def bodies_by_uid(connection: Connection, uids: Sequence[str]) -> dict[str, str]
 
 def count(connection: Connection, query: EntityQuery) -> int:
     """Return how many entities match."""
-    return int(connection.execute(count_statement(query)).scalar_one())
+    return int(connection.execute(count_statement(query, in_sets=_in_sets(connection))).scalar_one())
 
 
 def page(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> list[Found]:
     """Return part of an ordered answer, in its order; `total` is about how many entities match."""
     rows = _walked(connection, query, part, total=total)
     if rows is None:
-        rows = connection.execute(page_statement(query, part, total=total)).all()
+        rows = connection.execute(page_statement(query, part, total=total, in_sets=_in_sets(connection))).all()
     found = [Found(row[0], Place(tuple(row[2:]), row[1])) for row in rows]
     return found[::-1] if part.is_backwards else found
+
+
+def _in_sets(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
 def _walked(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> Sequence[Any] | None:
@@ -96,7 +100,7 @@ def facets(
 ) -> Mapping[str, list[tuple[str, int]]]:
     """Return how often each value of each key (lower case) occurs, as (value, count) sorted by value."""
     found: dict[str, list[tuple[str, int]]] = {key: [] for key in keys}
-    for row in connection.execute(facet_statement(list(found), entity_filter)):
+    for row in connection.execute(facet_statement(list(found), entity_filter, in_sets=_in_sets(connection))):
         found[row.key].append((row.display, row[2]))
     return {key: sorted(values) for key, values in found.items()}
 

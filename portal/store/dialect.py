@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    CompoundSelect,
     Connection,
     Engine,
     Integer,
@@ -204,7 +205,7 @@ def apart(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return by_database(sqlite=condition, postgresql=condition.is_(true()))
 
 
-def is_listed(column: Column[Any], found: Select[Any]) -> ColumnElement[bool]:
+def is_listed(column: Column[Any], found: Select[Any] | CompoundSelect[Any]) -> ColumnElement[bool]:
     """Return the condition that a column's value is among those that a statement finds, which are found first."""
     listed = func.array(found.scalar_subquery())
     return by_database(sqlite=column.in_(found), postgresql=column == any_(listed))

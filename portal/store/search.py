@@ -12,8 +12,8 @@ from portal.model.query import EntityQuery
 from portal.model.searchable import Searchable
 from portal.model.words import Phrase
 from portal.store.bulk import insert_tuples
+from portal.store.conditions import matching
 from portal.store.dialect import in_chunks
-from portal.store.query import matching
 from portal.store.tables import entities
 
 #: How much more a word counts in a name, or in what classes an entity, than in its text.
