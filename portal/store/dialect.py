@@ -40,7 +40,8 @@ _BUSY_TIMEOUT_SECONDS = 60
 _WRITE_LOCK = 7_007_001
 #: So much of a SQLite file is read where the system keeps it, by all connections: each would copy the same pages into a
 #: memory of its own (measured: half of what a connection takes to look through 300,000 texts for the first time).
-_MAPPED_BYTES = 1 << 32
+#: Not by one that writes, which would hold all that it has written.
+_MAPPED_BYTES = 1 << 31
 
 
 def open_engine(url: str) -> Engine:
@@ -97,6 +98,7 @@ def _sqlite_engine(url: URL) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("portal_mode", "DEFERRED")
+        connection.exec_driver_sql(f"PRAGMA mmap_size={_MAPPED_BYTES if mode == 'DEFERRED' else 0}")
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
