@@ -186,10 +186,13 @@ class _OnDemand:
             self.provider.close()
 
 
-def build(settings: Settings) -> Portal:
-    """Return the services that these settings describe; the data folder is made where it is missing."""
+def build(settings: Settings, *, is_server: bool = False) -> Portal:
+    """Return the services that these settings describe; the data folder is made where it is missing.
+
+    A server's many connections share what they read of a database file.
+    """
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database)
+    database = Database(settings.database, maps_file=is_server)
     kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
     policy = RemotePolicy(

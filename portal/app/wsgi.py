@@ -65,7 +65,7 @@ def create_app(portal: Portal) -> Flask:
 
 def from_environment() -> Any:
     """Return the application that a server process serves: settings come from PORTAL_* variables alone."""
-    portal = build(load_settings(environment=os.environ))
+    portal = build(load_settings(environment=os.environ), is_server=True)
     portal.start()
     when_asked_to_end(portal.feed.close)
     return create_app(portal)

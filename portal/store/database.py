@@ -20,18 +20,21 @@ __all__ = ["Connection", "Database"]
 _log = logging.getLogger(__name__)
 
 #: Entities of which so many were written at once change what questions cost (measured: 1 s of a first ingest of
-#: 100,000); fewer are left to what the server does by itself.
-_MANY = 5_000
+#: 100,000, 0.4 of 10,000); fewer are left to what the server does by itself.
+_MANY = 20_000
 #: What `portal.store.query` reads.
 _ASKED = (entities, postings, refs, relation_types, relations, terms)
 
 
 class Database:
-    """One database, SQLite or PostgreSQL; its connections are for functions of `portal.store` only."""
+    """One database, SQLite or PostgreSQL; its connections are for functions of `portal.store` only.
 
-    def __init__(self, url: str) -> None:
+    With `maps_file` all connections that read share the memory in which the system keeps a SQLite file.
+    """
+
+    def __init__(self, url: str, *, maps_file: bool = False) -> None:
         self.url = url
-        self.engine = dialect.open_engine(url)
+        self.engine = dialect.open_engine(url, maps_file=maps_file)
         self.lookup = Lookup(self.engine)
 
     @contextmanager

@@ -38,15 +38,16 @@ Value = TypeVar("Value")
 CHUNK = 5_000
 _BUSY_TIMEOUT_SECONDS = 60
 _WRITE_LOCK = 7_007_001
-#: So much of a SQLite file is read where the system keeps it, by all connections: each would copy the same pages into a
-#: memory of its own (measured: half of what a connection takes to look through 300,000 texts for the first time).
-#: Not by one that writes, which would hold all that it has written.
+#: So much of a SQLite file is read where the system keeps it, if a program wants that: each of its connections would
+#: copy the same pages into a memory of its own (measured: half of what a connection takes to look through 300,000 texts
+#: for the first time). Never by one that writes, which would hold all that it has written.
 _MAPPED_BYTES = 1 << 31
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, *, maps_file: bool = False) -> Engine:
     """Return an engine for a database url (`sqlite:///path` or `postgresql://…`), set up alike for both.
 
+    `maps_file` says that a SQLite file is read where the system keeps it.
     Raises `SettingsError` for a url of another database, or one that cannot be understood.
     """
     try:
@@ -57,7 +58,7 @@ def open_engine(url: str) -> Engine:
         ) from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return _sqlite_engine(parsed)
+        return _sqlite_engine(parsed, mapped_bytes=_MAPPED_BYTES if maps_file else 0)
     if backend == "postgresql":
         return _postgresql_engine(parsed.set(drivername="postgresql+psycopg"))
     raise SettingsError(f'The database "{backend}" is not supported; expected sqlite or postgresql')
@@ -78,7 +79,7 @@ def _postgresql_engine(url: URL) -> Engine:
     return engine
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, *, mapped_bytes: int) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -92,13 +93,13 @@ def _sqlite_engine(url: URL) -> Engine:
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-65536")
-        cursor.execute(f"PRAGMA mmap_size={_MAPPED_BYTES}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("portal_mode", "DEFERRED")
-        connection.exec_driver_sql(f"PRAGMA mmap_size={_MAPPED_BYTES if mode == 'DEFERRED' else 0}")
+        if mapped_bytes:
+            connection.exec_driver_sql(f"PRAGMA mmap_size={mapped_bytes if mode == 'DEFERRED' else 0}")
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine

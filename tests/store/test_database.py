@@ -50,7 +50,7 @@ def test_a_task_is_recorded_while_a_refresh_is_being_written(database: Database)
         assert connection.execute(select(tasks.c.id)).scalars().all() == ["t"]
 
 
-@pytest.mark.parametrize(("changed", "is_known"), [(4_999, False), (5_000, True)])
+@pytest.mark.parametrize(("changed", "is_known"), [(19_999, False), (20_000, True)])
 def test_after_a_large_write_postgresql_knows_its_tables(database: Database, changed: int, is_known: bool) -> None:
     if database.engine.dialect.name == "sqlite":
         pytest.skip("SQLite needs no statistics")
@@ -66,6 +66,6 @@ def test_after_a_large_write_postgresql_knows_its_tables(database: Database, cha
 def test_taking_stock_leaves_what_is_stored(database: Database) -> None:
     insert(database, [document("Component", "c")])
 
-    database.take_stock(changed=5_000)
+    database.take_stock(changed=20_000)
 
     assert database.lookup.body("component:default/c") is not None
