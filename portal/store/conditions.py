@@ -1,4 +1,4 @@
-"""Turns filters and texts into SQL conditions over the index of leaves."""
+"""Turns filters into SQL conditions over the index of leaves."""
 
 from __future__ import annotations
 
