@@ -105,7 +105,7 @@ def _rate(url: str) -> tuple[float, str]:
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in printed:
         raise SystemExit(f"{url} failed:\n{printed}")
-    slowest = re.search(r"99%\s+(\S+)", printed)
+    slowest = re.search(r"^\s*99%\s+(\S+)", printed, re.MULTILINE)
     rate = re.search(r"Requests/sec:\s+([0-9.]+)", printed)
     return (float(rate[1]) if rate else 0.0), (slowest[1] if slowest else "")
 
