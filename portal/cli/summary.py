@@ -26,7 +26,7 @@ def print_summary(portal: Portal, report: RefreshReport) -> None:
     out.print(Text.assemble((f"{len(found.owners)} owners: ", "bold"), shown), soft_wrap=True)
     for changes in report.changes.values():
         if changes.revision is not None:
-            counts = f"{len(changes.added)} added, {len(changes.changed)} changed, {len(changes.removed)} removed"
+            counts = f"{changes.added} added, {changes.changed} changed, {changes.removed} removed"
             out.print(Text(f"revision {changes.revision}: {counts}"))
     print_problems(found.problems[:_MOST_SHOWN])
     for finding in found.findings[:_MOST_SHOWN]:
@@ -42,12 +42,7 @@ def summary_json(portal: Portal, report: RefreshReport) -> dict[str, Any]:
         "layers": found.layers,
         "owners": found.owners,
         "changes": [
-            {
-                "revision": changes.revision,
-                "added": changes.added,
-                "changed": changes.changed,
-                "removed": changes.removed,
-            }
+            {"revision": changes.revision} | portal.history.refs_of(changes.revisions)
             for changes in report.changes.values()
         ],
         "problems": [problem.to_json() for problem in found.problems],

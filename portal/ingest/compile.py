@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from portal.ingest import yaml
 from portal.ingest.check import Checked, check, problem_of
-from portal.ingest.meaning import (
-    Annotate,
-    Meaning,
-    Payload,
-    meaning_of,
-    pack,
-)
+from portal.ingest.meaning import Annotate, Meaning, meaning_of
+from portal.ingest.payload import CompiledDocument, Payload, pack
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
 from portal.ingest.relate import declared_relations
 from portal.ingest.yaml import YamlLimits
@@ -52,45 +47,30 @@ class DraftFile:
     problems: list[Problem]
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledDocument:
-    """A document that became an entity.
-
-    `line` is where it begins, from 1; `occurrence` counts documents of the same ref in the same file; `position` counts
-    the documents of its batch from 0. `digest` is the entity's.
-    """
-
-    location: str
-    line: int
-    occurrence: int
-    ref: EntityRef
-    digest: str
-    position: int
-
-
 @dataclass(slots=True)
 class CompiledFile:
-    """What a file means: entities, problems, and which entities its faulty documents claim to be.
+    """What a file means beside its entities: problems, and which entities its faulty documents claim to be.
 
     `has_unknown_faults` is true when a faulty document does not say which entity it is; `unknown_refs` are what those
-    of no known kind claim to be. `locations` are its Location entities as declared, which lead to more files, and
-    `definitions` its KindDefinitions. `batch` is the number under which its batch's payload is kept.
+    of no known kind claim to be. `kinds` (lower case) are those of its entities. `locations` are its Location entities
+    as declared, which lead to more files, and `definitions` its KindDefinitions. `batch` is the number under which its
+    batch's payload, with the entities, is kept; -1 when there is none.
     """
 
     location: str
-    documents: list[CompiledDocument] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    faulty_refs: set[EntityRef] = field(default_factory=set)
+    problems: Sequence[Problem] = ()
+    faulty_refs: Collection[EntityRef] = ()
     has_unknown_faults: bool = False
-    unknown_refs: set[EntityRef] = field(default_factory=set)
-    locations: list[Mapping[str, Any]] = field(default_factory=list)
-    definitions: list[Mapping[str, Any]] = field(default_factory=list)
-    batch: int = 0
+    unknown_refs: Collection[EntityRef] = ()
+    kinds: Collection[str] = ()
+    locations: Sequence[Mapping[str, Any]] = ()
+    definitions: Sequence[Mapping[str, Any]] = ()
+    batch: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledBatch:
-    """Files that were compiled together; `payload` is what all their documents say."""
+    """Files that were compiled together; `payload` is all their documents, and what they say."""
 
     files: Mapping[str, CompiledFile]
     payload: Payload
@@ -102,18 +82,30 @@ class _Batch:
     def __init__(self, kinds: Kinds) -> None:
         self.kinds = kinds
         self.memory = LeafMemory()
+        self.documents: list[CompiledDocument] = []
         self.relations: list[list[DeclaredRelation]] = []
         self.meanings: list[Meaning] = []
 
-    def add(self, entity: Entity, declared: Mapping[str, Any], kind: Kind, annotations: Mapping[str, str]) -> int:
-        """Add what a document declares and means; return its position."""
+    def add(
+        self,
+        entity: Entity,
+        declared: Mapping[str, Any],
+        kind: Kind,
+        annotations: Mapping[str, str],
+        *,
+        location: str,
+        line: int = 1,
+        occurrence: int = 0,
+    ) -> None:
+        """Add a document, with what it declares and means."""
+        position = len(self.documents)
+        self.documents.append(CompiledDocument(location, line, occurrence, entity.ref, entity.digest, position))
         self.relations.append(declared_relations(entity.ref, declared, kind))
         self.meanings.append(meaning_of(entity, declared, kind, annotations=annotations, memory=self.memory))
-        return len(self.meanings) - 1
 
     def packed(self) -> Payload:
         """Return all that was added."""
-        return pack(self.relations, self.meanings, self.memory.leaves)
+        return pack(self.documents, self.relations, self.meanings, self.memory.leaves)
 
 
 def parse_files(contents: Mapping[str, bytes], *, limits: YamlLimits) -> dict[str, DraftFile]:
@@ -167,9 +159,8 @@ def compile_entity(location: str, declared: Mapping[str, Any], kind: Kind, *, an
     """Return the batch of one file with one entity that has no fault."""
     batch = _Batch(Kinds([kind]))
     entity = entity_of(declared)
-    position = batch.add(entity, declared, kind, annotate(location))
-    document = CompiledDocument(location, 1, 0, entity.ref, entity.digest, position)
-    return CompiledBatch({location: CompiledFile(location, [document])}, batch.packed())
+    batch.add(entity, declared, kind, annotate(location), location=location)
+    return CompiledBatch({location: CompiledFile(location, kinds=(entity.ref.kind,))}, batch.packed())
 
 
 def _unresolved(key: str, target: str) -> Any:  # noqa: ARG001  # the form of `Resolve`
@@ -184,8 +175,13 @@ def _parse_problems(document: yaml.Document) -> list[Problem]:
 def _compile(
     file: DraftFile, batch: _Batch, *, resolve: Resolve, annotations: Mapping[str, str], allows: Allows | None
 ) -> CompiledFile:
-    compiled = CompiledFile(file.location, problems=list(file.problems))
-    compiled.has_unknown_faults = any(problem.severity == "error" for problem in file.problems)
+    problems = list(file.problems)
+    has_unknown_faults = any(problem.severity == "error" for problem in problems)
+    faulty_refs: set[EntityRef] = set()
+    unknown_refs: set[EntityRef] = set()
+    kinds: set[str] = set()
+    locations: list[Mapping[str, Any]] = []
+    definitions: list[Mapping[str, Any]] = []
     occurrences: dict[EntityRef, int] = {}
     for draft in file.drafts:
         value, faults = replace_placeholders(draft.value, draft.placeholders, resolve=resolve)
@@ -194,27 +190,43 @@ def _compile(
             faults.append(FieldFault(("kind",), KIND_NOT_ALLOWED, value["kind"]))
         all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
         if all_faults:
-            compiled.problems.extend(_placed(file, draft, checked, all_faults))
+            problems.extend(_placed(file, draft, checked, all_faults))
         if checked.entity is None or checked.kind is None or faults:
             if checked.ref is None:
-                compiled.has_unknown_faults = True
+                has_unknown_faults = True
             elif checked.kind is None:
-                compiled.unknown_refs.add(checked.ref)
+                unknown_refs.add(checked.ref)
             else:
-                compiled.faulty_refs.add(checked.ref)
+                faulty_refs.add(checked.ref)
             continue
         entity = checked.entity
         occurrence = occurrences.get(entity.ref, 0)
         occurrences[entity.ref] = occurrence + 1
-        position = batch.add(entity, value, checked.kind, annotations)
-        compiled.documents.append(
-            CompiledDocument(file.location, draft.line, occurrence, entity.ref, entity.digest, position)
+        batch.add(
+            entity,
+            value,
+            checked.kind,
+            annotations,
+            location=file.location,
+            line=draft.line,
+            occurrence=occurrence,
         )
+        kinds.add(entity.ref.kind)
         if checked.kind.name == "Location":
-            compiled.locations.append(value)
+            locations.append(value)
         elif checked.kind.further is not None:
-            compiled.definitions.append(value)
-    return compiled
+            definitions.append(value)
+    # Tuples: of the sets and lists of 100,000 files most would be empty, and each as large as the rest of its file.
+    return CompiledFile(
+        file.location,
+        tuple(problems),
+        tuple(faulty_refs),
+        has_unknown_faults,
+        tuple(unknown_refs),
+        tuple(kinds),
+        tuple(locations),
+        tuple(definitions),
+    )
 
 
 def _is_below(path: Path, faults: Collection[FieldFault]) -> bool:

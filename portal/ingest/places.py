@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from portal.ingest import yaml
 from portal.ingest.compile import compile_files, parse_files
+from portal.ingest.payload import unpack_documents
 from portal.ingest.yaml import YamlLimits
 from portal.model.envelope import Path
 from portal.model.kind import Kinds
@@ -23,8 +24,8 @@ def entity_spans(
 ) -> dict[tuple[EntityRef, Path], Span]:
     """Return where the wanted fields of a file's entities stand, by (entity, path); faulty documents are left out."""
     (draft,) = parse_files({location: content}, limits=limits).values()
-    (compiled,) = compile_files([draft], kinds=kinds, resolvers={}, annotate=lambda _: {}).files.values()
-    lines = {document.ref: document.line for document in compiled.documents}
+    batch = compile_files([draft], kinds=kinds, resolvers={}, annotate=lambda _: {})
+    lines = {document.ref: document.line for document in unpack_documents(batch.payload.documents)}
     positions = {item.line: item.position for item in draft.drafts}
     found: dict[tuple[EntityRef, Path], Span] = {}
     for ref, paths in wanted.items():

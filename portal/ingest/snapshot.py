@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import NamedTuple
 
-from portal.ingest.compile import CompiledBatch, CompiledDocument, CompiledFile
-from portal.ingest.meaning import DIVISIONS, Meaning, Payloads, unpack_leaves, unpack_meanings, unpack_relations
+from portal.ingest.compile import CompiledBatch, CompiledFile
+from portal.ingest.meaning import Meaning
+from portal.ingest.payload import (
+    DIVISIONS,
+    CompiledDocument,
+    Payloads,
+    unpack_documents,
+    unpack_leaves,
+    unpack_meanings,
+    unpack_relations,
+)
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
@@ -95,59 +104,79 @@ class Snapshot:
             file.batch = number
             self.compiled[location] = file
 
-    def relations(
-        self, documents: Collection[CompiledDocument]
-    ) -> Iterator[tuple[list[CompiledDocument], list[list[DeclaredRelation]]]]:
-        """Yield documents of the snapshot with their relations, batch after batch, in the order they were read."""
-        for number, batch in self._batches(documents):
-            loaded = unpack_relations(self.payloads.relations(number))
-            yield batch, [loaded[document.position] for document in batch]
+    def batches(self) -> Iterator[tuple[int, list[CompiledDocument]]]:
+        """Yield the documents of the files that were read anew: a batch after the other, with its number."""
+        for number in range(len(self.payloads)):
+            # A file that was compiled again is in two batches.
+            yield (
+                number,
+                [
+                    document
+                    for document in unpack_documents(self.payloads.documents(number))
+                    if self.compiled[document.location].batch == number
+                ],
+            )
 
-    def leaves(self, documents: Collection[CompiledDocument]) -> Iterator[list[tuple[int, list[str]]]]:
-        """Yield the leaves, as texts, of batches with these documents, by the number of the batch: by division."""
-        numbers = list(dict.fromkeys(number for number, _ in self._batches(documents)))
+    def documents(self, number: int) -> list[CompiledDocument]:
+        """Return all documents of a batch, by position."""
+        return list(unpack_documents(self.payloads.documents(number)))
+
+    def relations(self, number: int) -> list[list[DeclaredRelation]]:
+        """Return the relations that the documents of a batch declare, by position."""
+        return unpack_relations(self.payloads.relations(number))
+
+    def meanings(self, number: int) -> list[Meaning]:
+        """Return what the documents of a batch mean, by position."""
+        return unpack_meanings(self.payloads.meanings(number))
+
+    def leaves(self, numbers: Sequence[int]) -> Iterator[Division]:
+        """Yield the leaves of batches, division after division."""
         for division in range(DIVISIONS):
-            yield [(number, unpack_leaves(self.payloads.leaves(number, division))) for number in numbers]
+            yield Division(self.payloads, numbers, division)
 
-    def meanings(
-        self, documents: Collection[CompiledDocument]
-    ) -> Iterator[tuple[list[CompiledDocument], tuple[int, list[Meaning]]]]:
-        """Yield documents of the snapshot with what they mean and the number of their batch.
 
-        They come batch after batch, in the order they were read.
-        """
-        for number, batch in self._batches(documents):
-            loaded = unpack_meanings(self.payloads.meanings(number))
-            yield batch, (number, [loaded[document.position] for document in batch])
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The leaves of batches in one division, which are read each time they are asked for."""
 
-    def _batches(self, documents: Collection[CompiledDocument]) -> Iterator[tuple[int, list[CompiledDocument]]]:
-        for number, found in groupby(documents, key=lambda document: self.compiled[document.location].batch):
-            yield number, list(found)
+    payloads: Payloads
+    numbers: Sequence[int]
+    division: int
 
     @property
-    def documents(self) -> dict[DocumentKey, CompiledDocument]:
-        """The documents of the files that were read anew."""
-        return {
-            DocumentKey(document.location, document.ref, document.occurrence): document
-            for file in self.compiled.values()
-            for document in file.documents
-        }
+    def size_bytes(self) -> int:
+        """How long their texts are, packed."""
+        return sum(self.payloads.size_of_leaves(number, self.division) for number in self.numbers)
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the number of each batch with the texts of its leaves."""
+        for number in self.numbers:
+            yield number, unpack_leaves(self.payloads.leaves(number, self.division))
+
+
+class Puts(NamedTuple):
+    """The documents of one batch that must be written, by position."""
+
+    batch: int
+    positions: array[int]
 
 
 @dataclass(slots=True)
 class Delta:
     """What must change in the store.
 
+    `put` are documents that are new or say something else, batch after batch in the order in which they were read.
     `kept` are documents that stay although the files do not bear them out now, `orphan` those that stay from now on
-    although nothing names them any more. `again` are entities whose documents stay as they are but mean something
-    else.
+    although nothing names them any more, `adopt` orphans that are declared again. `again` are entities whose documents
+    stay as they are but mean something else.
     """
 
-    put: list[CompiledDocument] = field(default_factory=list)
+    put: list[Puts] = field(default_factory=list)
     move: list[tuple[StoredDocument, int]] = field(default_factory=list)
     drop: list[StoredDocument] = field(default_factory=list)
     kept: list[StoredDocument] = field(default_factory=list)
     orphan: list[StoredDocument] = field(default_factory=list)
+    adopt: list[StoredDocument] = field(default_factory=list)
     again: list[EntityRef] = field(default_factory=list)
     put_files: dict[str, FileState] = field(default_factory=dict)
     drop_files: list[str] = field(default_factory=list)
@@ -180,18 +209,12 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
     good entity, catalog-backend 4.0 `updateProcessedEntityErrors`.
     """
     changes = Delta()
-    documents = snapshot.documents
-    for key, document in documents.items():
-        known = stored.documents.get(key)
-        if known is None or known.is_orphan or known.digest != document.digest:
-            changes.put.append(document)
-        elif known.line != document.line:
-            changes.move.append((known, document.line))
+    present = _compare(changes, snapshot, stored)
     gone: list[StoredDocument] = []
     known_refs = {key.ref for key in stored.documents}
     faulty_refs = {ref for file in snapshot.compiled.values() for ref in (*file.faulty_refs, *file.unknown_refs)}
     for key, known in stored.documents.items():
-        if key in documents:
+        if key in present:
             continue
         if known.is_orphan:
             gone.append(known)
@@ -204,8 +227,7 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
         elif compiled is not None or key.location not in snapshot.files:
             gone.append(known)
     if gone and keeps_orphans:
-        going = {known.key for known in gone}
-        declared = {key.ref for key in (*documents, *stored.documents) if key not in going}
+        declared = _declared(snapshot, stored, gone)
         changes.drop = [known for known in gone if known.key.ref in declared]
         changes.orphan = [known for known in gone if known.key.ref not in declared and not known.is_orphan]
     else:
@@ -216,22 +238,42 @@ def delta(snapshot: Snapshot, stored: Stored, *, keeps_orphans: bool = False) ->
     changes.drop_files = [
         location for location in stored.files if location not in snapshot.files and location not in snapshot.unreadable
     ]
-    changes.again = [] if not snapshot.changed_kinds else _meaning_else(snapshot, documents, stored)
     _problem_changes(changes, snapshot, stored, known_refs)
     return changes
 
 
-def _meaning_else(
-    snapshot: Snapshot, documents: Mapping[DocumentKey, CompiledDocument], stored: Stored
-) -> list[EntityRef]:
-    """Return the entities of kinds that mean something else now, and whose documents are as stored."""
-    return [
-        document.ref
-        for key, document in documents.items()
-        if document.ref.kind in snapshot.changed_kinds
-        and key in stored.documents
-        and stored.documents[key].digest == document.digest
-    ]
+def _compare(changes: Delta, snapshot: Snapshot, stored: Stored) -> set[DocumentKey]:
+    """Add what becomes of the documents of files that were read anew; return which of them are stored."""
+    present: set[DocumentKey] = set()
+    for number, documents in snapshot.batches():
+        positions = array("I")
+        for document in documents:
+            key = DocumentKey(document.location, document.ref, document.occurrence)
+            known = stored.documents.get(key)
+            if known is not None:
+                present.add(key)
+            if known is None or known.is_orphan or known.digest != document.digest:
+                positions.append(document.position)
+                if known is not None and known.is_orphan:
+                    changes.adopt.append(known)
+                continue
+            if known.line != document.line:
+                changes.move.append((known, document.line))
+            if document.ref.kind in snapshot.changed_kinds:
+                changes.again.append(document.ref)
+        if positions:
+            changes.put.append(Puts(number, positions))
+    return present
+
+
+def _declared(snapshot: Snapshot, stored: Stored, gone: Collection[StoredDocument]) -> set[str]:
+    """Return the entities of documents that are gone which others declare, stored ones or new ones."""
+    going = {known.key for known in gone}
+    refs = {key.ref for key in going}
+    declared: set[str] = {key.ref for key in stored.documents if key not in going and key.ref in refs}
+    for _, documents in snapshot.batches():
+        declared.update(document.ref for document in documents if document.ref in refs)
+    return declared
 
 
 def _hides_some(file: CompiledFile, known_refs: Collection[str]) -> bool:

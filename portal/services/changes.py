@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final
 
 import orjson
 
@@ -19,7 +19,18 @@ from portal.model.leaves import LeafMemory
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
 from portal.providers.contract import Authorship
-from portal.services.claims import Changes, Put, claim_documents, claim_problem, compare, holder_of
+from portal.services.claims import (
+    ADDED,
+    CHANGED,
+    LOST,
+    SAME,
+    Claims,
+    DecidedBatch,
+    claim_problem,
+    holder_of,
+    portions,
+    verdict_of,
+)
 from portal.services.finishing import Finisher
 from portal.store import entities, sources, versions
 from portal.store.database import Connection
@@ -28,10 +39,42 @@ from portal.store.relations import RelationWriter
 from portal.store.sources import Source
 from portal.store.terms import TermWriter
 
-Item = TypeVar("Item")
+#: What versions call the changes of which there are any.
+VERSION_NAMES: Final = {ADDED: "added", CHANGED: "changed"}
 
-_FINISHED_AT_ONCE = 2_000
 _NOBODY = Authorship()
+
+
+@dataclass(slots=True)
+class Changes:
+    """What refreshes changed: how many entities came, changed, went, and the revisions that the catalog has by them.
+
+    No revision when nothing was written; the versions of the revisions tell which entities they were.
+    """
+
+    revisions: tuple[int, ...] = ()
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+
+    @property
+    def revision(self) -> int | None:
+        """The newest of the revisions; None when nothing was written."""
+        return self.revisions[-1] if self.revisions else None
+
+    @property
+    def total(self) -> int:
+        """How many entities are concerned."""
+        return self.added + self.changed + self.removed
+
+    def then(self, later: Changes) -> Changes:
+        """Return these changes with those that came after them."""
+        return Changes(
+            self.revisions + later.revisions,
+            self.added + later.added,
+            self.changed + later.changed,
+            self.removed + later.removed,
+        )
 
 
 def write_delta(
@@ -58,16 +101,17 @@ def write_delta(
     # A clock that is set back must not put what follows before what was: times go the way of revisions.
     now_ms = max(now_ms, newest.recorded_at_ms)
     writer = _Writer(connection, source, kinds, annotator, newest.number + 1, now_ms)
-    changes = writer.write(delta, snapshot, stored=stored, authorship=authorship, again=again)
+    writer.write(delta, snapshot, stored=stored, authorship=authorship, again=again)
+    changes = writer.changes
     sources.add_revision(
         connection,
         {
             "revision": writer.revision,
             "source_id": source.id,
             "recorded_at_ms": now_ms,
-            "added": len(changes.added),
-            "changed": len(changes.changed),
-            "removed": len(changes.removed),
+            "added": changes.added,
+            "changed": changes.changed,
+            "removed": changes.removed,
         },
     )
     return changes
@@ -81,9 +125,13 @@ class _Writer:
     annotator: Annotator
     revision: int
     now_ms: int
+    changes: Changes = field(init=False)
     origins: Mapping[str, str] = field(init=False)
+    is_first: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self.is_first = not entities.are_there_any(self.connection)
+        self.changes = Changes((self.revision,))
         self.origins = {source.id: source.location for source in sources.list_sources(self.connection)}
 
     def write(
@@ -94,129 +142,182 @@ class _Writer:
         stored: Stored,
         authorship: Mapping[str, Authorship],
         again: Collection[EntityRef],
-    ) -> Changes:
-        """Decide who holds each entity, then write documents, files, problems, and what follows from them."""
-        affected = sorted(
-            {document.ref for document in delta.put}
-            | {EntityRef(known.key.ref) for known in (*delta.drop, *delta.orphan)}
-            | set(delta.again)
-        )
-        claims = entities.claims_on(self.connection, affected)
-        held = entities.held_entities(self.connection, affected)
-        puts = claim_documents(
-            delta,
-            claims,
-            stored=stored,
+    ) -> None:
+        """Decide who holds each entity, then write documents, files, problems, and what follows from them.
+
+        Documents come a batch at a time, each time anew: first to be decided on, then with their relations, which a
+        finished text must know all of, then with their terms, whose numbers an entity's row holds, then with the rest.
+        """
+        self._write_files(delta)
+        relations = RelationWriter(self.connection)
+        claims = Claims(
+            self.connection,
+            snapshot,
             source_id=self.source.id,
+            stored=stored,
             authorship=authorship,
-            first_id=sources.next_document_id(self.connection),
+            relations=relations,
         )
-        holders = {ref: holder_of(found, held.get(ref)) for ref, found in claims.items() if found}
+        touched = {
+            EntityRef(problem.ref)
+            for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
+            if problem.ref is not None
+        }
+        touched.update(again, delta.again, (EntityRef(known.key.ref) for known in delta.orphan))
+        decided = list(claims.decide(delta.put))
+        concerned = claims.contested.union(
+            delta.again, (EntityRef(known.key.ref) for known in (*delta.drop, *delta.orphan))
+        )
+        elsewhere = self._settle(concerned, claims, touched=touched, relations=relations, authorship=authorship)
+        # What else is touched is finished again.
+        written = {claim.ref for claim, _, _ in elsewhere}
+        for portion in portions(decided, lambda batch: len(batch.positions)):
+            touched |= self._write_relations(
+                portion, snapshot, claims, relations=relations, touched=touched, written=written
+            )
+        for others in portions(elsewhere):
+            declared = self._declared([claim for claim, _, _ in others])
+            touched |= self._present(relations.sync(declared, known=declared))
+        relations.flush()
+        terms = TermWriter(self.connection)
+        numbered = terms.number(snapshot.leaves([batch.batch for batch in decided]))
+        finisher = Finisher(self.connection, relations=relations, terms=terms, annotator=self.annotator)
+        for portion in portions(decided, lambda batch: len(batch.positions)):
+            self._write_meanings(portion, snapshot, claims, numbered=numbered, finisher=finisher)
+        for others in portions(elsewhere):
+            self._write_elsewhere(others, relations=relations, terms=terms, finisher=finisher)
+        for refs in portions(sorted(touched - written)):
+            finisher.finish_again(refs)
+        finisher.flush()
+
+    def _write_files(self, delta: Delta) -> None:
+        """Write what a delta says of files, problems, and of documents that are stored already and say the same."""
         sources.update_documents(self.connection, [{"id": known.id, "line": line} for known, line in delta.move])
         sources.update_documents(self.connection, [{"id": known.id, "is_orphan": True} for known in delta.orphan])
+        # Before anything is decided: an orphan yields to any other document.
+        sources.update_documents(self.connection, [{"id": known.id, "is_orphan": False} for known in delta.adopt])
         sources.delete_documents(self.connection, sorted(known.id for known in delta.drop))
         sources.delete_files(self.connection, self.source.id, delta.drop_files)
         sources.put_files(self.connection, self.source.id, delta.put_files)
         sources.delete_problems(self.connection, [known.id for known in delta.drop_problems])
         added = [(self.source.id, problem) for problem in delta.add_problems]
         sources.add_problems(self.connection, added, revision=self.revision)
-        touched = {
-            EntityRef(problem.ref)
-            for problem in (*delta.add_problems, *(known.problem for known in delta.drop_problems))
-            if problem.ref is not None
-        }
-        touched.update(again, delta.again)
-        touched |= self._sync_claim_problems(affected, claims, holders)
-        touched.update(EntityRef(known.key.ref) for known in delta.orphan)
-        adopted = {key.ref for key, known in stored.documents.items() if known.is_orphan}
-        touched.update(document.ref for document in delta.put if document.ref in adopted)
-        changes = compare(affected, holders, held, touched, revision=self.revision)
-        entities.delete_entities(self.connection, [held[ref].id for ref in changes.removed])
-        gone = [self._removal(held[ref], authorship.get(held[ref].location, _NOBODY)) for ref in changes.removed]
+
+    def _settle(
+        self,
+        concerned: Collection[EntityRef],
+        claims: Claims,
+        *,
+        touched: set[EntityRef],
+        relations: RelationWriter,
+        authorship: Mapping[str, Authorship],
+    ) -> list[tuple[Claim, int, HeldEntity | None]]:
+        """Write what follows for entities that lose a document, or that several claim, when all documents are written.
+
+        Entities that nothing claims any more go. Returns those that documents hold from now on, or mean something else
+        by, which are not among the written ones: the document, what becomes of the entity, how it is held now.
+        """
+        refs = sorted(concerned)
+        found = entities.claims_on(self.connection, refs)
+        held = entities.held_entities(self.connection, refs)
+        holders = {ref: holder_of(claimed, held.get(ref)) for ref, claimed in found.items()}
+        touched |= self._sync_claim_problems(refs, found, holders)
+        removed = [held[ref] for ref in refs if ref in held and ref not in holders]
+        entities.delete_entities(self.connection, [entity.id for entity in removed])
+        gone = [self._removal(entity, authorship.get(entity.location, _NOBODY)) for entity in removed]
         versions.insert_versions(self.connection, gone)
-        relations = RelationWriter(self.connection)
-        touched |= relations.sync({ref: [] for ref in changes.removed}, known=held)
-        self._write_meanings(
-            puts, snapshot, changes=changes, relations=relations, held=held, holders=holders, touched=touched
-        )
-        return changes
+        touched |= relations.sync({entity.ref: [] for entity in removed}, known=held)
+        self.changes.removed += len(removed)
+        elsewhere: list[tuple[Claim, int, HeldEntity | None]] = []
+        for ref, holder in holders.items():
+            now = held.get(ref)
+            if claims.is_written(holder):
+                continue
+            verdict = verdict_of(holder, now)
+            if verdict != SAME or ref in touched or (now is not None and now.document_id != holder.id):
+                elsewhere.append((holder, verdict, now))
+        return elsewhere
+
+    def _write_relations(
+        self,
+        decided: Sequence[DecidedBatch],
+        snapshot: Snapshot,
+        claims: Claims,
+        *,
+        relations: RelationWriter,
+        touched: Collection[EntityRef],
+        written: set[EntityRef],
+    ) -> set[EntityRef]:
+        """Write the relations that documents declare; return the entities that were there and have others now.
+
+        Adds those to `written` that hold such a document, of the entities that were there or are touched.
+        """
+        told: dict[EntityRef, Collection[DeclaredRelation]] = {}
+        known: set[EntityRef] = set()
+        for batch in decided:
+            declared = snapshot.relations(batch.batch)
+            for document in claims.known(batch):
+                if document.verdict != LOST:
+                    told[document.claim.ref] = declared[document.position]
+                    if document.verdict != ADDED:
+                        known.add(document.claim.ref)
+        written |= known.union(ref for ref in told if ref in touched)
+        return self._present(relations.sync(told, known=known) - told.keys())
+
+    def _present(self, refs: Collection[EntityRef]) -> set[EntityRef]:
+        """Return those of the entities that were in the catalog before."""
+        return set() if self.is_first else {*entities.held_entities(self.connection, sorted(refs))}
 
     def _write_meanings(
         self,
-        puts: Sequence[Put],
+        decided: Sequence[DecidedBatch],
         snapshot: Snapshot,
+        claims: Claims,
         *,
-        changes: Changes,
+        numbered: Mapping[int, Sequence[int]],
+        finisher: Finisher,
+    ) -> None:
+        """Write the texts of documents that lose, of the others all that they mean."""
+        documents = [claims.known(batch) for batch in decided]
+        won = [document for found in documents for document in found if document.verdict != LOST]
+        there = sorted(document.claim.ref for document in won if document.verdict != ADDED)
+        finisher.look_ahead([document.claim.ref for document in won], entities.held_entities(self.connection, there))
+        for batch, found in zip(decided, documents, strict=True):
+            meanings = snapshot.meanings(batch.batch)
+            lost = [
+                {"id": document.claim.id, "declared": meanings[document.position].text}
+                for document in found
+                if document.verdict == LOST
+            ]
+            sources.update_documents(self.connection, lost)
+            meant = [
+                (document.claim, document.number, document.verdict, meanings[document.position])
+                for document in found
+                if document.verdict != LOST
+            ]
+            self._write_versions(meant)
+            finisher.finish([(claim, number, meaning) for claim, number, _, meaning in meant], numbered[batch.batch])
+
+    def _write_elsewhere(
+        self,
+        others: Sequence[tuple[Claim, int, HeldEntity | None]],
+        *,
         relations: RelationWriter,
-        held: Mapping[EntityRef, HeldEntity],
-        holders: Mapping[EntityRef, Claim],
-        touched: set[EntityRef],
+        terms: TermWriter,
+        finisher: Finisher,
     ) -> None:
-        """Write what documents mean, a batch at a time: relations first, which a finished text must know all of.
-
-        Then terms, whose numbers an entity's row holds, then documents, versions, entities.
-        """
-        written = {*changes.added, *changes.changed, *(ref for ref in touched if ref in holders)}
-        names = dict.fromkeys(changes.added, "added") | dict.fromkeys(changes.changed, "changed")
-
-        def is_held(claim: Claim) -> bool:
-            return holders[claim.ref].id == claim.id
-
-        put_refs = {put.claim.ref for put in puts if is_held(put.claim)}
-        elsewhere = [holders[ref] for ref in sorted(written - put_refs)]
-        del put_refs
-        documents = [put.document for put in puts]
-        refs = [put.claim.ref for put in puts if is_held(put.claim)] + [claim.ref for claim in elsewhere]
-        # In the order in which they are written, so that their rows come in the order of their numbers.
-        relations.numbers(refs)
-        for batch, declared in _beside(puts, snapshot.relations(documents)):
-            found = zip(batch, declared, strict=True)
-            told = {put.claim.ref: declares for put, declares in found if is_held(put.claim)}
-            touched |= relations.sync(told, known=held) - written
-        for portion in _portions(elsewhere):
-            touched |= relations.sync(self._declared(portion), known=held) - written
-        relations.flush()
-        terms = TermWriter(self.connection)
-        numbered = terms.number(snapshot.leaves(documents))
-        finisher = Finisher(self.connection, held, refs, relations=relations, terms=terms, annotator=self.annotator)
-        for batch, (number, meanings) in _beside(puts, snapshot.meanings(documents)):
-            self._write_documents(batch, meanings, is_held)
-            meant = [(put.claim, meaning) for put, meaning in zip(batch, meanings, strict=True) if is_held(put.claim)]
-            self._write_versions(meant, names)
-            finisher.finish(meant, numbered[number])
-        for portion in _portions(elsewhere):
-            memory = LeafMemory()
-            meant = self._meant(portion, memory)
-            self._write_versions(meant, names)
-            finisher.finish(meant, terms.ids(memory.leaves))
-        for others in _portions(sorted(touched - written)):
-            finisher.finish_again(others)
-        finisher.flush()
-
-    def _write_documents(
-        self, puts: Sequence[Put], meanings: Sequence[Meaning], is_held: Callable[[Claim], bool]
-    ) -> None:
-        inserted: list[dict[str, Any]] = []
-        updated: list[dict[str, Any]] = []
-        for put, meaning in zip(puts, meanings, strict=True):
-            claim = put.claim
-            row: dict[str, Any] = {
-                "id": claim.id,
-                "line": claim.line,
-                "digest": claim.digest,
-                "commit": claim.commit,
-                "author": claim.author,
-                "authored_at_ms": claim.authored_at_ms,
-                # The version that an entity has by now tells it.
-                "declared": None if is_held(claim) else meaning.text,
-            }
-            if put.is_stored:
-                updated.append({"is_orphan": False} | row)
-            else:
-                whose = {"source_id": claim.source_id, "ref": claim.ref, "location": claim.location}
-                inserted.append(whose | {"occurrence": put.document.occurrence} | row)
-        sources.update_documents(self.connection, updated)
-        sources.insert_documents(self.connection, inserted)
+        """Write all that documents mean that were stored already."""
+        refs = [claim.ref for claim, _, _ in others]
+        numbers = relations.numbers(refs)
+        memory = LeafMemory()
+        verdicts = {claim.ref: verdict for claim, verdict, _ in others}
+        meant = [
+            (claim, numbers[claim.ref], verdicts[claim.ref], meaning)
+            for claim, meaning in self._meant([claim for claim, _, _ in others], memory)
+        ]
+        finisher.look_ahead(refs, {now.ref: now for _, _, now in others if now is not None})
+        self._write_versions(meant)
+        finisher.finish([(claim, number, meaning) for claim, number, _, meaning in meant], terms.ids(memory.leaves))
 
     def _stored(self, claims: Sequence[Claim]) -> Iterator[tuple[Claim, Entity, Mapping[str, Any], Kind]]:
         """Yield what is declared by documents that are stored already."""
@@ -244,12 +345,18 @@ class _Writer:
             found.append((claim, meaning_of(entity, declared, kind, annotations=annotations, memory=memory)))
         return found
 
-    def _write_versions(self, meant: Sequence[tuple[Claim, Meaning]], names: Mapping[EntityRef, str]) -> None:
-        """Write the versions of entities that have changed; `names` say how."""
-        versions.insert_versions(
-            self.connection,
-            [self._version(claim, meaning.text, names[claim.ref]) for claim, meaning in meant if claim.ref in names],
-        )
+    def _write_versions(self, meant: Sequence[tuple[Claim, int, int, Meaning]]) -> None:
+        """Write the versions of entities that come or change with documents; count them."""
+        rows: list[dict[str, Any]] = []
+        for claim, _, verdict, meaning in meant:
+            if verdict == ADDED:
+                self.changes.added += 1
+            elif verdict == CHANGED:
+                self.changes.changed += 1
+            else:
+                continue
+            rows.append(self._version(claim, meaning.text, VERSION_NAMES[verdict]))
+        versions.insert_versions(self.connection, rows)
 
     def _sync_claim_problems(
         self,
@@ -306,19 +413,3 @@ class _Writer:
             "recorded_at_ms": self.now_ms,
             "declared": "",
         }
-
-
-def _beside(
-    puts: Sequence[Put], batches: Iterable[tuple[Sequence[object], Item]]
-) -> Iterator[tuple[Sequence[Put], Item]]:
-    """Yield what is known of batches of documents beside the puts of the same documents."""
-    start = 0
-    for documents, known in batches:
-        yield puts[start : start + len(documents)], known
-        start += len(documents)
-
-
-def _portions(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Yield portions: the finished texts and leaves of all would fill the memory."""
-    for start in range(0, len(items), _FINISHED_AT_ONCE):
-        yield items[start : start + _FINISHED_AT_ONCE]

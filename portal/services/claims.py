@@ -2,79 +2,158 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
-from portal.ingest.compile import CompiledDocument
-from portal.ingest.snapshot import Delta, DocumentKey, Stored
+from portal.ingest.payload import CompiledDocument
+from portal.ingest.snapshot import DocumentKey, Puts, Snapshot, Stored
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship
+from portal.store import entities, sources
+from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
+from portal.store.relations import RelationWriter
+
+Item = TypeVar("Item")
+
+#: What becomes of an entity with a document that is written: nothing, as another one holds it; or it comes, changes,
+#: stays as it was.
+LOST, ADDED, CHANGED, SAME = range(4)
+
+_NOBODY = Authorship()
+#: So many documents are decided on and written at once.
+PORTION = 2_000
+#: What may change of a document, which stays the same one.
+_UPDATED = ("id", "line", "digest", "commit", "author", "authored_at_ms", "is_orphan")
 
 
-@dataclass(slots=True)
-class Changes:
-    """What a refresh changed: references of entities added, changed, removed, and the catalog's new revision.
+@dataclass(frozen=True, slots=True)
+class DecidedBatch:
+    """What was decided of the documents of a batch that are written: so many bytes each, as there may be millions.
 
-    `revision` is None when nothing was written.
+    At the same place in each: the position of a document in its batch, its id, the number of its entity, what becomes
+    of that.
     """
 
-    revision: int | None = None
-    added: list[EntityRef] = field(default_factory=list)
-    changed: list[EntityRef] = field(default_factory=list)
-    removed: list[EntityRef] = field(default_factory=list)
-
-    def then(self, later: Changes) -> Changes:
-        """Return these changes with those that came after them."""
-        return Changes(
-            self.revision if later.revision is None else later.revision,
-            self.added + later.added,
-            self.changed + later.changed,
-            self.removed + later.removed,
-        )
+    batch: int
+    positions: array[int]
+    ids: array[int] = field(default_factory=lambda: array("q"))
+    numbers: array[int] = field(default_factory=lambda: array("i"))
+    verdicts: bytearray = field(default_factory=bytearray)
 
 
-@dataclass(slots=True)
-class Put:
-    """A document to be written: what it claims, and whether it is stored already."""
+class Decided(NamedTuple):
+    """A document that is written: its claim, its position in its batch, its entity's number, what becomes of that."""
 
-    document: CompiledDocument
     claim: Claim
-    is_stored: bool
+    position: int
+    number: int
+    verdict: int
 
 
-def claim_documents(
-    delta: Delta,
-    claims: dict[EntityRef, list[Claim]],
-    *,
-    stored: Stored,
-    source_id: str,
-    authorship: Mapping[str, Authorship],
-    first_id: int,
-) -> list[Put]:
-    """Bring `claims` to what documents claim from now on; return the documents to be written.
+class Claims:
+    """Decides on the documents of one source that are written, a portion at a time, and writes them.
 
-    New ones are numbered from `first_id` on: of two claims on one entity the older has the lower id.
+    All of a large catalog's would fill the memory. Each is decided on when it comes, with those that came before: of
+    the documents that claim an entity the one that does hold it goes on, else the oldest holds it, and none that comes
+    later is older. `contested` are the entities that several documents claim.
     """
-    number = first_id
-    dropped = {known.id for known in delta.drop}
-    for known in delta.drop:
-        ref = EntityRef(known.key.ref)
-        claims[ref] = [claim for claim in claims.get(ref, ()) if claim.id not in dropped]
-    orphaned = {known.id for known in delta.orphan}
-    for known in delta.orphan:
-        ref = EntityRef(known.key.ref)
-        claims[ref] = [replace(claim, is_orphan=claim.is_orphan or claim.id in orphaned) for claim in claims[ref]]
-    puts: list[Put] = []
-    nobody = Authorship()
-    for document in delta.put:
-        who = authorship.get(document.location, nobody)
-        found = stored.documents.get(DocumentKey(document.location, document.ref, document.occurrence))
-        claim = Claim(
-            number if found is None else found.id,
+
+    def __init__(
+        self,
+        connection: Connection,
+        snapshot: Snapshot,
+        *,
+        source_id: str,
+        stored: Stored,
+        authorship: Mapping[str, Authorship],
+        relations: RelationWriter,
+    ) -> None:
+        self.contested: set[EntityRef] = set()
+        self._connection = connection
+        self._snapshot = snapshot
+        self._source_id = source_id
+        self._stored = stored
+        self._authorship = authorship
+        self._relations = relations
+        self._first_id = self._next_id = sources.next_document_id(connection)
+        self._updated: set[int] = set()
+
+    def decide(self, puts: Sequence[Puts]) -> Iterator[DecidedBatch]:
+        """Write documents, and yield what was decided of them.
+
+        Their texts stand with the versions that they become; those of documents that lose are left to the caller.
+        """
+        for portion in portions(puts, lambda put: len(put.positions)):
+            documents = [self._chosen(put) for put in portion]
+            refs = [document.ref for found in documents for document in found]
+            first_new = self._relations.next_number
+            numbers = self._relations.numbers(refs)
+            # Nothing has claimed yet what had no number.
+            known = sorted({ref for ref in refs if numbers[ref] < first_new})
+            claims = entities.claims_on(self._connection, known)
+            held = entities.held_entities(self._connection, known)
+            claimed = [self._claimed(found, claims) for found in documents]
+            for put, found in zip(portion, claimed, strict=True):
+                batch = DecidedBatch(put.batch, put.positions)
+                for claim in found:
+                    holder, now = holder_of(claims[claim.ref], held.get(claim.ref)), held.get(claim.ref)
+                    batch.ids.append(claim.id)
+                    batch.numbers.append(numbers[claim.ref])
+                    batch.verdicts.append(verdict_of(claim, now) if holder.id == claim.id else LOST)
+                yield batch
+            self.contested.update(ref for ref, found in claims.items() if len(found) > 1)
+
+    def known(self, batch: DecidedBatch) -> list[Decided]:
+        """Return the documents of a batch with what was decided of them."""
+        documents = self._snapshot.documents(batch.batch)
+        return [
+            Decided(self._claim(documents[position], document_id), position, number, verdict)
+            for position, document_id, number, verdict in zip(
+                batch.positions, batch.ids, batch.numbers, batch.verdicts, strict=True
+            )
+        ]
+
+    def is_written(self, claim: Claim) -> bool:
+        """Return whether a document is one of those that were decided on."""
+        return claim.id >= self._first_id or claim.id in self._updated
+
+    def _chosen(self, put: Puts) -> list[CompiledDocument]:
+        documents = self._snapshot.documents(put.batch)
+        return [documents[position] for position in put.positions]
+
+    def _claimed(self, documents: Sequence[CompiledDocument], claims: dict[EntityRef, list[Claim]]) -> list[Claim]:
+        """Write documents; return what they claim, and bring `claims` to it."""
+        found: list[Claim] = []
+        inserted: list[dict[str, Any]] = []
+        updated: list[dict[str, Any]] = []
+        for document in documents:
+            known = self._stored.documents.get(DocumentKey(document.location, document.ref, document.occurrence))
+            others = claims.setdefault(document.ref, [])
+            if known is None:
+                claim = self._claim(document, self._next_id)
+                self._next_id += 1
+                others.append(claim)
+                inserted.append(claim._asdict() | {"occurrence": document.occurrence, "declared": None})
+            else:
+                claim = self._claim(document, known.id)
+                others[:] = [claim if other.id == claim.id else other for other in others]
+                updated.append({name: getattr(claim, name) for name in _UPDATED} | {"declared": None})
+                self._updated.add(claim.id)
+            found.append(claim)
+        sources.insert_documents(self._connection, inserted)
+        sources.update_documents(self._connection, updated)
+        return found
+
+    def _claim(self, document: CompiledDocument, document_id: int) -> Claim:
+        who = self._authorship.get(document.location, _NOBODY)
+        return Claim(
+            document_id,
             document.ref,
-            source_id,
+            self._source_id,
             document.location,
             document.line,
             document.digest,
@@ -82,41 +161,26 @@ def claim_documents(
             who.author,
             who.authored_at_ms,
         )
-        others = claims.setdefault(document.ref, [])
-        if found is None:
-            number += 1
-            others.append(claim)
-        else:
-            claims[document.ref] = [claim if other.id == found.id else other for other in others]
-        puts.append(Put(document, claim, found is not None))
-    return puts
 
 
-def compare(
-    affected: Sequence[EntityRef],
-    holders: Mapping[EntityRef, Claim],
-    held: Mapping[EntityRef, HeldEntity],
-    touched: set[EntityRef],
-    *,
-    revision: int,
-) -> Changes:
-    """Return which entities come, change and go; a move to another file is a change.
+def portions(items: Sequence[Item], size: Callable[[Item], int] = lambda _: 1) -> Iterator[Sequence[Item]]:
+    """Yield items in portions that are written at once; `size` says how many documents an item has."""
+    start = total = 0
+    for end, item in enumerate(items, start=1):
+        total += size(item)
+        if total >= PORTION:
+            yield items[start:end]
+            start, total = end, 0
+    if start < len(items):
+        yield items[start:]
 
-    Those that only another document of the same file holds now are added to `touched`.
-    """
-    changes = Changes(revision)
-    for ref in affected:
-        holder, now = holders.get(ref), held.get(ref)
-        if holder is None:
-            if now is not None:
-                changes.removed.append(ref)
-        elif now is None:
-            changes.added.append(ref)
-        elif (now.digest, now.source_id, now.location) != (holder.digest, holder.source_id, holder.location):
-            changes.changed.append(ref)
-        elif now.document_id != holder.id:
-            touched.add(ref)
-    return changes
+
+def verdict_of(holder: Claim, now: HeldEntity | None) -> int:
+    """Return what becomes of an entity that a document holds from now on; a move to another file is a change."""
+    if now is None:
+        return ADDED
+    is_same = (now.digest, now.source_id, now.location) == (holder.digest, holder.source_id, holder.location)
+    return SAME if is_same else CHANGED
 
 
 def holder_of(claims: list[Claim], now: HeldEntity | None) -> Claim:

@@ -20,7 +20,7 @@ from portal.store import entities, sources
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
 from portal.store.index import IndexWriter, number_list
-from portal.store.relations import RelationsAhead, RelationWriter, relations_of
+from portal.store.relations import RelationWriter, relations_of
 from portal.store.search import put_words
 from portal.store.terms import TermWriter
 
@@ -28,46 +28,49 @@ from portal.store.terms import TermWriter
 class Finisher:
     """Finishes entities in one transaction, when all documents, relations and problems are written.
 
-    `held` are the entities that there are; `refs` those that `finish` will be asked for, in the same order; `relations`
-    has written theirs. `flush` comes last.
+    `flush` comes last.
     """
 
     def __init__(
         self,
         connection: Connection,
-        held: Mapping[EntityRef, HeldEntity],
-        refs: Sequence[EntityRef],
         *,
         relations: RelationWriter,
         terms: TermWriter,
         annotator: Annotator,
     ) -> None:
         self._connection = connection
-        self._held = held
         self._annotator = annotator
         self._index = IndexWriter(connection)
         self._relations = relations
         self._terms = terms
         self._faulty = sources.refs_with_problems(connection)
-        self._outgoing = RelationsAhead(connection, refs)
+        self._held: Mapping[EntityRef, HeldEntity] = {}
+        self._outgoing: Mapping[str, Sequence[tuple[str, str]]] = {}
 
-    def finish(self, documents: Sequence[tuple[Claim, Meaning]], terms: Sequence[int]) -> None:
-        """Write the rows of entities whose documents are new or have changed; `terms` are the ids of their leaves."""
-        refs = [claim.ref for claim, _ in documents]
-        outgoing = self._outgoing.take(refs)
-        numbers = self._relations.numbers(refs)
-        faults = self._faults(refs)
+    def look_ahead(self, refs: Sequence[EntityRef], held: Mapping[EntityRef, HeldEntity]) -> None:
+        """Read what `finish` needs of entities that it will be asked for next; `held` are those of them there are."""
+        self._held = held
+        self._outgoing = relations_of(self._connection, refs)
+
+    def finish(self, documents: Sequence[tuple[Claim, int, Meaning]], terms: Sequence[int]) -> None:
+        """Write the rows of entities whose documents are new or have changed.
+
+        A document comes with the number of its entity; `terms` are the ids of the leaves.
+        """
+        faults = self._faults([claim.ref for claim, _, _ in documents])
         inserted: list[dict[str, Any]] = []
         updated: list[dict[str, Any]] = []
         words: dict[int, Searchable] = {}
         entries: dict[int, Sequence[int]] = {}
-        for (claim, meaning), new_uid in zip(documents, _new_uids(len(documents)), strict=True):
+        for (claim, number, meaning), new_uid in zip(documents, _new_uids(len(documents)), strict=True):
             ref, now = claim.ref, self._held.get(claim.ref)
             uid = new_uid if now is None else now.uid
-            stitched = finish(meaning.frame, uid=uid, relations=outgoing[ref], problems=faults.get(ref, ()))
+            outgoing = self._outgoing.get(ref, ())
+            stitched = finish(meaning.frame, uid=uid, relations=outgoing, problems=faults.get(ref, ()))
             found = [terms[place] for place in meaning.leaves]
             row: dict[str, Any] = {
-                "id": numbers[ref],
+                "id": number,
                 "etag": stitched.etag,
                 "title": meaning.title,
                 "document_id": claim.id,
@@ -85,8 +88,8 @@ class Finisher:
                 inserted.append({"ref": ref, "uid": uid, "kind": ref.kind} | row)
             else:
                 updated.append(row)
-            entries[row["id"]] = found
-            words[row["id"]] = meaning.words
+            entries[number] = found
+            words[number] = meaning.words
         new = {row["id"] for row in inserted}
         self._index.sync(entries, new=new)
         entities.insert_entities(self._connection, inserted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -28,6 +28,7 @@ from portal.store.versions import (
     Presence,
     Version,
     presences,
+    refs_by_change,
     revision_at,
     versions_at,
     versions_of,
@@ -107,6 +108,11 @@ class HistoryService:
                 raise InputError(f"There is no revision {since} yet; the newest is {revision}")
             found = versions_since(connection, since, after=after, limit=limit + 1)
         return ChangesPage(revision, found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def refs_of(self, revisions: Collection[int]) -> dict[str, list[EntityRef]]:
+        """Return the entities that came, changed or went with some revisions, by the name of the change."""
+        with self._database.reading() as connection:
+            return refs_by_change(connection, revisions)
 
     def of_entity(self, ref: EntityRef, *, before: int | None = None, limit: int = 20) -> HistoryPage:
         """Return the versions of an entity, of one that is gone too. Raises `NotFoundError` where it never was."""

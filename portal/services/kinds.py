@@ -75,8 +75,8 @@ class KindsService:
         for build in builds:
             places = found.setdefault(build.source.id, set())
             for location, file in build.snapshot.compiled.items():
-                refs = {document.ref for document in file.documents} | file.faulty_refs
-                if file.unknown_refs or any(ref.kind in kinds for ref in refs):
+                named = {*file.kinds, *(ref.kind for ref in file.faulty_refs)}
+                if file.unknown_refs or not named.isdisjoint(kinds):
                     places.add(location)
         return found
 

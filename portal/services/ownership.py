@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -79,8 +78,6 @@ class _State:
     findings: list[Finding]
     findings_by_ref: Mapping[EntityRef, list[Finding]]
     views: list[LayerView]
-    counts: Mapping[str, Mapping[str, int]]
-    owners: Mapping[EntityRef, int]
 
 
 class OwnershipService:
@@ -160,12 +157,18 @@ class OwnershipService:
             return list(self._state(connection).views)
 
     def summary(self) -> Summary:
-        """Return what the catalog holds."""
+        """Return what the catalog holds; entities are only counted where there is no layer that makes rules."""
         with self._database.reading() as connection:
-            state = self._state(connection)
-            problems = sources.list_problems(connection)
-        ranked = [view.layer.name for view in reversed(state.views) if view.layer is not None]
-        return Summary(state.counts, ranked, state.owners, problems, list(state.findings))
+            kinds = self._kinds.seen_by(connection)
+            bodies = graph.declared_of_kinds(connection, ("layer",))
+            layers = {ref: layer_of(body, ref) for ref, body in bodies.items()}
+            return Summary(
+                _counts(kinds, layers, graph.counts_by_layer(connection, default_layers=kinds.default_layers)),
+                [layer.name for layer in sorted(layers.values(), key=lambda layer: (-layer.rank, layer.ref))][::-1],
+                graph.counts_by_owner(connection),
+                sources.list_problems(connection),
+                list(self._state(connection).findings) if layers else [],
+            )
 
     def problems(self) -> list[Problem]:
         """Return the problems of all sources, by file and line."""
@@ -202,15 +205,12 @@ class OwnershipService:
         for finding in findings:
             by_ref.setdefault(finding.ref, []).append(finding)
         roles = {ref: role_of(body, ref) for ref, body in rules.items() if ref.kind == "role"}
-        owners = Counter(node.owner for node in known.values() if node.owner is not None)
         return _State(
             revision,
             facts,
             findings,
             by_ref,
             _views(facts.layers, known.values(), roles),
-            _counts(self._kinds.seen_by(connection), facts.layers, known.values()),
-            dict(sorted(owners.items(), key=lambda item: (-item[1], item[0]))),
         )
 
     def _read_facts(
@@ -253,15 +253,18 @@ class OwnershipService:
         )
 
 
-def _counts(kinds: Kinds, layers: Mapping[EntityRef, Layer], nodes: Iterable[Node]) -> dict[str, dict[str, int]]:
-    """Return how many entities there are by kind (with its case) and layer."""
-    found: dict[str, dict[str, int]] = {}
-    for node in nodes:
-        kind = kinds.named(node.kind)
-        row = found.setdefault(kind.name if kind else node.kind, {})
-        name = node.layer.name if node.layer is not None and node.layer in layers else ""
-        row[name] = row.get(name, 0) + 1
-    return dict(sorted(found.items()))
+def _counts(
+    kinds: Kinds, layers: Mapping[EntityRef, Layer], found: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Return counts by kind (with its case) and the name of a layer that there is, or empty."""
+    counts: dict[str, dict[str, int]] = {}
+    for name, by_layer in found.items():
+        kind = kinds.named(name)
+        row = counts.setdefault(kind.name if kind else name, {})
+        for ref, count in by_layer.items():
+            layer = layers.get(EntityRef(ref))
+            row[layer.name if layer else ""] = row.get(layer.name if layer else "", 0) + count
+    return dict(sorted(counts.items()))
 
 
 def _views(

@@ -29,12 +29,12 @@ from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.providers.contract import TreeProvider
 from portal.services.builds import Build, Progress
-from portal.services.changes import write_delta
-from portal.services.claims import Changes
+from portal.services.changes import Changes, write_delta
 from portal.services.kinds import KindsService
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
+from portal.store.entities import held_entities
 from portal.store.kinds import files_of_kinds, put_fingerprints
 from portal.store.sources import Source
 
@@ -273,10 +273,10 @@ class RefreshService:
 
         All documents that claim them go, whatever their source, so none takes over at once. Returns which were there.
         """
-        removed: list[EntityRef] = []
         with self._lock:
             kinds = self._kinds.current()
             with self._database.writing() as connection:
+                before = held_entities(connection, sorted(refs)).keys()
                 known = {source.id: source for source in sources.list_sources(connection)}
                 for source_id, found in sources.documents_of(connection, sorted(refs)).items():
                     source = known[source_id]
@@ -296,7 +296,7 @@ class RefreshService:
                     sources.finish_source(
                         connection, source_id, fingerprint=source.fingerprint, revision=written.revision, now_ms=now_ms
                     )
-                    removed += written.removed
+                removed = before - held_entities(connection, sorted(refs)).keys()
             self._follow(kinds, RefreshReport(), progress=_untold)
         return sorted(removed)
 
@@ -308,14 +308,16 @@ class RefreshService:
         builder = self._builder.knowing(self._kinds.current())
         builder.build([build], progress=_untold, redefine=partial(self._redefine, builder))
         changes = delta(build.snapshot, build.stored)
-        wanted = [document for document in changes.put if not document.location.startswith(GENERATED_PREFIX)]
-        bodies = {
-            document.ref: finish(meaning.frame, uid=str(uuid.uuid4()), relations=()).body
-            for batch, (_, meanings) in build.snapshot.meanings(wanted)
-            for document, meaning in zip(batch, meanings, strict=True)
-        }
+        bodies: dict[EntityRef, str] = {}
+        locations: dict[EntityRef, str] = {}
+        for put in changes.put:
+            documents, meanings = build.snapshot.documents(put.batch), build.snapshot.meanings(put.batch)
+            for position in put.positions:
+                document = documents[position]
+                if not document.location.startswith(GENERATED_PREFIX):
+                    meant = finish(meanings[position].frame, uid=str(uuid.uuid4()), relations=())
+                    bodies[document.ref], locations[document.ref] = meant.body, document.location
         build.snapshot.payloads.close()
-        locations = {document.ref: document.location for document in changes.put}
         return DryRun(source, bodies, locations, changes.add_problems)
 
     def target_of(self, location_type: str, target: str) -> Target:
@@ -400,7 +402,7 @@ class RefreshService:
             sources.finish_source(
                 connection, source.id, fingerprint=fingerprint, revision=written.revision, now_ms=now_ms
             )
-        self._database.take_stock(changed=len(written.added) + len(written.changed) + len(written.removed))
+        self._database.take_stock(changed=written.total)
         return written
 
     def _now_ms(self) -> int:

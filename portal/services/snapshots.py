@@ -16,6 +16,7 @@ from portal.ingest.check import field_name, shown
 from portal.ingest.compile import CompiledBatch, CompiledFile, DraftFile, compile_files, parse_files
 from portal.ingest.generated import generated_file, generated_name
 from portal.ingest.inclusions import Inclusions, foreign_inputs
+from portal.ingest.payload import unpack_documents
 from portal.ingest.placeholders import Resolve
 from portal.ingest.places import entity_spans
 from portal.ingest.snapshot import FileState, Stored
@@ -169,10 +170,10 @@ class SnapshotBuilder:
         batch = generated_file(
             build.source.type, build.source.target, kind=kind, annotate=self._annotator.of(build.source.location)
         )
-        for location, file in batch.files.items():
-            state = FileState(file.documents[0].digest)
-            build.snapshot.files[location] = state
-            if build.is_anew or build.stored.files.get(location) != state:
+        for document in unpack_documents(batch.payload.documents):
+            state = FileState(document.digest)
+            build.snapshot.files[document.location] = state
+            if build.is_anew or build.stored.files.get(document.location) != state:
                 build.snapshot.add(batch)
 
     def _follow(
@@ -289,9 +290,7 @@ class SnapshotBuilder:
                     problem = Problem(
                         "file-too-large", location, Span(1, 1), "", f"{content:,} bytes", f"at most {limit:,} bytes"
                     )
-                    build.snapshot.compiled[location] = CompiledFile(
-                        location, problems=[problem], has_unknown_faults=True
-                    )
+                    build.snapshot.compiled[location] = CompiledFile(location, (problem,), has_unknown_faults=True)
                 else:
                     contents[location] = content
                     places[location] = replace(targets[path], pattern=path)

@@ -25,7 +25,7 @@ _FEW = 100
 _WAITING = 4
 #: So many rows are gathered at first, and twice as many each time up to so many, about 20 MB: while a table is small
 #: its pages stay in memory anyway, and what is inserted early need not be waited for at the end.
-_FIRST, _MOST = 10_000, 100_000
+_FIRST, _MOST = 10_000, 40_000
 #: Eight bytes each while they are gathered.
 _PAIRS = 10
 #: Characters of a row from which on its values are long.

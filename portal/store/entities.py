@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
@@ -17,8 +17,7 @@ from portal.store.tables import documents, entities, sources
 from portal.store.versions import declared_by_documents
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A document that says it is the entity `ref`."""
 
     id: int
@@ -120,6 +119,11 @@ def held_entities(connection: Connection, refs: Sequence[str]) -> dict[EntityRef
             ref = EntityRef(row.ref)
             found[ref] = HeldEntity(row.id, ref, row.uid, row.document_id, row.source_id, row.location, row.digest)
     return found
+
+
+def are_there_any(connection: Connection) -> bool:
+    """Return whether the catalog has any entity."""
+    return connection.execute(select(entities.c.id).limit(1)).first() is not None
 
 
 def refs_of_uids(connection: Connection, uids: Sequence[str]) -> dict[str, EntityRef]:

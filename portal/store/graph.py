@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
@@ -66,7 +66,7 @@ def nodes(
     An entity's layer is its own, else its system's, else that system's domain's, else its kind's default, which
     `default_layers` names by kind (lower case); a System's layer is its own, else its domain's.
     """
-    statement = _with_declared_layer()
+    statement = _with_declared_layer(entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner)
     defaults = {kind: EntityRef.of("layer", "default", name) for kind, name in default_layers.items()}
     portions: list[Sequence[Any]]
     if refs is None:
@@ -88,6 +88,31 @@ def nodes(
         for ref, kind, title, owner, layer in rows
     ]
     return {node.ref: node for node in sorted(found, key=lambda node: node.ref)}
+
+
+def counts_by_layer(connection: Connection, *, default_layers: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Return how many entities there are, by kind (lower case) and the reference of their effective layer, or empty."""
+    told = _with_declared_layer(entities.c.kind).subquery()
+    rows = connection.execute(select(told.c.kind, told.c.layer, func.count()).group_by(told.c.kind, told.c.layer)).all()
+    found: dict[str, dict[str, int]] = {}
+    for kind, layer, count in rows:
+        default = default_layers.get(kind)
+        place = layer or (EntityRef.of("layer", "default", default) if default else "")
+        row = found.setdefault(kind, {})
+        row[place] = row.get(place, 0) + count
+    return found
+
+
+def counts_by_owner(connection: Connection) -> dict[EntityRef, int]:
+    """Return how many entities each owner has, who has most of them first."""
+    count = func.count()
+    rows = connection.execute(
+        select(entities.c.owner, count)
+        .where(entities.c.owner.is_not(None))
+        .group_by(entities.c.owner)
+        .order_by(count.desc(), entities.c.owner)
+    )
+    return {EntityRef(owner): found for owner, found in rows if owner}
 
 
 def declared_of_kinds(connection: Connection, kinds: Collection[str]) -> dict[EntityRef, Mapping[str, Any]]:
@@ -113,12 +138,13 @@ def _leaving(
         yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
 
 
-def _with_declared_layer() -> Select[Any]:
+def _with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Return the statement for columns of entities, and the layer that they or what they are part of declare."""
     systems, domains = entities.alias("systems"), entities.alias("domains")
     domain = func.coalesce(systems.c.domain, entities.c.domain)
     layer = func.coalesce(entities.c.layer, systems.c.layer, domains.c.layer)
     return (
-        select(entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner, layer)
+        select(*columns, layer.label("layer"))
         .outerjoin(systems, systems.c.ref == entities.c.system)
         .outerjoin(domains, domains.c.ref == domain)
     )

@@ -10,7 +10,7 @@ from portal.store.bulk import SortedRows
 from portal.store.dialect import in_chunks, matching_rows
 
 #: So many are remembered between calls (about 200 bytes each); the others are looked up.
-_REMEMBERED = 300_000
+_REMEMBERED = 40_000
 
 
 class Numbering:
@@ -27,6 +27,11 @@ class Numbering:
         self._next = int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()) + 1
         #: Whether what is not remembered is new.
         self._knows_all = self._next == 1
+
+    @property
+    def next_id(self) -> int:
+        """The number that the next new text will have."""
+        return self._next
 
     def ids(self, texts: Iterable[str]) -> Mapping[str, int]:
         """Return numbers by text, those of all texts given among them; what is new is added."""

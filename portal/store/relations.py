@@ -53,6 +53,11 @@ class RelationWriter:
         self._types = Numbering(connection, relation_types, "name")
         self._rows = SortedRows(connection, relations, _COLUMNS)
 
+    @property
+    def next_number(self) -> int:
+        """The number that the next new reference will have."""
+        return self._refs.next_id
+
     def numbers(self, wanted: Iterable[str]) -> Mapping[str, int]:
         """Return numbers by reference, those wanted among them; one that has none yet is given one."""
         return self._refs.ids(wanted)
@@ -109,23 +114,6 @@ class RelationWriter:
             for condition in (forth, back):
                 present.update(tuple(row) for row in self._connection.execute(told.where(condition)).all())
         return present
-
-
-class RelationsAhead:
-    """Reads the relations of many entities in large portions, for those who ask in small ones in the same order."""
-
-    def __init__(self, connection: Connection, wanted: Sequence[str]) -> None:
-        self._connection = connection
-        self._portions = iter(in_chunks(wanted))
-        self._read: dict[str, list[tuple[str, str]]] = {}
-
-    def take(self, wanted: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-        """Return the relations of these entities as `relations_of` does; none can be taken twice."""
-        while not self._read.keys() >= {*wanted}:
-            portion = next(self._portions)
-            found = relations_of(self._connection, portion)
-            self._read.update((ref, found.get(ref, [])) for ref in portion)
-        return {ref: self._read.pop(ref) for ref in wanted}
 
 
 def relations_of(connection: Connection, wanted: Sequence[str]) -> dict[str, list[tuple[str, str]]]:

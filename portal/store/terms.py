@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, func, select
 
+from portal.ingest.snapshot import Division
 from portal.model.leaves import Leaf
 from portal.store.bulk import insert_tuples
 from portal.store.dialect import CHUNK, in_chunks, matching_rows
@@ -14,15 +15,24 @@ from portal.store.tables import terms
 
 _COLUMNS = ("id", "key", "value", "display")
 
+#: The texts of a division, packed, are in memory at once up to so many bytes; they take six times as many then.
+_AT_ONCE_BYTES = 4_000_000
+#: Of a larger division every so-many-th text tells where to divide it.
+_STEP = 50
+
 #: The texts of leaves of some batches, each with the batch's number.
 _Leaves = Sequence[tuple[int, Sequence[str]]]
 
 
 class TermWriter:
-    """Numbers terms in one transaction, adding those that are new."""
+    """Numbers terms in one transaction, adding those that are new.
 
-    def __init__(self, connection: Connection) -> None:
+    Of a division so many bytes are in memory `at_once`.
+    """
+
+    def __init__(self, connection: Connection, *, at_once_bytes: int = _AT_ONCE_BYTES) -> None:
         self._connection = connection
+        self._at_once_bytes = at_once_bytes
         self._next = int(connection.execute(select(func.coalesce(func.max(terms.c.id), 0))).scalar_one()) + 1
 
     def ids(self, leaves: Sequence[Leaf]) -> list[int]:
@@ -31,20 +41,62 @@ class TermWriter:
         ids = self._ids({*texts}, are_new=self._next == 1)
         return [ids[text] for text in texts]
 
-    def number(self, divisions: Iterable[_Leaves]) -> Mapping[int, Sequence[int]]:
+    def number(self, divisions: Iterable[Division]) -> Mapping[int, Sequence[int]]:
         """Return the ids of terms for the leaves of many batches, by the batch's number, in their order there.
 
-        `divisions` yields the leaves of all batches, a division after the other. A leaf is in the same division
-        whatever the batch, so only one, or some that are small, are in memory at a time. What is new is added in the
-        order of the table's index, whose pages are then written once.
+        A leaf is in the same division whatever the batch, so only one, or some that are small, or a range of a large
+        one are in memory at a time. What is new is added in the order of the table's index, whose pages are then
+        written once.
         """
         are_new = self._next == 1
         found: dict[int, array[int]] = {}
-        for some in _portions(divisions):
-            ids = self._ids(set().union(*(leaves for _, leaves in some)), are_new=are_new)
-            for batch, leaves in some:
-                found.setdefault(batch, array("q")).extend(map(ids.__getitem__, leaves))
+        small: list[tuple[int, Sequence[str]]] = []
+        for division in divisions:
+            if division.size_bytes > self._at_once_bytes:
+                self._number(small, found, are_new=are_new)
+                small = []
+                self._number_large(division, found, are_new=are_new)
+                continue
+            small += division
+            if sum(len(leaves) for _, leaves in small) >= CHUNK:
+                # Few leaves shall make no statement of their own.
+                self._number(small, found, are_new=are_new)
+                small = []
+        self._number(small, found, are_new=are_new)
         return found
+
+    def _number(self, some: _Leaves, found: dict[int, array[int]], *, are_new: bool) -> None:
+        """Add the ids of some leaves to those found of their batches."""
+        ids = self._ids(set().union(*(leaves for _, leaves in some)), are_new=are_new)
+        for batch, leaves in some:
+            found.setdefault(batch, array("i")).extend(map(ids.__getitem__, leaves))
+
+    def _number_large(self, division: Division, found: dict[int, array[int]], *, are_new: bool) -> None:
+        """Add the ids of the leaves of a division that is read again for each of its ranges."""
+        starts: dict[int, int] = {}
+        sample: list[str] = []
+        for batch, leaves in division:
+            ids = found.setdefault(batch, array("i"))
+            starts[batch] = len(ids)
+            ids.frombytes(bytes(ids.itemsize * len(leaves)))
+            sample += leaves[batch % _STEP :: _STEP]
+        for lowest, highest in _ranges(sorted(sample), -(-division.size_bytes // self._at_once_bytes)):
+            chosen = [
+                (
+                    batch,
+                    [
+                        (place, text)
+                        for place, text in enumerate(leaves, starts[batch])
+                        if lowest <= text and (highest is None or text < highest)
+                    ],
+                )
+                for batch, leaves in division
+            ]
+            numbers = self._ids({text for _, some in chosen for _, text in some}, are_new=are_new)
+            for batch, some in chosen:
+                ids = found[batch]
+                for place, text in some:
+                    ids[place] = numbers[text]
 
     def _ids(self, texts: Iterable[str], *, are_new: bool) -> dict[str, int]:
         wanted = sorted(texts)
@@ -62,12 +114,7 @@ class TermWriter:
         return ids
 
 
-def _portions(divisions: Iterable[_Leaves]) -> Iterator[_Leaves]:
-    """Yield what stands in divisions, small ones together: few leaves shall make no statement of their own."""
-    portion: list[tuple[int, Sequence[str]]] = []
-    for division in divisions:
-        portion += division
-        if sum(len(leaves) for _, leaves in portion) >= CHUNK:
-            yield portion
-            portion = []
-    yield portion
+def _ranges(sample: Sequence[str], count: int) -> Iterator[tuple[str, str | None]]:
+    """Yield about so many ranges, each from a text on to below another or without end, that share a sample evenly."""
+    marks = sorted({sample[len(sample) * number // count] for number in range(1, count)}) if sample else []
+    yield from zip(["", *marks], [*marks, None], strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -112,6 +112,15 @@ def versions_since(connection: Connection, revision: int, *, after: int, limit: 
     else:
         statement = statement.order_by(versions.c.revision, versions.c.id)
     return [_version(row) for row in connection.execute(statement)]
+
+
+def refs_by_change(connection: Connection, revisions: Collection[int]) -> dict[str, list[EntityRef]]:
+    """Return the entities that came, changed or went with some revisions, sorted, by the name of the change."""
+    found: dict[str, list[EntityRef]] = {"added": [], "changed": [], "removed": []}
+    statement = select(versions.c.change, versions.c.ref).where(versions.c.revision.in_(sorted(revisions)))
+    for change, ref in connection.execute(statement.order_by(versions.c.ref)):
+        found[change].append(EntityRef(ref))
+    return found
 
 
 def place_of_revision(connection: Connection, revision: int) -> int:

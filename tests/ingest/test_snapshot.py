@@ -17,24 +17,23 @@ def compiled(*names: str) -> CompiledBatch:
 
 
 def test_places_lead_to_the_leaves_of_a_batch_though_one_of_its_files_was_compiled_again() -> None:
-    """A file that is compiled again keeps its place between the others: their batch comes in two parts."""
+    """A file that is compiled again is in two batches; it is the later one that counts."""
     snapshot = Snapshot()
     snapshot.add(compiled("a", "b", "c"))
     snapshot.add(compiled("b"))
-    documents = list(snapshot.documents.values())
     leaves: dict[int, list[Leaf]] = {}
-    for division in snapshot.leaves(documents):
+    for division in snapshot.leaves([0, 1]):
         for number, texts in division:
             leaves.setdefault(number, []).extend(map(Leaf.of, texts))
 
     named = {
-        document.location: {leaves[number][place] for place in meaning.leaves}
-        for batch, (number, meanings) in snapshot.meanings(documents)
-        for document, meaning in zip(batch, meanings, strict=True)
+        document.location: (number, {leaves[number][place] for place in meaning.leaves})
+        for number, documents in snapshot.batches()
+        for document, meaning in ((document, snapshot.meanings(number)[document.position]) for document in documents)
     }
 
-    assert [number for _, (number, _) in snapshot.meanings(documents)] == [0, 1, 0]
-    for name in "abc":
-        assert {leaf.value for leaf in named[name] if leaf.key == "metadata.name"} == {name}
-        assert Leaf("spec.type", "team", "team") in named[name]
+    assert {location: number for location, (number, _) in named.items()} == {"a": 0, "b": 1, "c": 0}
+    for name, (_, found) in named.items():
+        assert {leaf.value for leaf in found if leaf.key == "metadata.name"} == {name}
+        assert Leaf("spec.type", "team", "team") in found
     assert len(leaves[0]) == len({*leaves[0]})

@@ -13,6 +13,7 @@ from portals import Catalog
 from repositories import MakeRepository
 
 from portal.ingest.yaml import YamlLimits
+from portal.services.claims import PORTION
 from portal.store.database import Database
 
 GOOD = documents(component("a"), group("team-a"))
@@ -300,3 +301,29 @@ def test_a_text_with_half_a_character_is_a_problem(catalog: Catalog, repo: MakeR
 
     assert [problem.code for problem in report.problems] == ["yaml-syntax"]
     assert catalog.refs() == ["component:default/b"]
+
+
+def test_claims_far_apart_in_a_large_catalog_are_decided_as_near_ones(catalog: Catalog, repo: MakeRepository) -> None:
+    """Documents are decided on a portion at a time; the claims on an entity may come in different ones."""
+    names = [f"service-{number:05}" for number in range(2 * PORTION + 500)]
+    many = {
+        f"{start:05}.yaml": documents(*(component(name) for name in names[start : start + 500]))
+        for start in range(0, len(names), 500)
+    }
+    twice = documents(component(names[0], more="system: second"), component("new"))
+    made = repo(many | {"99999.yaml": twice})
+
+    first = catalog.ingest(f"{made.url}#main:*.yaml")
+    problem, *others = first.problems
+    body = catalog.body(f"component:default/{names[0]}")
+    made.commit({"00000.yaml": None})
+    after = catalog.service.refresh()
+
+    assert (problem.code, problem.location.rpartition(":")[2], others) == ("ref-duplicate", "99999.yaml", [])
+    assert "system" not in body["spec"]
+    (changes,) = first.changes.values()
+    assert (changes.added, changes.changed, changes.removed) == (len(names) + 2, 0, 0)
+    assert after.problems == []
+    assert catalog.body(f"component:default/{names[0]}")["spec"]["system"] == "second"
+    (changes,) = after.changes.values()
+    assert (changes.added, changes.changed, changes.removed) == (0, 1, 499)

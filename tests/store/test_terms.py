@@ -1,9 +1,11 @@
-from itertools import groupby
+from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
+from portal.ingest.payload import Payloads, pack
+from portal.ingest.snapshot import Snapshot
 from portal.model.leaves import Leaf
 from portal.store.database import Database
 from portal.store.dialect import CHUNK
@@ -16,13 +18,26 @@ LEAVES = st.builds(lambda key, display: Leaf(key, display.lower(), display), TEX
 )
 
 
-def divisions(batches):
-    """Return the leaves of batches as `number` takes them, a key a division."""
-    keys = sorted({leaf.key for leaves in batches.values() for leaf in leaves})
-    return [
-        [(number, [leaf.text for leaf in leaves if leaf.key == key]) for number, leaves in batches.items()]
-        for key in keys
-    ]
+def told(*batches: Sequence[Leaf]) -> Snapshot:
+    """Return a snapshot with the leaves of batches."""
+    payloads = Payloads()
+    for leaves in batches:
+        payloads.add(pack([], [], [], leaves))
+    return Snapshot(payloads=payloads)
+
+
+def in_order(snapshot: Snapshot) -> dict[int, list[Leaf]]:
+    """Return the leaves of each batch, division after division."""
+    found: dict[int, list[Leaf]] = {}
+    for division in snapshot.leaves(range(len(snapshot.payloads))):
+        for batch, texts in division:
+            found.setdefault(batch, []).extend(map(Leaf.of, texts))
+    return found
+
+
+def number(writer: TermWriter, snapshot: Snapshot) -> dict[int, list[int]]:
+    found = writer.number(snapshot.leaves(range(len(snapshot.payloads))))
+    return {batch: list(ids) for batch, ids in found.items()}
 
 
 def stored(database: Database) -> dict[Leaf, int]:
@@ -42,15 +57,40 @@ def test_different_leaves_have_different_texts(leaves: set[Leaf]) -> None:
 
 def test_leaves_that_batches_share_have_one_number_in_their_order_there(database: Database) -> None:
     a, b, c = Leaf("k", "a", "a"), Leaf("k", "a", "A"), Leaf("l", "NULL", "")
-    batches = {7: [a, b, c], 9: [b]}
+    snapshot = told([a, b, c], [b])
     with database.writing() as connection:
-        found = TermWriter(connection).number(divisions(batches))
+        found = number(TermWriter(connection), snapshot)
 
     numbers = stored(database)
     assert sorted(numbers) == sorted([a, b, c])
-    assert {batch: list(ids) for batch, ids in found.items()} == {
-        batch: [numbers[leaf] for leaf in leaves] for batch, leaves in batches.items()
-    }
+    assert found == {batch: [numbers[leaf] for leaf in leaves] for batch, leaves in in_order(snapshot).items()}
+
+
+@given(
+    batches=st.lists(st.lists(LEAVES, unique=True, max_size=80), min_size=1, max_size=4), at_once=st.integers(1, 900)
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_division_that_is_taken_in_ranges_is_numbered_as_one_that_is_not(
+    database: Database, batches: list[list[Leaf]], at_once: int
+) -> None:
+    snapshot = told(*batches)
+    with database.writing() as connection:
+        in_ranges = number(TermWriter(connection, at_once_bytes=at_once), snapshot)
+    with database.writing() as connection:
+        whole = number(TermWriter(connection), snapshot)
+
+    numbers = stored(database)
+    assert in_ranges == whole
+    assert whole == {batch: [numbers[leaf] for leaf in leaves] for batch, leaves in in_order(snapshot).items()}
+
+
+def test_a_large_division_is_added_in_the_order_of_the_index(database: Database) -> None:
+    batches = [[Leaf("k", f"{place * 7 + batch:05}", "x") for place in range(900)] for batch in range(7)]
+    with database.writing() as connection:
+        number(TermWriter(connection, at_once_bytes=20_000), told(*batches))
+
+    added = sorted(stored(database).items(), key=lambda item: item[1])
+    assert [leaf.value for leaf, _ in added] == sorted(leaf.value for leaves in batches for leaf in leaves)
 
 
 def test_terms_that_are_there_are_found_and_others_added(database: Database) -> None:
@@ -58,7 +98,7 @@ def test_terms_that_are_there_are_found_and_others_added(database: Database) -> 
     with database.writing() as connection:
         (before,) = TermWriter(connection).ids([known])
     with database.writing() as connection:
-        found = TermWriter(connection).number(divisions({0: [known, new]}))
+        found = number(TermWriter(connection), told([known, new]))
         again = TermWriter(connection).ids([new, known])
 
     assert list(found[0]) == [before, before + 1] == again[::-1]
@@ -67,12 +107,12 @@ def test_terms_that_are_there_are_found_and_others_added(database: Database) -> 
 
 def test_more_terms_than_one_statement_holds_are_numbered(database: Database) -> None:
     leaves = [Leaf(f"k{number % 3}", f"{number:05}", f"{number:05}") for number in range(2 * CHUNK + 1)]
-    leaves = [leaf for _, same in groupby(sorted(leaves), key=lambda leaf: leaf.key) for leaf in same]
+    snapshot = told(leaves)
     with database.writing() as connection:
-        found = TermWriter(connection).number(divisions({0: leaves}))
+        found = number(TermWriter(connection), snapshot)
 
     numbers = stored(database)
-    assert list(found[0]) == [numbers[leaf] for leaf in leaves]
+    assert found[0] == [numbers[leaf] for leaf in in_order(snapshot)[0]]
     assert len({*numbers.values()}) == len(leaves)
 
 
@@ -89,7 +129,7 @@ def test_few_leaves_of_many_keys_take_as_many_statements_as_of_one(database: Dat
         leaves = [Leaf(f"key{number:02}", f"of {keys}", f"of {keys}") for number in range(keys)]
         event.listen(database.engine, "before_cursor_execute", note)
         with database.writing() as connection:
-            TermWriter(connection).number(divisions({0: leaves}))
+            number(TermWriter(connection), told(leaves))
         event.remove(database.engine, "before_cursor_execute", note)
         counts.append(len(seen))
 
