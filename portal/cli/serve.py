@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
+import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
+from granian.constants import Interfaces
+from granian.server import Server
 
 from portal.app import build
 from portal.cli.catalog import ingest_with_progress
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
 from portal.config import SETTINGS, Settings
+
+#: What makes the application that a server process serves.
+_APPLICATION = "portal.app.wsgi:from_environment"
 
 
 @click.command()
@@ -40,29 +48,47 @@ def serve(
     )
     with build(settings) as portal:
         portal.migrate()
+        begins_anew = portal.is_new
         if portal.is_new:
             print_summary(portal, ingest_with_progress(portal, portal.default_targets()))
+            begins_anew = not portal.is_new
         else:
             # People wait for the server, not for what may have changed: it looks at all sources when it has begun.
             portal.refresh.add(portal.default_targets())
+    if begins_anew:
+        # Nothing that an ingest took stays in the memory of a server.
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # our own command line
     console().print(f"\nPortal serves on [bold]{settings.base_url}[/bold] (Ctrl-C ends it)", highlight=False)
     sys.stdout.flush()
-    # The server takes this process's place, so that nothing of the above stays in memory; its workers read their
-    # settings from the environment.
-    os.execve(sys.executable, _server(settings), os.environ | _as_environment(settings))  # noqa: S606  # our interpreter
+    _serve(settings)
 
 
-def _server(settings: Settings) -> list[str]:
-    """Return the command line of the server. Rule: `granian --help`."""
-    # A stream holds its thread until it ends: those who follow changes must leave the other threads free.
-    threads = settings.threads + settings.followers
-    return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"),
-        *("--host", settings.host, "--port", str(settings.port), "--workers", "1"),
-        *("--blocking-threads", str(threads), "--respawn-failed-workers"),
-        "--log" if settings.log_level == "debug" else "--no-log",
-        "portal.app.wsgi:from_environment",
-    ]
+def _serve(settings: Settings) -> None:
+    """Serve until interrupted: a process of its own answers, which is begun again if it fails.
+
+    It is a fork of this one where that is safe, so that nothing is imported twice. Its settings are in the environment.
+    """
+    os.environ.update(_as_environment(settings))
+    if sys.platform == "linux":
+        # From Python 3.14 on the default is another, which imports everything again.
+        multiprocessing.set_start_method("fork")
+    importlib.import_module(_APPLICATION.partition(":")[0])
+    # What is there by now stays: it shall be one memory for both processes, which a look at each object would copy.
+    gc.collect()
+    gc.freeze()
+    Server(
+        _APPLICATION,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        workers=1,
+        # A stream holds its thread until it ends: those who follow changes must leave the other threads free.
+        blocking_threads=settings.threads + settings.followers,
+        respawn_failed_workers=True,
+        log_enabled=settings.log_level == "debug",
+    ).serve()
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:
