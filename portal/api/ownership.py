@@ -11,9 +11,11 @@ from marshmallow import RAISE, Schema, fields, validate
 from portal.api.answers import answer
 from portal.errors import InputError
 from portal.model.ref import EntityRef
-from portal.services.ownership import Node, OwnershipService
+from portal.services.accountability import AccountabilityService
+from portal.services.ownership import OwnershipService
 
 MOST_DEPTH = 100
+MOST_ITEMS = 10_000
 
 
 class NoArguments(Schema):
@@ -29,9 +31,31 @@ class GraphArguments(Schema):
     relations = fields.List(fields.String())
 
 
-def ownership_blueprint(service: OwnershipService) -> Blueprint:
+class PortfolioArguments(Schema):
+    """Which part of a portfolio's items is told."""
+
+    limit = fields.Integer(load_default=500, validate=validate.Range(1, MOST_ITEMS))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0))
+
+
+def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
     """Return the routes below /api/ownership."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
+
+    @blueprint.get("/entity/<kind>/<namespace>/<name>")
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def entity(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+        """Return who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""
+        return answer(accountability.of_entity(EntityRef.of(kind, namespace, name)).to_json())
+
+    @blueprint.get("/portfolio/<kind>/<namespace>/<name>")
+    @blueprint.arguments(PortfolioArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def portfolio(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+        """Return all that a group or user answers for, itself and through the groups below."""
+        found = accountability.portfolio(EntityRef.of(kind, namespace, name), **arguments)
+        return answer(found.to_json())
 
     @blueprint.get("/graph")
     @blueprint.arguments(GraphArguments, location="query", unknown=RAISE)
@@ -45,20 +69,21 @@ def ownership_blueprint(service: OwnershipService) -> Blueprint:
             types=_types(arguments["relations"]) if "relations" in arguments else None,
         )
         edges = [{"source": edge.source, "target": edge.target, "type": edge.type} for edge in found.edges]
-        return answer({"nodes": [_node(node) for node in found.nodes], "edges": edges})
+        return answer({"nodes": [node.to_json() for node in found.nodes], "edges": edges})
 
     @blueprint.get("/impact/<kind>/<namespace>/<name>")
     @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def impact(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return everything that needs an entity, and the owners to tell."""
-        found = service.impact(EntityRef.of(kind, namespace, name))
-        items = [
-            _node(node) | {"distance": dependent.distance, "path": dependent.path}
-            for dependent, node in found.dependents
-        ]
-        owners = [{"ref": owner.ref, "count": owner.count, "distance": owner.distance} for owner in found.owners]
-        return answer({"root": _node(found.root), "items": items, "owners": owners})
+        return answer(service.impact(EntityRef.of(kind, namespace, name)).to_json())
+
+    @blueprint.get("/lineage/<kind>/<namespace>/<name>")
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def lineage(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+        """Return what data flows into an entity, and what it flows into."""
+        return answer(service.lineage(EntityRef.of(kind, namespace, name)).to_json())
 
     @blueprint.get("/problems")
     @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
@@ -73,10 +98,6 @@ def ownership_blueprint(service: OwnershipService) -> Blueprint:
         )
 
     return blueprint
-
-
-def _node(node: Node) -> dict[str, Any]:
-    return {"ref": node.ref, "kind": node.kind, "title": node.title, "layer": node.layer, "owner": node.owner}
 
 
 def _types(texts: list[str]) -> list[str]:

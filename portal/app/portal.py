@@ -20,6 +20,7 @@ from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
+from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
@@ -64,6 +65,7 @@ class Portal:
     history: HistoryService
     feed: ChangeFeed
     ownership: OwnershipService
+    accountability: AccountabilityService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -230,6 +232,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         history=history,
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
+        accountability=AccountabilityService(database, kinds, ownership),
         web=web,
     )
 

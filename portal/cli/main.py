@@ -19,6 +19,7 @@ COMMANDS = {
     "db": "portal.cli.database:db",
     "history": "portal.cli.history:history",
     "ingest": "portal.cli.catalog:ingest",
+    "owners": "portal.cli.owners:owners",
     "schema": "portal.cli.catalog:schema",
     "serve": "portal.cli.serve:serve",
     "settings": "portal.cli.settings:settings",

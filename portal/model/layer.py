@@ -128,6 +128,19 @@ def stewards_of(declared: Mapping[str, Any], ref: EntityRef) -> tuple[tuple[Enti
     return tuple(found)
 
 
+def contributors_of(declared: Mapping[str, Any], ref: EntityRef) -> tuple[EntityRef, ...]:
+    """Return who works on an entity; what is malformed is left out, as Backstage's kinds take anything there."""
+    names = (declared.get("spec") or {}).get("contributors")
+    found = []
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str):
+            try:
+                found.append(EntityRef.parse(name, default_kind="user", default_namespace=ref.namespace))
+            except InputError:
+                continue
+    return tuple(dict.fromkeys(found))
+
+
 def named(kind: str, name: str, near: EntityRef) -> EntityRef:
     """Return what a short name beside the entity `near` stands for.
 

@@ -9,19 +9,20 @@ from typing import Any
 
 from portal.errors import NotFoundError
 from portal.graph.impact import REACHED_TYPES, Dependent, OwnerToTell, dependents, owners_to_tell
+from portal.graph.lineage import DOWNSTREAM, UPSTREAM, flows
 from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRole, evaluate
 from portal.graph.walk import Course, Direction, walk
 from portal.model.kind import Kinds
 from portal.model.layer import Finding, Layer, Role, layer_of, named, role_of, stewards_of
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES, Relation
+from portal.model.relation import DEPENDENCY_TYPES, INVERSES, Relation
 from portal.services.kinds import KindsService
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
-__all__ = ["Direction", "Impact", "LayerView", "Node", "OwnershipService", "SubGraph", "Summary"]
+__all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipService", "SubGraph", "Summary"]
 
 _PARENT_TYPES = ("memberOf", "childOf")
 _FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
@@ -47,6 +48,33 @@ class Impact:
     root: Node
     dependents: list[tuple[Dependent, Node]]
     owners: list[OwnerToTell]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        return {
+            "root": self.root.to_json(),
+            "items": [reached_json(item, node) for item, node in self.dependents],
+            "owners": [{"ref": owner.ref, "count": owner.count, "distance": owner.distance} for owner in self.owners],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What flows into an entity and what it flows into, the nearest first; `edges` run with the flow."""
+
+    root: Node
+    upstream: list[tuple[Dependent, Node]]
+    downstream: list[tuple[Dependent, Node]]
+    edges: list[Relation]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        return {
+            "root": self.root.to_json(),
+            "upstream": [reached_json(item, node) for item, node in self.upstream],
+            "downstream": [reached_json(item, node) for item, node in self.downstream],
+            "edges": [{"source": edge.source, "target": edge.target, "type": edge.type} for edge in self.edges],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +153,31 @@ class OwnershipService:
             owners_to_tell(reached, owners),
         )
 
+    def lineage(self, ref: EntityRef) -> Lineage:
+        """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
+        edges: set[Relation] = set()
+        with self._database.reading() as connection:
+            root = self._require(connection, ref)
+
+            def along(frontier: Collection[EntityRef], types: Collection[str]) -> Iterable[tuple[str, str]]:
+                found = list(flows(graph.relations_from(connection, frontier, types=types)))
+                for relation in found:
+                    is_against = relation.type in UPSTREAM
+                    edges.add(
+                        Relation(relation.target, INVERSES[relation.type], relation.source) if is_against else relation
+                    )
+                return [(relation.source, relation.target) for relation in found]
+
+            up = walk(ref, lambda frontier: along(frontier, UPSTREAM))
+            down = walk(ref, lambda frontier: along(frontier, DOWNSTREAM))
+            known = self._nodes(connection, {*up.distances, *down.distances})
+        return Lineage(
+            root,
+            [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(up, ref)],
+            [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(down, ref)],
+            sorted(edges),
+        )
+
     def nodes(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Node]:
         """Return those of the entities that are in the catalog, as graphs show them."""
         with self._database.reading() as connection:
@@ -133,7 +186,11 @@ class OwnershipService:
     def findings(self, refs: Collection[EntityRef] | None = None) -> list[Finding]:
         """Return what the layers' rules find over the whole catalog, or on some entities."""
         with self._database.reading() as connection:
-            state = self._state(connection)
+            return self.findings_seen_by(connection, refs)
+
+    def findings_seen_by(self, connection: Connection, refs: Collection[EntityRef] | None = None) -> list[Finding]:
+        """Return what `findings` does, for the catalog as a connection that only reads sees it."""
+        state = self._state(connection)
         if refs is None:
             return list(state.findings)
         return [finding for ref in sorted(set(refs)) for finding in state.findings_by_ref.get(ref, ())]
@@ -251,6 +308,11 @@ class OwnershipService:
             {node.ref: node.layer for node in known.values()},
             _severities(rules),
         )
+
+
+def reached_json(item: Dependent, node: Node) -> dict[str, Any]:
+    """Return an entity that a walk has reached as JSON tells it."""
+    return node.to_json() | {"distance": item.distance, "path": item.path}
 
 
 def _counts(

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
-from portal.store.dialect import in_chunks
+from portal.store.dialect import among, in_chunks
 from portal.store.relations import SOURCES, TARGETS, is_of_types, relations_by_ref, type_names
 from portal.store.tables import entities, relations
 
@@ -20,13 +20,18 @@ _TOLD = (SOURCES.c.ref, relations.c.type_id, TARGETS.c.ref)
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """An entity as graphs show it; `layer` is the effective one."""
+    """An entity as graphs show it; `layer` is the effective one, `system` the one it is part of."""
 
     ref: EntityRef
     kind: str
     title: str
     owner: EntityRef | None
     layer: EntityRef | None
+    system: EntityRef | None = None
+
+    def to_json(self) -> dict[str, str | None]:
+        """Return the node as JSON tells it."""
+        return {"ref": self.ref, "kind": self.kind, "title": self.title, "layer": self.layer, "owner": self.owner}
 
 
 def relations_from(
@@ -66,14 +71,15 @@ def nodes(
     An entity's layer is its own, else its system's, else that system's domain's, else its kind's default, which
     `default_layers` names by kind (lower case); a System's layer is its own, else its domain's.
     """
-    statement = _with_declared_layer(entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner)
+    columns = (entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner, entities.c.system)
+    statement = _with_declared_layer(*columns)
     defaults = {kind: EntityRef.of("layer", "default", name) for kind, name in default_layers.items()}
     portions: list[Sequence[Any]]
     if refs is None:
         portions = [connection.execute(statement).all()]
     else:
         portions = [
-            connection.execute(statement.where(entities.c.ref.in_(chunk))).all()
+            connection.execute(statement.where(among(entities.c.ref, chunk))).all()
             for chunk in in_chunks(sorted(_storable(refs)))
         ]
     found = [
@@ -83,9 +89,10 @@ def nodes(
             title,
             EntityRef(owner) if owner else None,
             EntityRef(layer) if layer else defaults.get(kind),
+            EntityRef(system) if system else None,
         )
         for rows in portions
-        for ref, kind, title, owner, layer in rows
+        for ref, kind, title, owner, system, layer in rows
     ]
     return {node.ref: node for node in sorted(found, key=lambda node: node.ref)}
 
@@ -120,6 +127,15 @@ def declared_of_kinds(connection: Connection, kinds: Collection[str]) -> dict[En
     return _documents(connection, select(entities.c.ref, entities.c.body).where(entities.c.kind.in_(sorted(kinds))))
 
 
+def documents_of(connection: Connection, refs: Collection[EntityRef]) -> dict[EntityRef, Mapping[str, Any]]:
+    """Return the finished documents of those of the entities that are in the catalog, sorted."""
+    found: dict[EntityRef, Mapping[str, Any]] = {}
+    for chunk in in_chunks(sorted(_storable(refs))):
+        wanted = select(entities.c.ref, entities.c.body).where(among(entities.c.ref, chunk))
+        found |= _documents(connection, wanted)
+    return found
+
+
 def declared_with_relation(connection: Connection, relation: str) -> dict[EntityRef, Mapping[str, Any]]:
     """Return the finished documents of all entities that have a relation of a type, sorted."""
     having = select(relations.c.source_id).where(is_of_types([relation]))
@@ -135,7 +151,7 @@ def _leaving(
     """
     wanted = statement.where(is_of_types(types))
     for chunk in in_chunks(sorted(_storable(refs))):
-        yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
+        yield connection.execute(wanted.where(among(SOURCES.c.ref, chunk))).all()
 
 
 def _with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:

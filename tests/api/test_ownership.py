@@ -69,6 +69,13 @@ def test_impact_names_whom_to_tell_with_counts(client: FlaskClient) -> None:
         ("impact/component/default/portal?depth=1", 400),
         ("impact/component/default/portal%00", 404),
         ("problems?odd=1", 400),
+        ("entity/component/default/gone", 404),
+        ("entity/component/default/portal?odd=1", 400),
+        ("portfolio/group/default/gone", 404),
+        ("portfolio/group/default/acme?limit=0", 400),
+        ("portfolio/group/default/acme?offset=-1", 400),
+        ("lineage/model/default/gone", 404),
+        ("lineage/model/default/forecast?depth=1", 400),
         ("impact/component/default/gone", 404),
         ("nothing", 404),
     ],
@@ -89,6 +96,51 @@ def test_relations_may_be_separated_by_commas_or_repeated(client: FlaskClient) -
 
     assert joined == repeated
     assert {edge["type"] for edge in joined["edges"]} == {"ownedBy", "partOf"}
+
+
+def test_an_entity_says_who_answers_for_it_and_where_that_is_said(client: FlaskClient) -> None:
+    answer = client.get("/api/ownership/entity/dataset/default/sales-daily").json
+
+    assert answer["owner"] == {"ref": "group:default/mlops", "exists": True}
+    assert [item["ref"] for item in answer["chain"]] == ["group:default/machine-learning", "group:default/acme"]
+    assert {item["through"] for item in answer["people"]} == {"group:default/mlops"}
+    assert [(item["duty"], item["ref"], item["from"]["place"]) for item in answer["stewards"]] == [
+        ("checks", "group:default/cloud-security", "entity"),
+        ("automation", "group:default/devops", "entity"),
+    ]
+    assert answer["problems"] == answer["findings"] == []
+
+
+def test_a_portfolio_is_counted_whole_and_told_in_pages(client: FlaskClient) -> None:
+    root = "/api/ownership/portfolio/group/default/machine-learning"
+
+    whole = client.get(root).json
+    page = client.get(f"{root}?limit=2&offset=1").json
+
+    assert whole["total"] == len(whole["items"]) == sum(sum(kinds.values()) for kinds in whole["counts"].values())
+    assert whole["total"] == whole["direct"] + sum(group["count"] for group in whole["groups"])
+    assert page["items"] == whole["items"][1:3]
+    assert page["total"] == whole["total"]
+
+
+def test_lineage_leads_from_data_through_features_and_model_to_the_service(client: FlaskClient) -> None:
+    answer = client.get("/api/ownership/lineage/featureset/default/shop-features").json
+
+    upstream = {item["ref"]: item["distance"] for item in answer["upstream"]}
+    downstream = {item["ref"]: item["distance"] for item in answer["downstream"]}
+    assert upstream["dataset:default/sales-daily"] == 1
+    assert upstream["dataset:default/sales-raw"] == 2
+    assert downstream["model:default/forecast"] == 1
+    assert downstream["component:default/forecast-service"] == 2
+    # What a service needs besides data is no lineage.
+    assert not any(ref.startswith("resource:") for ref in (*upstream, *downstream))
+    sources = {edge["source"] for edge in answer["edges"]}
+    assert sources <= {*upstream, *downstream, answer["root"]["ref"]}
+    assert {
+        "source": "model:default/forecast",
+        "target": "component:default/forecast-service",
+        "type": "dependencyOf",
+    } in (answer["edges"])
 
 
 def test_problems_tell_what_rules_find_and_who_could_own(tmp_path: Path, repo: MakeRepository) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
-from portal.api.ownership import MOST_DEPTH
+from portal.api.ownership import MOST_DEPTH, MOST_ITEMS
 from portal.services import history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
@@ -34,6 +34,7 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "limit": _query("limit", COUNT, "How many entities a page has; 0 gives the total alone."),
         "portion": _query("limit", {"type": "integer", "minimum": 1}, "How many entities at most."),
         "offset": _query("offset", COUNT),
+        "portfolioLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}),
         "after": _query("after", WORD, "From the `link` header of the portion before."),
         "cursor": _query("cursor", WORD, "From `pageInfo`; it tells filter, order and text as well."),
         "totalItems": _query("totalItems", one_of("include", "exclude")),
@@ -180,6 +181,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "search.search": Operation(
             "search", {200: ref("SearchPage")}, ["term", "types", "filters", "pageLimit", "pageCursor"]
         ),
+        "ownership.entity": Operation("ownership", {200: ref("Accountability")}, faults=[404]),
+        "ownership.portfolio": Operation(
+            "ownership", {200: ref("Portfolio")}, ["portfolioLimit", "offset"], faults=[404]
+        ),
+        "ownership.lineage": Operation("ownership", {200: ref("Lineage")}, faults=[404]),
         "ownership.graph": Operation(
             "ownership", {200: ref("Graph")}, ["root", "depth", "direction", "relations"], faults=[404]
         ),

@@ -206,10 +206,55 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "edges": many(members({"source": TEXT, "target": TEXT, "type": TEXT})),
             }
         ),
+        "Reached": members(
+            {**_NODE, "distance": {"type": "integer", "minimum": 1}, "path": many(TEXT)},
+            description="An entity that is reached from another, and one shortest path to it.",
+        ),
+        "Lineage": members(
+            {
+                "root": ref("Node"),
+                "upstream": many(ref("Reached")),
+                "downstream": many(ref("Reached")),
+                "edges": many(members({"source": TEXT, "target": TEXT, "type": TEXT})),
+            },
+            description="What data flows into an entity, and what it flows into; edges run with the flow.",
+        ),
+        "Origin": members({"place": one_of("entity", "system", "layer"), "ref": TEXT}),
+        "Accountability": members(
+            {
+                "entity": ref("Node"),
+                "owner": maybe(members({"ref": TEXT, "exists": {"type": "boolean"}})),
+                "chain": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}})),
+                "people": many(members({"ref": TEXT, "title": TEXT, "through": TEXT})),
+                "stewards": many(
+                    members({"duty": TEXT, "ref": maybe(TEXT), "role": maybe(TEXT), "from": ref("Origin")})
+                ),
+                "contributors": many(members({"ref": TEXT, "from": ref("Origin")})),
+                "problems": many(ref("Problem")),
+                "findings": many(ref("Finding")),
+            },
+            description="Who answers for an entity.",
+        ),
+        "Portfolio": members(
+            {
+                "owner": ref("Node"),
+                "groups": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}, "count": COUNT})),
+                "total": COUNT,
+                "direct": COUNT,
+                "counts": {
+                    "type": "object",
+                    "additionalProperties": {"type": "object", "additionalProperties": COUNT},
+                },
+                "items": many(ref("Node")),
+                "problems": many(ref("Problem")),
+                "findings": many(ref("Finding")),
+            },
+            description="What a group or user answers for; counts by layer (empty: none) and kind.",
+        ),
         "Impact": members(
             {
                 "root": ref("Node"),
-                "items": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}, "path": many(TEXT)})),
+                "items": many(ref("Reached")),
                 "owners": many(members({"ref": TEXT, "count": COUNT, "distance": COUNT})),
             }
         ),

@@ -1,0 +1,273 @@
+"""Says who answers for an entity, or for what somebody answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from portal.errors import NotFoundError
+from portal.graph.walk import Walk, walk
+from portal.model.layer import Duty, Finding, contributors_of, layer_of, stewards_of
+from portal.model.problem import Problem
+from portal.model.ref import EntityRef
+from portal.services.kinds import KindsService
+from portal.services.ownership import OwnershipService
+from portal.store import graph, sources
+from portal.store.database import Connection, Database
+from portal.store.graph import Node
+
+#: From a group or person to the groups above, from a group to groups and people below.
+_UP, _DOWN = ("childOf", "memberOf"), ("parentOf", "hasMember")
+
+
+class Origin(NamedTuple):
+    """Where something is said that counts for an entity: on the `entity`, its `system`, or its `layer`."""
+
+    place: str
+    ref: EntityRef
+
+    def to_json(self) -> dict[str, str]:
+        """Return the origin as JSON tells it."""
+        return {"place": self.place, "ref": self.ref}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person who is reached through an owner: directly, or through the group `through`."""
+
+    node: Node
+    through: EntityRef
+
+
+@dataclass(frozen=True, slots=True)
+class Steward:
+    """Somebody who answers for a duty.
+
+    `who` is None where a layer asks for the duty and nobody holds its role; `role` is that role.
+    """
+
+    duty: str
+    who: EntityRef | None
+    origin: Origin
+    role: EntityRef | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the steward as JSON tells it."""
+        return {"duty": self.duty, "ref": self.who, "role": self.role, "from": self.origin.to_json()}
+
+
+class Contributor(NamedTuple):
+    """Somebody who works on an entity, or on its system."""
+
+    who: EntityRef
+    origin: Origin
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the contributor as JSON tells it."""
+        return {"ref": self.who, "from": self.origin.to_json()}
+
+
+@dataclass(frozen=True, slots=True)
+class Accountability:
+    """Who answers for an entity.
+
+    `owner` is the accountable one, None where none is named; `owner_exists` says whether it is in the catalog. `chain`
+    are the groups above it, the nearest first; `people` those whom it reaches.
+    """
+
+    entity: Node
+    owner: EntityRef | None
+    owner_exists: bool
+    chain: list[tuple[Node, int]]
+    people: list[Member]
+    stewards: list[Steward]
+    contributors: list[Contributor]
+    problems: list[Problem]
+    findings: list[Finding]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        return {
+            "entity": self.entity.to_json(),
+            "owner": None if self.owner is None else {"ref": self.owner, "exists": self.owner_exists},
+            "chain": [node.to_json() | {"distance": distance} for node, distance in self.chain],
+            "people": [
+                {"ref": found.node.ref, "title": found.node.title, "through": found.through} for found in self.people
+            ],
+            "stewards": [found.to_json() for found in self.stewards],
+            "contributors": [found.to_json() for found in self.contributors],
+            "problems": [problem.to_json() for problem in self.problems],
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What a group or person answers for, itself or through the groups below.
+
+    `items` are a page of it, sorted; the counts are of all: by layer (empty: none) and kind, by owner, of problems, of
+    findings by severity.
+    """
+
+    owner: Node
+    groups: list[tuple[Node, int]]
+    total: int
+    direct: int
+    counts: Mapping[str, Mapping[str, int]]
+    owners: Mapping[EntityRef, int]
+    items: list[Node]
+    problems: list[Problem]
+    findings: list[Finding]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        return {
+            "owner": self.owner.to_json(),
+            "groups": [
+                node.to_json() | {"distance": distance, "count": self.owners.get(node.ref, 0)}
+                for node, distance in self.groups
+            ],
+            "total": self.total,
+            "direct": self.direct,
+            "counts": self.counts,
+            "items": [node.to_json() for node in self.items],
+            "problems": [problem.to_json() for problem in self.problems],
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+class AccountabilityService:
+    """Answers from owners, groups, layers."""
+
+    def __init__(self, database: Database, kinds: KindsService, ownership: OwnershipService) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._ownership = ownership
+
+    def of_entity(self, ref: EntityRef) -> Accountability:
+        """Return who answers for an entity. Raises `NotFoundError`."""
+        with self._database.reading() as connection:
+            entity = self._require(connection, ref)
+            up = _walked(connection, entity.owner, _UP)
+            down = _walked(connection, entity.owner, _DOWN)
+            known = self._nodes(connection, {*up.distances, *down.distances})
+            origins = self._origins(connection, entity)
+            stewards = self._stewards(connection, entity, origins)
+            problems, findings = self._faults(connection, [ref])
+        return Accountability(
+            entity,
+            entity.owner,
+            entity.owner in known,
+            _by_distance(up, known),
+            [
+                Member(known[found], down.previous.get(found, found))
+                for found in sorted(down.distances)
+                if found.kind == "user" and found in known
+            ],
+            stewards,
+            _contributors(origins),
+            problems,
+            findings,
+        )
+
+    def portfolio(self, ref: EntityRef, *, limit: int = 500, offset: int = 0) -> Portfolio:
+        """Return what a group or person answers for. Raises `NotFoundError`."""
+        with self._database.reading() as connection:
+            owner = self._require(connection, ref)
+            below = walk(ref, lambda refs: graph.steps_from(connection, refs, types=("parentOf",)))
+            groups = _by_distance(below, self._nodes(connection, below.distances))
+            owned = {
+                EntityRef(target) for _, target in graph.steps_from(connection, below.distances, types=("ownerOf",))
+            }
+            # Whoever else is named beside the accountable owner does not answer for it.
+            items = [node for node in self._nodes(connection, owned).values() if node.owner in below.distances]
+            problems, findings = self._faults(connection, [node.ref for node in items])
+        owners: dict[EntityRef, int] = {}
+        counts: dict[str, dict[str, int]] = {}
+        for node in items:
+            if node.owner is not None:
+                owners[node.owner] = owners.get(node.owner, 0) + 1
+            row = counts.setdefault(str(node.layer or ""), {})
+            row[node.kind] = row.get(node.kind, 0) + 1
+        return Portfolio(
+            owner,
+            groups,
+            len(items),
+            owners.get(ref, 0),
+            {layer: dict(sorted(row.items())) for layer, row in sorted(counts.items())},
+            owners,
+            items[offset : offset + limit],
+            problems,
+            findings,
+        )
+
+    def _origins(self, connection: Connection, entity: Node) -> list[tuple[Origin, Mapping[str, Any]]]:
+        """Return an entity's document and that of its system, the nearer first: what they say counts for it."""
+        bodies = graph.documents_of(connection, [ref for ref in (entity.ref, entity.system) if ref is not None])
+        found = [(Origin("entity", entity.ref), bodies[entity.ref])]
+        if entity.system is not None and entity.system in bodies:
+            found.append((Origin("system", entity.system), bodies[entity.system]))
+        return found
+
+    def _stewards(
+        self, connection: Connection, entity: Node, origins: Iterable[tuple[Origin, Mapping[str, Any]]]
+    ) -> list[Steward]:
+        """Return who answers for which duty; for a duty of the layer that nobody is named for, who holds its role."""
+        told: dict[tuple[str, EntityRef], Steward] = {}
+        for origin, body in origins:
+            for who, duty in stewards_of(body, origin.ref):
+                # What is said nearer need not be said again.
+                told.setdefault((duty, who), Steward(duty, who, origin))
+        found = list(told.values())
+        layer = graph.documents_of(connection, [entity.layer]) if entity.layer is not None else {}
+        named = {steward.duty for steward in found}
+        for ref, body in layer.items():
+            duties = [duty for duty in layer_of(body, ref).duties if duty.duty not in named]
+            found += self._by_role(connection, duties, Origin("layer", ref))
+        return found
+
+    @staticmethod
+    def _by_role(connection: Connection, duties: Collection[Duty], origin: Origin) -> list[Steward]:
+        holders: dict[str, list[EntityRef]] = {}
+        for role, who in graph.steps_from(connection, {duty.role for duty in duties}, types=("roleOf",)):
+            holders.setdefault(role, []).append(EntityRef(who))
+        nobody: list[EntityRef | None] = [None]
+        return [
+            Steward(duty.duty, who, origin, duty.role)
+            for duty in duties
+            for who in sorted(holders.get(duty.role, ())) or nobody
+        ]
+
+    def _faults(self, connection: Connection, refs: Collection[EntityRef]) -> tuple[list[Problem], list[Finding]]:
+        known = sources.problems_of_refs(connection, sorted(refs))
+        return [found.problem for _, found in known], self._ownership.findings_seen_by(connection, refs)
+
+    def _nodes(self, connection: Connection, refs: Collection[EntityRef]) -> dict[EntityRef, Node]:
+        return graph.nodes(connection, refs=refs, default_layers=self._kinds.seen_by(connection).default_layers)
+
+    def _require(self, connection: Connection, ref: EntityRef) -> Node:
+        node = self._nodes(connection, [ref]).get(ref)
+        if node is None:
+            raise NotFoundError(f"Entity {ref} not found")
+        return node
+
+
+def _contributors(origins: Iterable[tuple[Origin, Mapping[str, Any]]]) -> list[Contributor]:
+    found: dict[EntityRef, Contributor] = {}
+    for origin, body in origins:
+        for who in contributors_of(body, origin.ref):
+            found.setdefault(who, Contributor(who, origin))
+    return list(found.values())
+
+
+def _walked(connection: Connection, owner: EntityRef | None, types: Collection[str]) -> Walk:
+    if owner is None:
+        return Walk()
+    return walk(owner, lambda refs: graph.steps_from(connection, refs, types=types))
+
+
+def _by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node, int]]:
+    """Return what a walk has reached that is in the catalog, but not where it began, the nearest first."""
+    reached = sorted(found.distances.items(), key=lambda item: (item[1], item[0]))
+    return [(known[ref], distance) for ref, distance in reached if distance and ref in known]

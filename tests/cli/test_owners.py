@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from catalogs import component, documents, entity, group
+from repositories import MakeRepository
+from servers import run_portal
+
+
+@pytest.fixture
+def folder(tmp_path: Path, repo: MakeRepository) -> Path:
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                group("platform"),
+                group("data", more="parent: platform"),
+                entity("User", "ada", "memberOf: [data], profile: {displayName: '[red]Ada'}"),
+                component("a", owner="data", more="stewards: [{ref: platform, duty: checks}], contributors: [ada]"),
+                component("b", owner="gone", more="dependsOn: ['component:a']"),
+                entity(
+                    "Dataset",
+                    "sales",
+                    "type: table, lifecycle: production, owner: data",
+                    version="portal/v1alpha1",
+                ),
+                entity(
+                    "Model",
+                    "forecast",
+                    "type: regressor, lifecycle: production, owner: platform, trainedOn: [sales]",
+                    version="portal/v1alpha1",
+                ),
+            )
+        }
+    )
+    run_portal("ingest", made.url, folder=tmp_path)
+    return tmp_path
+
+
+def told(folder: Path, *words: str) -> str:
+    done = run_portal("owners", *words, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_entity_is_told_in_lines(folder: Path) -> None:
+    text = told(folder, "entity", "component:a")
+
+    assert "owner: group:default/data\ngroups above: group:default/platform\npeople: ada (data)\n" in text
+    assert "checks: group:default/platform, said by the entity component:default/a" in text
+    assert "contributors: user:default/ada (entity)" in text
+    assert "owner: group:default/gone (not in the catalog)" in told(folder, "entity", "component:b")
+
+
+def test_a_portfolio_tells_groups_below_and_counts(folder: Path) -> None:
+    text = told(folder, "portfolio", "group:platform")
+
+    assert text.startswith("group:default/platform answers for 3 entities, 1 of them itself\ngroups below: data 2\n")
+    assert "shared: dataset 1, model 1" in text
+    assert "2 more; ask with a larger --limit" in told(folder, "portfolio", "group:platform", "--limit", "1")
+
+
+def test_impact_and_lineage_tell_whom_and_what(folder: Path) -> None:
+    hit = told(folder, "impact", "component:a")
+    flow = told(folder, "lineage", "dataset:sales")
+
+    assert hit.startswith("needs component:default/a: 1\n")
+    assert "tell: gone (1, nearest 1)" in hit
+    assert "flows into dataset:default/sales: nothing\ndataset:default/sales flows into: 1\n" in flow
+    assert "model:default/forecast" in flow
+
+
+@pytest.mark.parametrize("question", ["entity", "portfolio", "impact", "lineage"])
+def test_each_answer_is_json_too(folder: Path, question: str) -> None:
+    ref = "group:platform" if question == "portfolio" else "component:a"
+
+    assert json.loads(told(folder, question, ref, "--json"))
+    missing = run_portal("owners", question, "component:none", folder=folder)
+    assert (missing.returncode, missing.stderr) == (2, "portal: Entity component:default/none not found\n")
