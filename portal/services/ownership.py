@@ -24,6 +24,9 @@ from portal.store.graph import Node
 
 __all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipService", "SubGraph", "Summary"]
 
+_RULE_KINDS = ("layer", "policy", "role")
+#: Up to so many entities are looked at by themselves where the whole catalog has not been looked at yet.
+_FEW = 2_000
 _PARENT_TYPES = ("memberOf", "childOf")
 _FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
 _PEOPLE = frozenset({"group", "user"})
@@ -189,11 +192,19 @@ class OwnershipService:
             return self.findings_seen_by(connection, refs)
 
     def findings_seen_by(self, connection: Connection, refs: Collection[EntityRef] | None = None) -> list[Finding]:
-        """Return what `findings` does, for the catalog as a connection that only reads sees it."""
-        state = self._state(connection)
+        """Return what `findings` does, for the catalog as a connection that only reads sees it.
+
+        For a few entities not more of the catalog is read than their rules look at.
+        """
         if refs is None:
-            return list(state.findings)
-        return [finding for ref in sorted(set(refs)) for finding in state.findings_by_ref.get(ref, ())]
+            return list(self._state(connection).findings)
+        known = self._known
+        is_known = known is not None and known.revision == sources.current_revision(connection)
+        if not is_known and len(refs) <= _FEW:
+            rules = graph.declared_of_kinds(connection, _RULE_KINDS)
+            return evaluate(self._facts_about(connection, refs, rules))
+        by_ref = self._state(connection).findings_by_ref
+        return [finding for ref in sorted(set(refs)) for finding in by_ref.get(ref, ())]
 
     def check_owner(self, owner_ref: EntityRef, layer: str) -> list[Finding]:
         """Return what speaks against an owner in a layer, given by name; empty where nothing does."""
@@ -255,7 +266,7 @@ class OwnershipService:
 
     def _read_state(self, connection: Connection, revision: int) -> _State:
         known = self._nodes(connection)
-        rules = graph.declared_of_kinds(connection, ("layer", "policy", "role"))
+        rules = graph.declared_of_kinds(connection, _RULE_KINDS)
         facts = self._read_facts(connection, known, rules)
         findings = evaluate(facts)
         by_ref: dict[EntityRef, list[Finding]] = {}
@@ -286,21 +297,9 @@ class OwnershipService:
             grouped.setdefault("parents" if use in _PARENT_TYPES else use, {}).setdefault(relation.source, []).append(
                 relation.target
             )
-        needs = grouped.get("needs", {})
         layered = self._kinds.seen_by(connection).layered
         return Facts(
-            [
-                Asset(
-                    node.ref,
-                    node.owner,
-                    node.layer,
-                    node.kind in layered,
-                    stewards_of(stewarded.get(node.ref, {}), node.ref),
-                    tuple(dict.fromkeys(needs.get(node.ref, ()))),
-                )
-                for node in known.values()
-                if node.kind in layered or node.owner is not None
-            ],
+            _assets(known.values(), layered, stewarded=stewarded, needs=grouped.get("needs", {})),
             layers,
             frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
             grouped.get("hasRole", {}),
@@ -308,6 +307,71 @@ class OwnershipService:
             {node.ref: node.layer for node in known.values()},
             _severities(rules),
         )
+
+    def _facts_about(
+        self, connection: Connection, refs: Collection[EntityRef], rules: Mapping[EntityRef, Mapping[str, Any]]
+    ) -> Facts:
+        """Return what the rules look at for some entities: these, what they need, who answers for them."""
+        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
+        if not layers:
+            return Facts((), layers)
+        known = self._nodes(connection, refs)
+        steps = sorted(graph.relations_from(connection, known, types={*DEPENDENCY_TYPES, "stewardedBy"}))
+        with_stewards = {relation.source for relation in steps if relation.type == "stewardedBy"}
+        stewarded = graph.documents_of(connection, with_stewards)
+        needs: dict[EntityRef, list[EntityRef]] = {}
+        for relation in steps:
+            if relation.type != "stewardedBy":
+                needs.setdefault(relation.source, []).append(relation.target)
+        layered = self._kinds.seen_by(connection).layered
+        assets = _assets(known.values(), layered, stewarded=stewarded, needs=needs)
+        answering = {asset.owner for asset in assets if asset.owner is not None}
+        answering.update(who for asset in assets for who, _ in asset.stewards)
+        parents: dict[EntityRef, list[EntityRef]] = {}
+        seen: set[EntityRef] = set()
+        frontier = set(answering)
+        while frontier:
+            seen |= frontier
+            above = sorted(graph.relations_from(connection, frontier, types=_PARENT_TYPES))
+            for relation in above:
+                parents.setdefault(relation.source, []).append(relation.target)
+            frontier = {relation.target for relation in above} - seen
+        asked = {role for layer in layers.values() for role in layer.owner_roles}
+        asked.update(duty.role for layer in layers.values() for duty in layer.duties)
+        roles: dict[EntityRef, list[EntityRef]] = {}
+        for relation in sorted(graph.relations_from(connection, asked, types=("roleOf",))):
+            roles.setdefault(relation.target, []).append(relation.source)
+        others = self._nodes(connection, answering.union(*needs.values()))
+        return Facts(
+            assets,
+            layers,
+            frozenset(ref for ref, node in others.items() if node.kind in _PEOPLE),
+            roles,
+            parents,
+            {node.ref: node.layer for node in (*others.values(), *known.values())},
+            _severities(rules),
+        )
+
+
+def _assets(
+    nodes: Iterable[Node],
+    layered: Collection[str],
+    *,
+    stewarded: Mapping[EntityRef, Mapping[str, Any]],
+    needs: Mapping[EntityRef, Collection[EntityRef]],
+) -> list[Asset]:
+    return [
+        Asset(
+            node.ref,
+            node.owner,
+            node.layer,
+            node.kind in layered,
+            stewards_of(stewarded.get(node.ref, {}), node.ref),
+            tuple(dict.fromkeys(needs.get(node.ref, ()))),
+        )
+        for node in nodes
+        if node.kind in layered or node.owner is not None
+    ]
 
 
 def reached_json(item: Dependent, node: Node) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def nodes(
         portions = [connection.execute(statement).all()]
     else:
         portions = [
-            connection.execute(statement.where(among(entities.c.ref, chunk))).all()
+            connection.execute(statement.where(entities.c.ref.in_(chunk))).all()
             for chunk in in_chunks(sorted(_storable(refs)))
         ]
     found = [
@@ -147,11 +147,12 @@ def _leaving(
 ) -> Iterator[Sequence[Any]]:
     """Yield the rows of the relations of some types that leave some entities, a portion of the entities at a time.
 
-    Rows are fetched whole: taking them one by one was measured at three times the time.
+    Rows are fetched whole: taking them one by one was measured at three times the time. References are values of the
+    statement: where they come as a table, SQLite looks through all relations of a type (measured: 70 ms, not 0.2).
     """
     wanted = statement.where(is_of_types(types))
     for chunk in in_chunks(sorted(_storable(refs))):
-        yield connection.execute(wanted.where(among(SOURCES.c.ref, chunk))).all()
+        yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
 
 
 def _with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:

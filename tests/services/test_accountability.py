@@ -156,6 +156,32 @@ def test_the_statements_of_an_answer_do_not_grow_with_the_catalog(
     assert counts[0] == counts[1]
 
 
+def test_findings_on_one_entity_are_those_of_the_whole_catalog(catalog: Catalog, repo: MakeRepository) -> None:
+    """Alone an entity is looked at with what its rules need; after the whole catalog was, it is looked up."""
+    more = documents(
+        entity("Layer", "high", "rank: 2, owner: company, ownerRoles: [guard]", version=PORTAL),
+        component("up", owner="watch", more="layer: high"),
+        component("down", owner="watch", more="layer: low, dependsOn: ['component:up', 'component:a']"),
+        component("none", owner="data", more="layer: nowhere"),
+    )
+    catalog.ingest(repo({"catalog-info.yaml": documents(ORGANISATION, more)}).url)
+    kinds = KindsService(catalog.database, all_kinds())
+    whole = OwnershipService(catalog.database, kinds).findings()
+
+    refs = [EntityRef(ref) for ref in catalog.refs()]
+    alone = [finding for ref in refs for finding in OwnershipService(catalog.database, kinds).findings([ref])]
+
+    assert {finding.rule for finding in whole} == {
+        "portal/owner-exists",
+        "portal/owner-role",
+        "portal/layer-known",
+        "portal/layer-direction",
+        "portal/steward-duty",
+    }
+    assert alone == whole
+    assert OwnershipService(catalog.database, kinds).findings(refs) == whole
+
+
 GROUPS = [EntityRef(f"group:default/g{number}") for number in range(5)]
 ASSETS = [EntityRef(f"component:default/c{number}") for number in range(6)]
 
