@@ -232,7 +232,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         history=history,
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
-        accountability=AccountabilityService(database, kinds, ownership),
+        accountability=AccountabilityService(database, ownership),
         web=web,
     )
 

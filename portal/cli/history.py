@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import build
-from portal.cli.output import console, database_option, print_json, shown_location
+from portal.cli.output import database_option, plain, print_json, print_table, shown_location
 from portal.model.difference import MISSING, Difference
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
@@ -21,8 +21,6 @@ from portal.store.versions import Version
 _COLOURS = {"added": "green", "changed": "yellow", "removed": "red"}
 _COMMIT_SHOWN = 10
 _VALUE_SHOWN = 80
-#: As wide as a line may be that no person reads: what is handed on to a program is not folded.
-_UNFOLDED = 10_000
 
 _limit = click.IntRange(1, MOST_AT_ONCE)
 
@@ -48,7 +46,7 @@ def changes(load: Any, *, since: int, after: int, limit: int, database: str | No
     for version in page.versions:
         table.add_row(str(version.revision), _change(version), Text(version.ref), *_who(version))
     if page.versions:
-        _print(table)
+        print_table(table)
     count = len(page.versions)
     more = "" if page.after is None else f"; more with --since {since} --after {page.after}"
     click.echo(f"{count} {'change' if count == 1 else 'changes'}, the newest revision is {page.revision}{more}")
@@ -76,7 +74,7 @@ def history(load: Any, *, ref: str, before: int | None, limit: int, database: st
     for item in page.items:
         version = item.version
         table.add_row(str(version.revision), _change(version), Text("\n".join(_what(item))), *_who(version))
-    _print(table)
+    print_table(table)
     if page.before is not None:
         click.echo(f"older ones with --before {page.before}")
 
@@ -89,13 +87,6 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print(table: Table) -> None:
-    out = console()
-    if not out.is_terminal:
-        out.width = _UNFOLDED
-    out.print(table)
-
-
 def _change(version: Version) -> Text:
     return Text(version.change, style=_COLOURS[version.change])
 
@@ -103,17 +94,17 @@ def _change(version: Version) -> Text:
 def _who(version: Version) -> tuple[Text, Text, str]:
     """Return commit, author's name and time; the time of recording where the source has no history."""
     when = shown_time(version.when_ms)[:16].replace("T", " ")
-    return Text(version.commit[:_COMMIT_SHOWN]), Text(_plain(version.author_name)), when
+    return Text(version.commit[:_COMMIT_SHOWN]), Text(plain(version.author_name)), when
 
 
 def _what(item: HistoryItem) -> Iterator[str]:
     if item.moved_from:
-        yield f"moved from {_plain(shown_location(item.moved_from))}"
+        yield f"moved from {plain(shown_location(item.moved_from))}"
     yield from map(_difference, item.differences)
 
 
 def _difference(found: Difference) -> str:
-    path = _plain(".".join(found.path))
+    path = plain(".".join(found.path))
     if found.before is MISSING:
         return f"{path}: + {_value(found.after)}"
     if found.after is MISSING:
@@ -122,10 +113,5 @@ def _difference(found: Difference) -> str:
 
 
 def _value(value: Any) -> str:
-    text = _plain(orjson.dumps(value).decode())
+    text = plain(orjson.dumps(value).decode())
     return text if len(text) <= _VALUE_SHOWN else f"{text[:_VALUE_SHOWN]}…"
-
-
-def _plain(text: str) -> str:
-    """Return a text without what a terminal would take for commands: catalogs and commits hold anything."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)

@@ -15,6 +15,9 @@ from rich.text import Text
 
 from portal.model.problem import Problem
 
+#: As wide as a line may be that no person reads: what is handed on to a program is not folded.
+_UNFOLDED = 10_000
+
 database_option = click.option("--database", metavar="URL", help="sqlite:///PATH or postgresql://…")
 
 
@@ -26,6 +29,19 @@ def console(*, stderr: bool = False) -> Console:
 def print_json(value: Any) -> None:
     """Print a value as indented JSON."""
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
+
+
+def print_table(table: Table) -> None:
+    """Print a table."""
+    out = console()
+    if not out.is_terminal:
+        out.width = _UNFOLDED
+    out.print(table)
+
+
+def plain(text: str) -> str:
+    """Return a text without what a terminal would take for commands: catalogs and commits hold anything."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def shown_location(location: str) -> str:

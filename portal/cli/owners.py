@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import Portal, build
-from portal.cli.output import console, database_option, print_json, print_problems
+from portal.cli.output import console, database_option, plain, print_json, print_problems, print_table
 from portal.graph.impact import Dependent
 from portal.model.layer import Finding
 from portal.model.ref import EntityRef
@@ -46,10 +46,7 @@ def _asks(command: Callable[..., None]) -> Callable[..., None]:
 def entity(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
     """Tell who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""
     found = _asked(load, database, lambda portal: portal.accountability.of_entity(EntityRef.parse(ref)))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        _print_accountability(found)
+    print_json(found.to_json()) if as_json else _print_accountability(found)
 
 
 @owners.command()
@@ -58,10 +55,7 @@ def entity(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
 def portfolio(load: Any, *, ref: str, limit: int, database: str | None, as_json: bool) -> None:
     """Tell what a group or user answers for, itself and through the groups below."""
     found = _asked(load, database, lambda portal: portal.accountability.portfolio(EntityRef.parse(ref), limit=limit))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        _print_portfolio(found)
+    print_json(found.to_json()) if as_json else _print_portfolio(found)
 
 
 @owners.command()
@@ -69,10 +63,7 @@ def portfolio(load: Any, *, ref: str, limit: int, database: str | None, as_json:
 def impact(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
     """Tell what needs an entity, directly or through others, and the owners to tell, the nearest first."""
     found = _asked(load, database, lambda portal: portal.ownership.impact(EntityRef.parse(ref)))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        _print_impact(found)
+    print_json(found.to_json()) if as_json else _print_impact(found)
 
 
 @owners.command()
@@ -80,10 +71,7 @@ def impact(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
 def lineage(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
     """Tell what data flows into an entity, and what it flows into."""
     found = _asked(load, database, lambda portal: portal.ownership.lineage(EntityRef.parse(ref)))
-    if as_json:
-        print_json(found.to_json())
-    else:
-        _print_lineage(found)
+    print_json(found.to_json()) if as_json else _print_lineage(found)
 
 
 def _asked(load: Any, database: str | None, ask: Callable[[Portal], Any]) -> Any:
@@ -95,7 +83,7 @@ def _asked(load: Any, database: str | None, ask: Callable[[Portal], Any]) -> Any
 def _print_accountability(found: Accountability) -> None:
     out = console()
     node = found.entity
-    out.print(Text.assemble((node.ref, "bold"), f"  {node.title}, layer {_layer(node)}"), soft_wrap=True)
+    out.print(Text.assemble((node.ref, "bold"), f"  {plain(node.title)}, layer {_layer(node)}"), soft_wrap=True)
     if found.owner is None:
         out.print(Text("owner: nobody", style="red"))
     else:
@@ -166,7 +154,7 @@ def _print_nodes(nodes: Sequence[Node], columns: Sequence[str], cells: Callable[
     table = Table(*columns, header_style="bold", box=None, pad_edge=False)
     for node in nodes:
         table.add_row(*map(Text, cells(node)))
-    console().print(table)
+    print_table(table)
 
 
 def _print_line(name: str, items: Iterable[str]) -> None:

@@ -6,12 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from portal.errors import NotFoundError
 from portal.graph.walk import Walk, walk
 from portal.model.layer import Duty, Finding, contributors_of, layer_of, stewards_of
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
-from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
@@ -140,18 +138,17 @@ class Portfolio:
 class AccountabilityService:
     """Answers from owners, groups, layers."""
 
-    def __init__(self, database: Database, kinds: KindsService, ownership: OwnershipService) -> None:
+    def __init__(self, database: Database, ownership: OwnershipService) -> None:
         self._database = database
-        self._kinds = kinds
         self._ownership = ownership
 
     def of_entity(self, ref: EntityRef) -> Accountability:
         """Return who answers for an entity. Raises `NotFoundError`."""
         with self._database.reading() as connection:
-            entity = self._require(connection, ref)
+            entity = self._ownership.node_seen_by(connection, ref)
             up = _walked(connection, entity.owner, _UP)
             down = _walked(connection, entity.owner, _DOWN)
-            known = self._nodes(connection, {*up.distances, *down.distances})
+            known = self._ownership.nodes_seen_by(connection, {*up.distances, *down.distances})
             origins = self._origins(connection, entity)
             stewards = self._stewards(connection, entity, origins)
             problems, findings = self._faults(connection, [ref])
@@ -174,14 +171,18 @@ class AccountabilityService:
     def portfolio(self, ref: EntityRef, *, limit: int = 500, offset: int = 0) -> Portfolio:
         """Return what a group or person answers for. Raises `NotFoundError`."""
         with self._database.reading() as connection:
-            owner = self._require(connection, ref)
+            owner = self._ownership.node_seen_by(connection, ref)
             below = walk(ref, lambda refs: graph.steps_from(connection, refs, types=("parentOf",)))
-            groups = _by_distance(below, self._nodes(connection, below.distances))
+            groups = _by_distance(below, self._ownership.nodes_seen_by(connection, below.distances))
             owned = {
                 EntityRef(target) for _, target in graph.steps_from(connection, below.distances, types=("ownerOf",))
             }
             # Whoever else is named beside the accountable owner does not answer for it.
-            items = [node for node in self._nodes(connection, owned).values() if node.owner in below.distances]
+            items = [
+                node
+                for node in self._ownership.nodes_seen_by(connection, owned).values()
+                if node.owner in below.distances
+            ]
             problems, findings = self._faults(connection, [node.ref for node in items])
         owners: dict[EntityRef, int] = {}
         counts: dict[str, dict[str, int]] = {}
@@ -242,15 +243,6 @@ class AccountabilityService:
     def _faults(self, connection: Connection, refs: Collection[EntityRef]) -> tuple[list[Problem], list[Finding]]:
         known = sources.problems_of_refs(connection, sorted(refs))
         return [found.problem for _, found in known], self._ownership.findings_seen_by(connection, refs)
-
-    def _nodes(self, connection: Connection, refs: Collection[EntityRef]) -> dict[EntityRef, Node]:
-        return graph.nodes(connection, refs=refs, default_layers=self._kinds.seen_by(connection).default_layers)
-
-    def _require(self, connection: Connection, ref: EntityRef) -> Node:
-        node = self._nodes(connection, [ref]).get(ref)
-        if node is None:
-            raise NotFoundError(f"Entity {ref} not found")
-        return node
 
 
 def _contributors(origins: Iterable[tuple[Origin, Mapping[str, Any]]]) -> list[Contributor]:

@@ -32,7 +32,7 @@ _UPDATED = ("id", "line", "digest", "commit", "author", "authored_at_ms", "is_or
 
 @dataclass(frozen=True, slots=True)
 class DecidedBatch:
-    """What was decided of the documents of a batch that are written: so many bytes each, as there may be millions.
+    """What was decided of the documents of a batch that are written: 17 bytes each, as there may be millions.
 
     At the same place in each: the position of a document in its batch, its id, the number of its entity, what becomes
     of that.
@@ -97,15 +97,16 @@ class Claims:
             claims = entities.claims_on(self._connection, known)
             held = entities.held_entities(self._connection, known)
             claimed = [self._claimed(found, claims) for found in documents]
+            self.contested.update(ref for ref, found in claims.items() if len(found) > 1)
             for put, found in zip(portion, claimed, strict=True):
                 batch = DecidedBatch(put.batch, put.positions)
                 for claim in found:
-                    holder, now = holder_of(claims[claim.ref], held.get(claim.ref)), held.get(claim.ref)
+                    now = held.get(claim.ref)
+                    holder = holder_of(claims[claim.ref], now)
                     batch.ids.append(claim.id)
                     batch.numbers.append(numbers[claim.ref])
                     batch.verdicts.append(verdict_of(claim, now) if holder.id == claim.id else LOST)
                 yield batch
-            self.contested.update(ref for ref, found in claims.items() if len(found) > 1)
 
     def known(self, batch: DecidedBatch) -> list[Decided]:
         """Return the documents of a batch with what was decided of them."""

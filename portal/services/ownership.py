@@ -131,7 +131,7 @@ class OwnershipService:
         edges: set[Relation] = set()
         with self._database.reading() as connection:
             course = Course.of(types, direction, known=self._kinds.seen_by(connection).relation_types)
-            self._require(connection, root)
+            self.node_seen_by(connection, root)
 
             def around(frontier: Collection[EntityRef]) -> Iterable[tuple[str, str]]:
                 found = graph.relations_from(connection, frontier, types=course.followed)
@@ -139,15 +139,15 @@ class OwnershipService:
                 return [(relation.source, relation.target) for relation in found]
 
             reached = walk(root, around, depth=depth).distances
-            known = self._nodes(connection, reached)
+            known = self.nodes_seen_by(connection, reached)
         return SubGraph([known.get(ref) or _missing(ref) for ref in sorted(reached)], sorted(edges))
 
     def impact(self, ref: EntityRef) -> Impact:
         """Return everything that needs an entity, directly or through others. Raises `NotFoundError`."""
         with self._database.reading() as connection:
-            root = self._require(connection, ref)
+            root = self.node_seen_by(connection, ref)
             found = walk(ref, lambda refs: graph.steps_from(connection, refs, types=REACHED_TYPES))
-            known = self._nodes(connection, found.distances)
+            known = self.nodes_seen_by(connection, found.distances)
         reached = dependents(found, ref)
         owners = {node.ref: node.owner for node in known.values()}
         return Impact(
@@ -160,7 +160,7 @@ class OwnershipService:
         """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
         edges: set[Relation] = set()
         with self._database.reading() as connection:
-            root = self._require(connection, ref)
+            root = self.node_seen_by(connection, ref)
 
             def along(frontier: Collection[EntityRef], types: Collection[str]) -> Iterable[tuple[str, str]]:
                 found = list(flows(graph.relations_from(connection, frontier, types=types)))
@@ -173,7 +173,7 @@ class OwnershipService:
 
             up = walk(ref, lambda frontier: along(frontier, UPSTREAM))
             down = walk(ref, lambda frontier: along(frontier, DOWNSTREAM))
-            known = self._nodes(connection, {*up.distances, *down.distances})
+            known = self.nodes_seen_by(connection, {*up.distances, *down.distances})
         return Lineage(
             root,
             [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(up, ref)],
@@ -184,7 +184,7 @@ class OwnershipService:
     def nodes(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Node]:
         """Return those of the entities that are in the catalog, as graphs show them."""
         with self._database.reading() as connection:
-            return self._nodes(connection, refs)
+            return self.nodes_seen_by(connection, refs)
 
     def findings(self, refs: Collection[EntityRef] | None = None) -> list[Finding]:
         """Return what the layers' rules find over the whole catalog, or on some entities."""
@@ -232,7 +232,7 @@ class OwnershipService:
             layers = {ref: layer_of(body, ref) for ref, body in bodies.items()}
             return Summary(
                 _counts(kinds, layers, graph.counts_by_layer(connection, default_layers=kinds.default_layers)),
-                [layer.name for layer in sorted(layers.values(), key=lambda layer: (-layer.rank, layer.ref))][::-1],
+                [layer.name for layer in sorted(layers.values(), key=lambda layer: (layer.rank, layer.ref))],
                 graph.counts_by_owner(connection),
                 sources.list_problems(connection),
                 list(self._state(connection).findings) if layers else [],
@@ -243,11 +243,13 @@ class OwnershipService:
         with self._database.reading() as connection:
             return sources.list_problems(connection)
 
-    def _nodes(self, connection: Connection, refs: Collection[EntityRef] | None = None) -> dict[EntityRef, Node]:
+    def nodes_seen_by(self, connection: Connection, refs: Collection[EntityRef] | None = None) -> dict[EntityRef, Node]:
+        """Return entities, some or all, as graphs show them, for the catalog as a connection sees it."""
         return graph.nodes(connection, refs=refs, default_layers=self._kinds.seen_by(connection).default_layers)
 
-    def _require(self, connection: Connection, ref: EntityRef) -> Node:
-        node = self._nodes(connection, [ref]).get(ref)
+    def node_seen_by(self, connection: Connection, ref: EntityRef) -> Node:
+        """Return one entity as graphs show it. Raises `NotFoundError`."""
+        node = self.nodes_seen_by(connection, [ref]).get(ref)
         if node is None:
             raise NotFoundError(f"Entity {ref} not found")
         return node
@@ -265,7 +267,7 @@ class OwnershipService:
             return state
 
     def _read_state(self, connection: Connection, revision: int) -> _State:
-        known = self._nodes(connection)
+        known = self.nodes_seen_by(connection)
         rules = graph.declared_of_kinds(connection, _RULE_KINDS)
         facts = self._read_facts(connection, known, rules)
         findings = evaluate(facts)
@@ -315,7 +317,7 @@ class OwnershipService:
         layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
         if not layers:
             return Facts((), layers)
-        known = self._nodes(connection, refs)
+        known = self.nodes_seen_by(connection, refs)
         steps = sorted(graph.relations_from(connection, known, types={*DEPENDENCY_TYPES, "stewardedBy"}))
         with_stewards = {relation.source for relation in steps if relation.type == "stewardedBy"}
         stewarded = graph.documents_of(connection, with_stewards)
@@ -341,7 +343,7 @@ class OwnershipService:
         roles: dict[EntityRef, list[EntityRef]] = {}
         for relation in sorted(graph.relations_from(connection, asked, types=("roleOf",))):
             roles.setdefault(relation.target, []).append(relation.source)
-        others = self._nodes(connection, answering.union(*needs.values()))
+        others = self.nodes_seen_by(connection, answering.union(*needs.values()))
         return Facts(
             assets,
             layers,

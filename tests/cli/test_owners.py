@@ -17,6 +17,9 @@ def folder(tmp_path: Path, repo: MakeRepository) -> Path:
                 group("platform"),
                 group("data", more="parent: platform"),
                 entity("User", "ada", "memberOf: [data], profile: {displayName: '[red]Ada'}"),
+                component("x" * 60, owner="platform", more="dependsOn: ['component:b']").replace(
+                    "metadata: {", 'metadata: {title: "red\\x1b[31m", '
+                ),
                 component("a", owner="data", more="stewards: [{ref: platform, duty: checks}], contributors: [ada]"),
                 component("b", owner="gone", more="dependsOn: ['component:a']"),
                 entity(
@@ -56,17 +59,22 @@ def test_an_entity_is_told_in_lines(folder: Path) -> None:
 def test_a_portfolio_tells_groups_below_and_counts(folder: Path) -> None:
     text = told(folder, "portfolio", "group:platform")
 
-    assert text.startswith("group:default/platform answers for 3 entities, 1 of them itself\ngroups below: data 2\n")
+    assert text.startswith("group:default/platform answers for 4 entities, 2 of them itself\ngroups below: data 2\n")
     assert "shared: dataset 1, model 1" in text
-    assert "2 more; ask with a larger --limit" in told(folder, "portfolio", "group:platform", "--limit", "1")
+    assert "3 more; ask with a larger --limit" in told(folder, "portfolio", "group:platform", "--limit", "1")
 
 
 def test_impact_and_lineage_tell_whom_and_what(folder: Path) -> None:
     hit = told(folder, "impact", "component:a")
     flow = told(folder, "lineage", "dataset:sales")
 
-    assert hit.startswith("needs component:default/a: 1\n")
-    assert "tell: gone (1, nearest 1)" in hit
+    assert hit.startswith("needs component:default/a: 2\n")
+    assert "tell: gone (1, nearest 1), platform (1, nearest 2)" in hit
+    # What no person reads is not folded.
+    assert [line.split() for line in hit.splitlines()[2:4]] == [
+        ["component:default/b", "1", "-", "gone", "-"],
+        [f"component:default/{'x' * 60}", "2", "-", "platform", "b"],
+    ]
     assert "flows into dataset:default/sales: nothing\ndataset:default/sales flows into: 1\n" in flow
     assert "model:default/forecast" in flow
 
@@ -78,3 +86,10 @@ def test_each_answer_is_json_too(folder: Path, question: str) -> None:
     assert json.loads(told(folder, question, ref, "--json"))
     missing = run_portal("owners", question, "component:none", folder=folder)
     assert (missing.returncode, missing.stderr) == (2, "portal: Entity component:default/none not found\n")
+
+
+def test_a_title_gives_a_terminal_no_commands(folder: Path) -> None:
+    text = told(folder, "entity", f"component:{'x' * 60}")
+
+    assert "\x1b" not in text
+    assert "red\N{REPLACEMENT CHARACTER}[31m" in text

@@ -53,8 +53,7 @@ def accountability(catalog: Catalog) -> AccountabilityService:
 
 
 def service(database: Database) -> AccountabilityService:
-    kinds = KindsService(database, all_kinds())
-    return AccountabilityService(database, kinds, OwnershipService(database, kinds))
+    return AccountabilityService(database, OwnershipService(database, KindsService(database, all_kinds())))
 
 
 def names(refs: Collection[EntityRef]) -> list[str]:
