@@ -35,14 +35,16 @@ from portal.services.finishing import Finisher
 from portal.store import entities, sources, versions
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
-from portal.store.relations import RelationWriter
+from portal.store.relations import RelationWriter, count_of
 from portal.store.sources import Source
-from portal.store.terms import TermWriter
+from portal.store.terms import TermNumbers, TermWriter
 
 #: What versions call the changes of which there are any.
 VERSION_NAMES: Final = {ADDED: "added", CHANGED: "changed"}
 
 _NOBODY = Authorship()
+#: So many relations are in memory at once with what they make of the texts.
+_MOST_RELATIONS = 30_000
 
 
 @dataclass(slots=True)
@@ -183,7 +185,9 @@ class _Writer:
         numbered = terms.number(snapshot.leaves([batch.batch for batch in decided]))
         finisher = Finisher(self.connection, relations=relations, terms=terms, annotator=self.annotator)
         for portion in portions(decided, lambda batch: len(batch.positions)):
-            self._write_meanings(portion, snapshot, claims, numbered=numbered, finisher=finisher)
+            for some in self._divided(portion):
+                self._write_meanings(some, snapshot, claims, numbered=numbered, finisher=finisher)
+        numbered.close()
         for others in portions(elsewhere):
             self._write_elsewhere(others, relations=relations, terms=terms, finisher=finisher)
         for refs in portions(sorted(touched - written)):
@@ -268,13 +272,20 @@ class _Writer:
         """Return those of the entities that were in the catalog before."""
         return set() if self.is_first else {*entities.held_entities(self.connection, sorted(refs))}
 
+    def _divided(self, portion: Sequence[DecidedBatch]) -> Iterator[Sequence[DecidedBatch]]:
+        """Yield a portion in parts that do not have too many relations."""
+        count = count_of(self.connection, [number for batch in portion for number in batch.numbers])
+        size = -(-len(portion) // max(1, -(-count // _MOST_RELATIONS)))
+        for start in range(0, len(portion), size):
+            yield portion[start : start + size]
+
     def _write_meanings(
         self,
         decided: Sequence[DecidedBatch],
         snapshot: Snapshot,
         claims: Claims,
         *,
-        numbered: Mapping[int, Sequence[int]],
+        numbered: TermNumbers,
         finisher: Finisher,
     ) -> None:
         """Write the texts of documents that lose, of the others all that they mean."""

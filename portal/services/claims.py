@@ -12,6 +12,7 @@ from portal.ingest.snapshot import DocumentKey, Puts, Snapshot, Stored
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship
+from portal.services.memory import give_back
 from portal.store import entities, sources
 from portal.store.database import Connection
 from portal.store.entities import Claim, HeldEntity
@@ -165,13 +166,17 @@ class Claims:
 
 
 def portions(items: Sequence[Item], size: Callable[[Item], int] = lambda _: 1) -> Iterator[Sequence[Item]]:
-    """Yield items in portions that are written at once; `size` says how many documents an item has."""
+    """Yield items in portions that are written at once; `size` says how many documents an item has.
+
+    What a whole portion took of the memory is given back when the next one is asked for.
+    """
     start = total = 0
     for end, item in enumerate(items, start=1):
         total += size(item)
         if total >= PORTION:
             yield items[start:end]
             start, total = end, 0
+            give_back()
     if start < len(items):
         yield items[start:]
 

@@ -31,6 +31,7 @@ from portal.providers.contract import TreeProvider
 from portal.services.builds import Build, Progress
 from portal.services.changes import Changes, write_delta
 from portal.services.kinds import KindsService
+from portal.services.memory import give_back
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
@@ -41,6 +42,8 @@ from portal.store.sources import Source
 __all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService", "raise_for"]
 
 _ATTEMPTS = 5
+#: Batches of documents, from which on reading them takes memory worth giving back.
+_FEW_PAYLOADS = 8
 
 
 @dataclass(slots=True)
@@ -349,6 +352,8 @@ class RefreshService:
             ]
         builder = self._builder.knowing(kinds)
         builder.build(builds, progress=progress, redefine=partial(self._redefine, builder))
+        if sum(len(build.snapshot.payloads) for build in builds) > _FEW_PAYLOADS:
+            give_back()
         return builder, builds
 
     def _redefine(

@@ -22,10 +22,10 @@ _OPTION = "portal_behind"
 #: Fewer rows than this are not worth the other thread.
 _FEW = 100
 #: So many inserts wait at most: each holds its rows as text.
-_WAITING = 4
+_WAITING = 2
 #: So many rows are gathered at first, and twice as many each time up to so many, about 16 MB: while a table is small
 #: its pages stay in memory anyway, and what is inserted early need not be waited for at the end.
-_FIRST, _MOST = 10_000, 40_000
+_FIRST, _MOST = 10_000, 20_000
 #: Eight bytes each while they are gathered.
 _PAIRS = 10
 #: Characters of a row from which on its values are long.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+import weakref
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, func, select
 
@@ -16,12 +18,43 @@ from portal.store.tables import terms
 _COLUMNS = ("id", "key", "value", "display")
 
 #: The texts of a division, packed, are in memory at once up to so many bytes; they take six times as many then.
-_AT_ONCE_BYTES = 4_000_000
+_AT_ONCE_BYTES = 1_500_000
+#: Ids beyond so many bytes go to a file.
+_IN_MEMORY_BYTES = 512 * 1024
 #: Of a larger division every so-many-th text tells where to divide it.
 _STEP = 50
 
 #: The texts of leaves of some batches, each with the batch's number.
 _Leaves = Sequence[tuple[int, Sequence[str]]]
+
+
+class TermNumbers:
+    """The ids of terms by batch, those of many batches in a temporary file: one entity has a dozen."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115  # `_end` does
+        self._end = weakref.finalize(self, self._file.close)
+        #: Where the pieces of each batch begin in the file, and how long they are.
+        self._places: dict[int, array[int]] = {}
+
+    def __getitem__(self, batch: int) -> array[int]:
+        """Return the ids of a batch."""
+        found = array("i")
+        places = self._places.get(batch, ())
+        for start, size in zip(places[::2], places[1::2], strict=True):
+            self._file.seek(start)
+            found.frombytes(self._file.read(size))
+        return found
+
+    def extend(self, batch: int, ids: array[int]) -> None:
+        """Add ids to those of a batch."""
+        if ids:
+            start = self._file.seek(0, 2)
+            self._places.setdefault(batch, array("q")).extend((start, self._file.write(ids.tobytes())))
+
+    def close(self) -> None:
+        """Let go of all that is kept."""
+        self._end()
 
 
 class TermWriter:
@@ -41,7 +74,7 @@ class TermWriter:
         ids = self._ids({*texts}, are_new=self._next == 1)
         return [ids[text] for text in texts]
 
-    def number(self, divisions: Iterable[Division]) -> Mapping[int, Sequence[int]]:
+    def number(self, divisions: Iterable[Division]) -> TermNumbers:
         """Return the ids of terms for the leaves of many batches, by the batch's number, in their order there.
 
         A leaf is in the same division whatever the batch, so only one, or some that are small, or a range of a large
@@ -49,7 +82,7 @@ class TermWriter:
         written once.
         """
         are_new = self._next == 1
-        found: dict[int, array[int]] = {}
+        found = TermNumbers()
         small: list[tuple[int, Sequence[str]]] = []
         for division in divisions:
             if division.size_bytes > self._at_once_bytes:
@@ -65,20 +98,18 @@ class TermWriter:
         self._number(small, found, are_new=are_new)
         return found
 
-    def _number(self, some: _Leaves, found: dict[int, array[int]], *, are_new: bool) -> None:
+    def _number(self, some: _Leaves, found: TermNumbers, *, are_new: bool) -> None:
         """Add the ids of some leaves to those found of their batches."""
         ids = self._ids(set().union(*(leaves for _, leaves in some)), are_new=are_new)
         for batch, leaves in some:
-            found.setdefault(batch, array("i")).extend(map(ids.__getitem__, leaves))
+            found.extend(batch, array("i", map(ids.__getitem__, leaves)))
 
-    def _number_large(self, division: Division, found: dict[int, array[int]], *, are_new: bool) -> None:
+    def _number_large(self, division: Division, found: TermNumbers, *, are_new: bool) -> None:
         """Add the ids of the leaves of a division that is read again for each of its ranges."""
-        starts: dict[int, int] = {}
+        ids_by_batch: dict[int, array[int]] = {}
         sample: list[str] = []
         for batch, leaves in division:
-            ids = found.setdefault(batch, array("i"))
-            starts[batch] = len(ids)
-            ids.frombytes(bytes(ids.itemsize * len(leaves)))
+            ids_by_batch[batch] = array("i", bytes(array("i").itemsize * len(leaves)))
             sample += leaves[batch % _STEP :: _STEP]
         for lowest, highest in _ranges(sorted(sample), -(-division.size_bytes // self._at_once_bytes)):
             chosen = [
@@ -86,7 +117,7 @@ class TermWriter:
                     batch,
                     [
                         (place, text)
-                        for place, text in enumerate(leaves, starts[batch])
+                        for place, text in enumerate(leaves)
                         if lowest <= text and (highest is None or text < highest)
                     ],
                 )
@@ -94,9 +125,11 @@ class TermWriter:
             ]
             numbers = self._ids({text for _, some in chosen for _, text in some}, are_new=are_new)
             for batch, some in chosen:
-                ids = found[batch]
+                ids = ids_by_batch[batch]
                 for place, text in some:
                     ids[place] = numbers[text]
+        for batch, ids in ids_by_batch.items():
+            found.extend(batch, ids)
 
     def _ids(self, texts: Iterable[str], *, are_new: bool) -> dict[str, int]:
         wanted = sorted(texts)

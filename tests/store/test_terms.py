@@ -28,16 +28,17 @@ def told(*batches: Sequence[Leaf]) -> Snapshot:
 
 def in_order(snapshot: Snapshot) -> dict[int, list[Leaf]]:
     """Return the leaves of each batch, division after division."""
-    found: dict[int, list[Leaf]] = {}
+    found: dict[int, list[Leaf]] = {batch: [] for batch in range(len(snapshot.payloads))}
     for division in snapshot.leaves(range(len(snapshot.payloads))):
         for batch, texts in division:
-            found.setdefault(batch, []).extend(map(Leaf.of, texts))
+            found[batch].extend(map(Leaf.of, texts))
     return found
 
 
 def number(writer: TermWriter, snapshot: Snapshot) -> dict[int, list[int]]:
-    found = writer.number(snapshot.leaves(range(len(snapshot.payloads))))
-    return {batch: list(ids) for batch, ids in found.items()}
+    batches = range(len(snapshot.payloads))
+    found = writer.number(snapshot.leaves(batches))
+    return {batch: list(found[batch]) for batch in batches}
 
 
 def stored(database: Database) -> dict[Leaf, int]:
