@@ -18,6 +18,7 @@ from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES, INVERSES, Relation
 from portal.services.kinds import KindsService
+from portal.services.memory import cycles_kept
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
@@ -261,7 +262,8 @@ class OwnershipService:
         with self._lock:
             if self._known is not None and self._known.revision == revision:
                 return self._known
-            state = self._read_state(connection, revision)
+            with cycles_kept():
+                state = self._read_state(connection, revision)
             if self._known is None or self._known.revision < revision:
                 self._known = state
             return state
@@ -292,20 +294,15 @@ class OwnershipService:
         layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
         # Without a layer no rule looks at anything: half of all relations need not be read.
         stewarded = graph.declared_with_relation(connection, "stewardedBy") if layers else {}
-        relations = graph.all_relations(connection, types=_FACT_TYPES) if layers else ()
-        grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {}
-        for relation in sorted(relations):
-            use = "needs" if relation.type in DEPENDENCY_TYPES else relation.type
-            grouped.setdefault("parents" if use in _PARENT_TYPES else use, {}).setdefault(relation.source, []).append(
-                relation.target
-            )
+        leading = graph.targets_by_source(connection, types=_FACT_TYPES) if layers else {}
+        needs = _joined(leading, DEPENDENCY_TYPES)
         layered = self._kinds.seen_by(connection).layered
         return Facts(
-            _assets(known.values(), layered, stewarded=stewarded, needs=grouped.get("needs", {})),
+            _assets(known.values(), layered, stewarded=stewarded, needs=needs),
             layers,
             frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
-            grouped.get("hasRole", {}),
-            grouped.get("parents", {}),
+            leading.get("hasRole", {}),
+            _joined(leading, _PARENT_TYPES),
             {node.ref: node.layer for node in known.values()},
             _severities(rules),
         )
@@ -353,6 +350,17 @@ class OwnershipService:
             {node.ref: node.layer for node in (*others.values(), *known.values())},
             _severities(rules),
         )
+
+
+def _joined(
+    leading: Mapping[str, Mapping[EntityRef, Collection[EntityRef]]], types: Iterable[str]
+) -> dict[EntityRef, list[EntityRef]]:
+    """Return where relations of several types lead, by the entity that they leave."""
+    found: dict[EntityRef, list[EntityRef]] = {}
+    for name in sorted(types):
+        for source, targets in leading.get(name, {}).items():
+            found.setdefault(source, []).extend(targets)
+    return found
 
 
 def _assets(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -31,7 +29,7 @@ from portal.providers.contract import TreeProvider
 from portal.services.builds import Build, Progress
 from portal.services.changes import Changes, write_delta
 from portal.services.kinds import KindsService
-from portal.services.memory import give_back
+from portal.services.memory import cycles_kept, give_back
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
@@ -145,7 +143,7 @@ class RefreshService:
         `anew` reads every file again, whether it has changed or not; `again` are the locations of files to read so.
         """
         told = progress or _untold
-        with self._lock, _cycles_kept():
+        with self._lock, cycles_kept():
             wanted = [source for source in self.sources() if ids is None or source.id in ids]
             kinds = self._kinds.current()
             wanted, concerned = self._under(kinds, wanted)
@@ -230,7 +228,7 @@ class RefreshService:
         that cannot be understood, `ConflictError` for one that another source has, `NotFoundError` for no such source.
         """
         self.target_of(location_type, target)
-        with self._lock, _cycles_kept():
+        with self._lock, cycles_kept():
             kinds = self._kinds.current()
             for _ in range(_ATTEMPTS):
                 known = {source.id: source for source in self.sources()}
@@ -416,18 +414,6 @@ class RefreshService:
 
 def _untold(stage: str, done: int, total: int) -> None:
     """Tell nobody how far it is."""
-
-
-@contextmanager
-def _cycles_kept() -> Iterator[None]:
-    """Keep the collector of cycles still: a refresh makes millions of values and no cycles (measured: a quarter)."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def raise_for(problems: Collection[Problem]) -> None:

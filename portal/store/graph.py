@@ -13,7 +13,7 @@ from portal.model.ref import EntityRef
 from portal.model.relation import Relation
 from portal.store.dialect import among, in_chunks
 from portal.store.relations import SOURCES, TARGETS, is_of_types, relations_by_ref, type_names
-from portal.store.tables import entities, relations
+from portal.store.tables import entities, refs, relations
 
 _TOLD = (SOURCES.c.ref, relations.c.type_id, TARGETS.c.ref)
 
@@ -54,13 +54,21 @@ def steps_from(
         yield from rows
 
 
-def all_relations(connection: Connection, *, types: Collection[str]) -> frozenset[Relation]:
-    """Return every relation of some types."""
+def targets_by_source(connection: Connection, *, types: Collection[str]) -> dict[str, dict[EntityRef, list[EntityRef]]]:
+    """Return where every relation of some types leads, sorted, each once, by type and the entity that it leaves.
+
+    References are read once and relations by number: joined, each would be read and made as often as it is named.
+    """
     names = type_names(connection)
-    return frozenset(
-        Relation(EntityRef(source), names[number], EntityRef(target))
-        for source, number, target in connection.execute(relations_by_ref(*_TOLD).where(is_of_types(types))).all()
-    )
+    columns = (relations.c.source_id, relations.c.type_id, relations.c.target_id)
+    rows = connection.execute(select(*columns).where(is_of_types(types))).all()
+    named = {number: EntityRef(ref) for number, ref in connection.execute(select(refs.c.id, refs.c.ref)).all()}
+    found: dict[str, dict[EntityRef, list[EntityRef]]] = {name: {} for name in types}
+    by_number = {number: found[name] for number, name in names.items() if name in found}
+    for source, number, target in rows:
+        by_number[number].setdefault(named[source], []).append(named[target])
+    # What both ends declare stands there twice.
+    return {name: {source: sorted({*listed}) for source, listed in targets.items()} for name, targets in found.items()}
 
 
 def nodes(
