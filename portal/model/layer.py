@@ -111,6 +111,14 @@ def role_of(declared: Mapping[str, Any], ref: EntityRef) -> Role:
     )
 
 
+def accountable_owner(declared: Mapping[str, Any], ref: EntityRef) -> EntityRef | None:
+    """Return who is accountable for an entity: its owner, or the first of its owners; None where nobody is named."""
+    spec = declared.get("spec") or {}
+    owners = spec.get("owners")
+    text = spec.get("owner", owners[0] if isinstance(owners, list) and owners else None)
+    return named("group", text, ref) if isinstance(text, str) else None
+
+
 def stewards_of(declared: Mapping[str, Any], ref: EntityRef) -> tuple[tuple[EntityRef, str], ...]:
     """Return who answers for which duty of an entity, as (group or user, duty); what is malformed is left out.
 
