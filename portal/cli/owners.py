@@ -89,6 +89,8 @@ def _print_accountability(found: Accountability) -> None:
     else:
         missing = "" if found.owner_exists else " (not in the catalog)"
         out.print(Text.assemble(("owner: ", "bold"), found.owner, (missing, "red")), soft_wrap=True)
+    if found.co_owners:
+        _print_line("owners too, not accountable", map(_co_owner, found.co_owners))
     _print_line("groups above", (above.ref for above, _ in found.chain))
     _print_line("people", (f"{who.node.ref.name} ({who.through.name})" for who in found.people))
     for steward in found.stewards:
@@ -99,6 +101,11 @@ def _print_accountability(found: Accountability) -> None:
     _print_line("contributors", (f"{who} ({origin.place})" for who, origin in found.contributors))
     print_problems(found.problems)
     _print_findings(found.findings)
+
+
+def _co_owner(found: tuple[EntityRef, bool]) -> str:
+    ref, exists = found
+    return ref if exists else f"{ref} (not in the catalog)"
 
 
 def _print_portfolio(found: Portfolio) -> None:

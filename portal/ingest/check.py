@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -69,6 +69,7 @@ def problem_of(fault: FieldFault, *, ref: str | None = None) -> Problem:
         field=field_name(fault.path),
         found="" if fault.fault.code == "field-missing" else shown(fault.found),
         expected=fault.fault.expected,
+        hint=fault.fault.hint,
         ref=ref,
         severity="warning" if fault.lenient else "error",
     )
@@ -148,15 +149,20 @@ def _spec_faults(document: Mapping[str, Any], kind: Kind) -> Iterator[FieldFault
     errors = {} if schema.accepts(spec) else schema.validate(spec)
     for name, error in errors.items():
         field = schema.fields.get(str(name))
-        lenient = isinstance(field, PortalField) and field.lenient
+        lenient = schema.is_lenient(str(name), spec)
         for path, fault in _flattened(error, ("spec", name)):
-            yield FieldFault(path, fault, value_at(document, path), lenient)
+            yield FieldFault(path, _hinted(fault, field), value_at(document, path), lenient)
     for relation_field in kind.relation_fields[schema]:
         if relation_field.name in spec and relation_field.name not in errors:
             for path, text in _ref_texts(spec[relation_field.name], ("spec", relation_field.name)):
                 malformed = _ref_fault(text, default_kind=relation_field.default_kind)
                 if malformed is not None:
-                    yield FieldFault(path, malformed, text, relation_field.field.lenient)
+                    lenient = schema.is_lenient(relation_field.name, spec)
+                    yield FieldFault(path, _hinted(malformed, relation_field.field), text, lenient)
+
+
+def _hinted(fault: Fault, field: object) -> Fault:
+    return replace(fault, hint=field.hint) if isinstance(field, PortalField) and field.hint else fault
 
 
 def _flattened(errors: Any, path: Path) -> Iterator[tuple[Path, Fault]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.errors import InputError
 from portal.model.entity import TEMPLATE_ANNOTATION
+from portal.model.fields import instead_of
 from portal.model.kind import Kind
 from portal.model.ref import EntityRef
 from portal.model.relation import GENERATED_FROM, DeclaredRelation, Relation, RelationType
@@ -38,12 +39,7 @@ def _declared(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> Iterat
     for field in kind.relation_fields[kind.schema_for(spec)]:
         if field.name not in spec:
             continue
-        try:
-            targets = [_parse(text, field.default_kind, namespace) for text in field.field.refs(spec[field.name])]
-        except (InputError, TypeError, KeyError, AttributeError):
-            # Only a lenient field gets here with a value that is no reference; its warning has been given.
-            continue
-        for target in targets:
+        for target in _targets(spec[field.name], field.field, field.default_kind, namespace):
             yield field.emits, target
     template = (declared["metadata"].get("annotations") or {}).get(TEMPLATE_ANNOTATION)
     if template:
@@ -54,18 +50,34 @@ def _declared(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> Iterat
 
 
 def declared_targets(ref: EntityRef, declared: Mapping[str, Any], kind: Kind) -> dict[str, EntityRef]:
-    """Return the entities that fields with one reference name (`owner`), by field; malformed ones are left out."""
+    """Return the entities that fields with one reference name (`owner`), by field; malformed ones are left out.
+
+    Where the field is absent and a list stands in for it (`owners`), the list's first counts.
+    """
     spec = declared.get("spec") or {}
     namespace = ref.namespace
     found: dict[str, EntityRef] = {}
-    for field in kind.relation_fields[kind.schema_for(spec)]:
+    schema = kind.schema_for(spec)
+    for field in kind.relation_fields[schema]:
         text = spec.get(field.name)
         if isinstance(text, str) and text:
             try:
                 found[field.name] = _parse(text, field.default_kind, namespace)
             except InputError:
                 continue
+        elif field.name not in spec and (several := instead_of(field.field)) and several in spec:
+            for target in _targets(spec[several], schema.fields[several], field.default_kind, namespace)[:1]:
+                found[field.name] = target
     return found
+
+
+def _targets(value: Any, field: Any, default_kind: str | None, namespace: str) -> list[EntityRef]:
+    """Return what the value of a field names; none of it where any of it is malformed."""
+    try:
+        return [_parse(text, default_kind, namespace) for text in field.refs(value)]
+    except (InputError, TypeError, KeyError, AttributeError):
+        # Only a lenient field gets here with a value that is no reference; its warning has been given.
+        return []
 
 
 @lru_cache(maxsize=16_384)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from portal.model.fields import AnyMapping, Object, ObjectList, OneOfTypes, Ref, RefList, Text, TextList
 from portal.model.kind import CORE_VERSIONS, Kind, SpecSchema
-from portal.model.owned import HolderSpec, LayeredSpec, OwnedSpec
+from portal.model.owned import HolderSpec, LayeredSpec, OwnedSpec, owner_field, owners_field
 from portal.model.relation import (
     CHILD_OF,
     CONSUMES_API,
@@ -16,7 +16,6 @@ from portal.model.relation import (
     HAS_MEMBER,
     HAS_PART,
     MEMBER_OF,
-    OWNED_BY,
     PARENT_OF,
     PART_OF,
     PROVIDES_API,
@@ -191,7 +190,8 @@ class TemplateSpec(LayeredSpec):
     """A recipe that makes a new asset in a new repository."""
 
     type = Text(required=True, description="What the template makes: service, dataset, ...")
-    owner = Ref("Group", emits=OWNED_BY, description="The template's own owner")
+    owner = owner_field(required=False, description="The template's own accountable owner")
+    owners = owners_field(lenient=True)
     lifecycle = Text(description="experimental, production or deprecated")
     parameters = OneOfTypes((dict, list), expected="a mapping (one page) or a list of mappings")
     steps = ObjectList(StepSchema, required=True, description="What is done, in order")

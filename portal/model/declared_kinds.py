@@ -11,7 +11,7 @@ import orjson
 
 from portal.model.entity import ref_of
 from portal.model.envelope import FieldFault, Path, is_api_version, is_kind, is_object_name
-from portal.model.fields import Fault, Ref, RefList, object_schema
+from portal.model.fields import Fault, Ref, RefList, object_schema, one_of_fields
 from portal.model.json_schema import SpecChecker, schema_faults
 from portal.model.kind import Kind, Kinds
 from portal.model.owned import AssetSpec
@@ -117,7 +117,12 @@ def _effective_schema(spec: Mapping[str, Any], references: Mapping[str, Ref | Re
         # What is said of one of these fields narrows it: the rest of Portal relies on its shape.
         properties[name] = shape if theirs is None else _both(shape, theirs)
     required = list(dict.fromkeys([*schema.get("required", ()), *(["owner"] if "layer" in spec else [])]))
-    return schema | {"properties": properties} | ({"required": required} if required else {})
+    whole = schema | {"properties": properties} | ({"required": required} if required else {})
+    if "owner" in required:
+        # There is an owner too where several are listed.
+        whole["required"] = [name for name in required if name != "owner"]
+        whole["allOf"] = [*schema.get("allOf", ()), one_of_fields("owner", "owners")]
+    return whole
 
 
 def _both(ours: dict[str, Any], theirs: Any) -> dict[str, Any]:

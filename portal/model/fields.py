@@ -13,10 +13,11 @@ from portal.model.relation import RelationType
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a field expected and did not find; `code` is a problem code."""
+    """What a field expected and did not find; `code` is a problem code, `hint` says how to mend it."""
 
     code: str
     expected: str
+    hint: str = ""
 
 
 def _messages(expected: str, **more: str) -> dict[str, Any]:
@@ -41,6 +42,8 @@ class PortalField(fields.Field[Any]):
 
     lenient: bool = False
     description: str = ""
+    #: How any fault of the field is mended, where that is not plain from what was expected.
+    hint: str = ""
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema (draft 2020-12) of the field's value."""
@@ -91,7 +94,10 @@ class Text(PortalField, fields.String):
 
 
 class Ref(Text):
-    """An entity reference; `emits` is the relation to what it names, `default_kind` completes a short one."""
+    """An entity reference; `emits` is the relation to what it names, `default_kind` completes a short one.
+
+    `instead` is the field with a list of such references whose first stands for this one where it is absent.
+    """
 
     def __init__(
         self,
@@ -100,11 +106,13 @@ class Ref(Text):
         emits: RelationType,
         required: bool = False,
         lenient: bool = False,
+        instead: str | None = None,
         description: str = "",
     ) -> None:
         super().__init__(required=required, lenient=lenient, description=description)
         self.default_kind = default_kind
         self.emits = emits
+        self.instead = instead
 
     def refs(self, value: Any) -> Iterator[str]:
         """Yield the reference."""
@@ -152,14 +160,19 @@ class RefList(TextList):
         emits: RelationType,
         required: bool = False,
         lenient: bool = False,
+        min_items: int = 0,
+        hint: str = "",
         description: str = "",
     ) -> None:
-        super().__init__(required=required, lenient=lenient, description=description)
+        super().__init__(required=required, lenient=lenient, min_items=min_items, description=description)
         self.default_kind = default_kind
         self.emits = emits
+        self.hint = hint
 
     def refs(self, value: Any) -> Iterator[str]:
-        """Yield the references in their order."""
+        """Yield the references in their order. Raises `TypeError` for what is no list: a text is none of letters."""
+        if not isinstance(value, list):
+            raise TypeError("a list of references is a list")
         yield from value
 
 
@@ -380,5 +393,38 @@ def object_schema(schema: type[Schema]) -> dict[str, Any]:
                 {"description": field.description} if field.description else {}
             )
     result: dict[str, Any] = {"type": "object", "properties": properties}
-    required = [name for name, field in declared.items() if field.required]
-    return result | ({"required": required} if required else {})
+    required = [name for name, field in declared.items() if field.required and not instead_of(field)]
+    result |= {"required": required} if required else {}
+    for name, field in declared.items():
+        if field.required and (other := instead_of(field)):
+            result |= one_of_fields(name, other)
+    return result
+
+
+def instead_of(field: fields.Field[Any]) -> str | None:
+    """Return the name of the list that may stand in for a field, or None."""
+    return field.instead if isinstance(field, Ref) else None
+
+
+def one_of_fields(*names: str) -> dict[str, Any]:
+    """Return the JSON Schema of a mapping that has one of some fields."""
+    return {"anyOf": [{"required": [name]} for name in names]}
+
+
+def needed_fields(schema: Mapping[str, Any]) -> set[str]:
+    """Return the fields that a mapping with this JSON Schema needs; of those of which one is enough, the first."""
+    found = set(schema.get("required", ()))
+    for part in (schema, *schema.get("allOf", ())):
+        either = alternatives(part.get("anyOf")) if isinstance(part, dict) else ()
+        found |= set(either[:1])
+    return found
+
+
+def alternatives(schemas: Any) -> Sequence[str]:
+    """Return the fields of which `anyOf` asks for one; empty where it asks for anything else."""
+    if not isinstance(schemas, list):
+        return ()
+    named = [
+        item.get("required") if isinstance(item, dict) and item.keys() == {"required"} else None for item in schemas
+    ]
+    return [names[0] for names in named if names] if all(names and len(names) == 1 for names in named) else ()

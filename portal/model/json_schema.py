@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from portal.model.envelope import FieldFault, Path, value_at
-from portal.model.fields import Fault
+from portal.model.fields import Fault, alternatives
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -162,6 +162,8 @@ class SpecChecker:
         if kind == "required":
             name = said["property"]
             yield (*path, name), Fault("field-missing", _described(properties.get(name)))
+        elif kind == "anyOf" and not path and (names := alternatives(value_at(self.schema, error.schema_path))):
+            yield (names[0],), Fault("field-missing", _described(value_at(self.schema, ("properties", names[0]))))
         elif kind in {"additionalProperties", "unevaluatedProperties"}:
             known = ", ".join(sorted(properties))
             for name in said["unexpected"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import INCLUDE, Schema
 
 from portal.errors import PluginError
-from portal.model.fields import Fault, PortalField, Ref, RefList, RefObjectList, object_schema
+from portal.model.fields import Fault, PortalField, Ref, RefList, RefObjectList, instead_of, object_schema
 from portal.model.ref import EntityRef
 from portal.model.relation import INVERSES, RELATION_TYPES, RelationType
 
@@ -36,13 +36,32 @@ class SpecSchema(Schema):
         """Return whether a spec has no fault for certain, ten times faster than `validate` tells which it has."""
         if not self._is_plain:
             return False
-        for name, declared, required in self._checks:
+        for name, declared, required, instead in self._checks:
             if name in spec:
                 if not declared.accepts(spec[name]):
                     return False
-            elif required:
+            elif required and instead not in spec:
                 return False
         return True
+
+    def validate(self, data: Any, **given: Any) -> dict[str, Any]:
+        """Return the faults of a spec, nested by field; what stands in for an absent field tells its own."""
+        errors: dict[str, Any] = super().validate(data, **given)
+        if isinstance(data, Mapping):
+            for name, instead in self._instead.items():
+                if name not in data and instead in data:
+                    errors.pop(name, None)
+        return errors
+
+    def is_lenient(self, name: str, spec: Mapping[str, Any]) -> bool:
+        """Return whether faults of a field of this spec are warnings.
+
+        They are errors where the field stands in for a required one that is absent: nothing is left then.
+        """
+        found = self.fields.get(name)
+        if not isinstance(found, PortalField) or not found.lenient:
+            return False
+        return all(instead != name or absent in spec for absent, instead in self._instead.items())
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -52,15 +71,20 @@ class SpecSchema(Schema):
     @cached_property
     def _is_plain(self) -> bool:
         """Whether the fields say all that is checked."""
-        return type(self).validate is Schema.validate and not self._hooks and len(self._checks) == len(self.fields)
+        return type(self).validate is SpecSchema.validate and not self._hooks and len(self._checks) == len(self.fields)
 
     @cached_property
-    def _checks(self) -> list[tuple[str, PortalField, bool]]:
+    def _checks(self) -> list[tuple[str, PortalField, bool, str | None]]:
         return [
-            (field.data_key or name, field, field.required)
+            (field.data_key or name, field, field.required, instead_of(field))
             for name, field in self.fields.items()
             if isinstance(field, PortalField)
         ]
+
+    @cached_property
+    def _instead(self) -> Mapping[str, str]:
+        """The list that may stand in for a required field, by that field."""
+        return {name: other for name, field in self.fields.items() if field.required and (other := instead_of(field))}
 
 
 @dataclass(frozen=True, slots=True)

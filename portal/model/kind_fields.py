@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from portal.model.fields import needed_fields
 from portal.model.kind import Kind, RelationField
 
 
@@ -22,7 +23,7 @@ class KindField:
 def fields_of(kind: Kind) -> list[KindField]:
     """Return the fields of a kind's spec: those that must be there first, each in the order of its schema."""
     schema = kind.spec.json_schema()
-    required = set(schema.get("required", ()))
+    required = needed_fields(schema)
     relations = {field.name: field for field in kind.relation_fields[kind.spec_schema]}
     found = [
         KindField(name, name in required, _description(described), relations.get(name))

@@ -111,6 +111,22 @@ def role_of(declared: Mapping[str, Any], ref: EntityRef) -> Role:
     )
 
 
+def accountable_owner(declared: Mapping[str, Any], ref: EntityRef) -> EntityRef | None:
+    """Return who is accountable for an entity: its owner, or the first of its owners; None where nobody is named.
+
+    Of owners of which any is malformed none counts.
+    """
+    spec = declared.get("spec") or {}
+    names = [spec["owner"]] if "owner" in spec else spec.get("owners")
+    found = []
+    for name in names if isinstance(names, list) else ():
+        try:
+            found.append(EntityRef.parse(name, default_kind="group", default_namespace=ref.namespace))
+        except (InputError, TypeError, AttributeError):
+            return None
+    return next(iter(found), None)
+
+
 def stewards_of(declared: Mapping[str, Any], ref: EntityRef) -> tuple[tuple[EntityRef, str], ...]:
     """Return who answers for which duty of an entity, as (group or user, duty); what is malformed is left out.
 

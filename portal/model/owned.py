@@ -1,4 +1,4 @@
-"""The fields that every owned thing shares: owner, layer, stewards, contributors."""
+"""The fields that every owned thing shares: owner, owners, layer, stewards, contributors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ from portal.model.relation import (
     PART_OF,
     STEWARDED_BY,
 )
+
+
+def owner_field(*, required: bool = True, description: str = "The accountable owner: a group or user") -> Ref:
+    """Return the field of who is accountable; the first of `owners` is, where it is absent."""
+    return Ref("Group", emits=OWNED_BY, required=required, instead="owners", description=description)
+
+
+def owners_field(*, lenient: bool = False) -> RefList:
+    """Return the field of all who own; on a kind of Backstage's it is Portal's own, and lenient."""
+    return RefList(
+        "Group",
+        emits=OWNED_BY,
+        lenient=lenient,
+        min_items=1,
+        hint="List groups or users; the first is accountable unless spec.owner names who is",
+        description="All who own it, without `owner` the first being accountable",
+    )
 
 
 class StewardSchema(SpecSchema):
@@ -36,7 +53,8 @@ class LayeredSpec(SpecSchema):
 class OwnedSpec(LayeredSpec):
     """A thing with exactly one accountable owner."""
 
-    owner = Ref("Group", emits=OWNED_BY, required=True, description="The accountable owner: a group or user")
+    owner = owner_field()
+    owners = owners_field(lenient=True)
 
 
 class HolderSpec(SpecSchema):
@@ -48,7 +66,8 @@ class HolderSpec(SpecSchema):
 class AssetSpec(SpecSchema):
     """The spec of Portal's own asset kinds: owned, in a layer, part of a system."""
 
-    owner = Ref("Group", emits=OWNED_BY, required=True, description="The accountable owner: a group or user")
+    owner = owner_field()
+    owners = owners_field()
     lifecycle = Text(required=True, description="experimental, production or deprecated")
     system = Ref("System", emits=PART_OF, description="The system this is part of")
     layer = Ref("Layer", emits=IN_LAYER, description="The layer this stands in, where its system does not say")

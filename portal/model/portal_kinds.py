@@ -5,13 +5,12 @@ from __future__ import annotations
 from portal.model.declared_kinds import definition_faults
 from portal.model.fields import AnyMapping, Number, Object, ObjectList, Ref, RefList, Text, TextList, TextMapping
 from portal.model.kind import PORTAL_VERSION, Kind, SpecSchema
-from portal.model.owned import AssetSpec
+from portal.model.owned import AssetSpec, owner_field, owners_field
 from portal.model.relation import (
     CONSUMED_BY,
     CONSUMES,
     DEPENDS_ON,
     DERIVED_FROM,
-    OWNED_BY,
     PART_OF,
     PRODUCED_BY,
     PRODUCES,
@@ -91,7 +90,8 @@ class LayerSpec(SpecSchema):
     """A layer: its rank, who may own in it, who must steward it, what it may depend on."""
 
     rank = Number(required=True, minimum=1, description="1 is the lowest; a layer stands on those of lower rank")
-    owner = Ref("Group", emits=OWNED_BY, required=True, description="Who answers for the layer itself")
+    owner = owner_field(description="Who answers for the layer itself")
+    owners = owners_field()
     ownerRoles = TextList(required=True, description="Names of the roles that may own in this layer")
     stewards = ObjectList(DutySchema, description="Duties that every asset of the layer needs a steward for")
     mayDependOn = TextList(
@@ -113,7 +113,8 @@ class RoleSpec(SpecSchema):
 class PolicySpec(SpecSchema):
     """A rule switched on for layers, with its severity and the reason for it."""
 
-    owner = Ref("Group", emits=OWNED_BY, required=True, description="Who answers for the policy")
+    owner = owner_field(description="Who answers for the policy")
+    owners = owners_field()
     rule = Text(required=True, description="The rule's id")
     layers = TextList(description="Names of the layers it holds for; all if absent")
     severity = Text(required=True, one_of=("off", "warn", "enforce"), description="What a violation means")
@@ -141,7 +142,8 @@ class KindRelationSchema(SpecSchema):
 class KindDefinitionSpec(SpecSchema):
     """A kind declared in YAML."""
 
-    owner = Ref("Group", emits=OWNED_BY, required=True, description="Who answers for the kind")
+    owner = owner_field(description="Who answers for the kind")
+    owners = owners_field()
     names = Object(KindNamesSchema, required=True, description="How the kind is called")
     group = Text(required=True, description="The part of apiVersion before the slash")
     version = Text(required=True, description="The part of apiVersion after the slash")

@@ -68,13 +68,18 @@ def search_document(entity: Mapping[str, Any]) -> dict[str, str]:
         "namespace": namespace,
         "kind": kind,
         "lifecycle": str(spec.get("lifecycle") or ""),
-        "owner": str(spec.get("owner") or ""),
+        "owner": str(spec.get("owner") or _first(spec.get("owners"))),
         "location": f"/catalog/{path}".lower(),
     }
 
 
 def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _first(values: Any) -> str:
+    """Return who is accountable of a list of owners."""
+    return next(iter(_texts(values)), "") if isinstance(values, list) else ""
 
 
 def _texts(values: Iterable[Any]) -> list[str]:

@@ -71,12 +71,14 @@ class Accountability:
     """Who answers for an entity.
 
     `owner` is the accountable one, None where none is named; `owner_exists` says whether it is in the catalog. `chain`
-    are the groups above it, the nearest first; `people` those whom it reaches.
+    are the groups above it, the nearest first; `people` those whom it reaches. `co_owners` are named as owners beside
+    it and do not answer for the entity, each with whether it is in the catalog.
     """
 
     entity: Node
     owner: EntityRef | None
     owner_exists: bool
+    co_owners: list[tuple[EntityRef, bool]]
     chain: list[tuple[Node, int]]
     people: list[Member]
     stewards: list[Steward]
@@ -89,6 +91,7 @@ class Accountability:
         return {
             "entity": self.entity.to_json(),
             "owner": None if self.owner is None else {"ref": self.owner, "exists": self.owner_exists},
+            "coOwners": [{"ref": ref, "exists": exists} for ref, exists in self.co_owners],
             "chain": [node.to_json() | {"distance": distance} for node, distance in self.chain],
             "people": [
                 {"ref": found.node.ref, "title": found.node.title, "through": found.through} for found in self.people
@@ -148,7 +151,8 @@ class AccountabilityService:
             entity = self._ownership.node_seen_by(connection, ref)
             up = _walked(connection, entity.owner, _UP)
             down = _walked(connection, entity.owner, _DOWN)
-            known = self._ownership.nodes_seen_by(connection, {*up.distances, *down.distances})
+            owners = {EntityRef(who) for _, who in graph.steps_from(connection, [ref], types=("ownedBy",))}
+            known = self._ownership.nodes_seen_by(connection, {*up.distances, *down.distances, *owners})
             origins = self._origins(connection, entity)
             stewards = self._stewards(connection, entity, origins)
             problems, findings = self._faults(connection, [ref])
@@ -156,6 +160,7 @@ class AccountabilityService:
             entity,
             entity.owner,
             entity.owner in known,
+            [(who, who in known) for who in sorted(owners) if who != entity.owner],
             _by_distance(up, known),
             [
                 Member(known[found], down.previous.get(found, found))

@@ -141,7 +141,7 @@ def _filter(filters: Mapping[str, Sequence[str]]) -> EntityFilter | None:
 def _any_of(name: str, values: tuple[str, ...]) -> EntityFilter:
     if name == "owner":
         # As the file has it, or as the whole reference that everything else in the catalog is named by.
-        return AnyOf((Match("spec.owner", values), Match("relations.ownedby", values)))
+        return AnyOf(tuple(Match(path, values) for path in ("spec.owner", "spec.owners", "relations.ownedby")))
     return Match(_PATHS.get(name, name), values)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import orjson
 
 from portal.errors import ActionError, ConflictError
+from portal.model.layer import accountable_owner
 from portal.model.ref import EntityRef
 
 
@@ -91,8 +92,6 @@ def _verify(target: str, found: Mapping[EntityRef, Mapping[str, Any]], expected:
             "creates. Look at the problems of its location"
         )
     for ref, entity in sorted(made.items()):
-        owners = [item["targetRef"] for item in entity.get("relations", []) if item["type"] == "ownedBy"]
-        if owners != [expected.owner]:
-            raise ActionError(
-                f"{ref} is owned by {', '.join(owners) or 'nobody'}; expected {expected.owner}, as was asked for"
-            )
+        owner = accountable_owner(entity, ref)
+        if owner != expected.owner:
+            raise ActionError(f"{ref} is owned by {owner or 'nobody'}; expected {expected.owner}, as was asked for")

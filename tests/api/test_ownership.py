@@ -111,6 +111,17 @@ def test_an_entity_says_who_answers_for_it_and_where_that_is_said(client: FlaskC
     assert answer["problems"] == answer["findings"] == []
 
 
+def test_an_entity_says_who_owns_it_beside_the_accountable_owner(client: FlaskClient) -> None:
+    several = client.get("/api/ownership/entity/featureset/default/shop-features").json
+    one = client.get("/api/ownership/entity/dataset/default/sales-daily").json
+    portfolio = client.get("/api/ownership/portfolio/group/default/demand-forecast").json
+
+    assert several["owner"] == {"ref": "group:default/ml-engineering", "exists": True}
+    assert several["coOwners"] == [{"ref": "group:default/demand-forecast", "exists": True}]
+    assert one["coOwners"] == []
+    assert "featureset:default/shop-features" not in {item["ref"] for item in portfolio["items"]}
+
+
 def test_a_portfolio_is_counted_whole_and_told_in_pages(client: FlaskClient) -> None:
     root = "/api/ownership/portfolio/group/default/machine-learning"
 

@@ -22,6 +22,7 @@ def folder(tmp_path: Path, repo: MakeRepository) -> Path:
                 ),
                 component("a", owner="data", more="stewards: [{ref: platform, duty: checks}], contributors: [ada]"),
                 component("b", owner="gone", more="dependsOn: ['component:a']"),
+                entity("Component", "c", "type: service, lifecycle: production, owners: [platform, data, gone]"),
                 entity(
                     "Dataset",
                     "sales",
@@ -59,9 +60,9 @@ def test_an_entity_is_told_in_lines(folder: Path) -> None:
 def test_a_portfolio_tells_groups_below_and_counts(folder: Path) -> None:
     text = told(folder, "portfolio", "group:platform")
 
-    assert text.startswith("group:default/platform answers for 4 entities, 2 of them itself\ngroups below: data 2\n")
+    assert text.startswith("group:default/platform answers for 5 entities, 3 of them itself\ngroups below: data 2\n")
     assert "shared: dataset 1, model 1" in text
-    assert "3 more; ask with a larger --limit" in told(folder, "portfolio", "group:platform", "--limit", "1")
+    assert "4 more; ask with a larger --limit" in told(folder, "portfolio", "group:platform", "--limit", "1")
 
 
 def test_impact_and_lineage_tell_whom_and_what(folder: Path) -> None:
@@ -77,6 +78,18 @@ def test_impact_and_lineage_tell_whom_and_what(folder: Path) -> None:
     ]
     assert "flows into dataset:default/sales: nothing\ndataset:default/sales flows into: 1\n" in flow
     assert "model:default/forecast" in flow
+
+
+def test_who_owns_too_is_told_beside_who_is_accountable(folder: Path) -> None:
+    text = told(folder, "entity", "component:c")
+
+    assert "owner: group:default/platform\nowners too, not accountable: group:default/data, " in text
+    assert "group:default/gone (not in the catalog)\n" in text
+    assert json.loads(told(folder, "entity", "component:c", "--json"))["coOwners"] == [
+        {"ref": "group:default/data", "exists": True},
+        {"ref": "group:default/gone", "exists": False},
+    ]
+    assert "owners too" not in told(folder, "entity", "component:a")
 
 
 @pytest.mark.parametrize("question", ["entity", "portfolio", "impact", "lineage"])

@@ -43,6 +43,8 @@ def test_a_common_component_is_accepted_at_once() -> None:
     assert schema.accepts({"type": "a", "lifecycle": "b", "owner": "c", "dependsOn": ["component:d"], "more": 1})
     assert not schema.accepts({"type": "a", "lifecycle": "b"})
     assert not schema.accepts({"type": "a", "lifecycle": "b", "owner": ""})
+    assert schema.accepts({"type": "a", "lifecycle": "b", "owners": ["c"]})
+    assert not schema.accepts({"type": "a", "lifecycle": "b", "owners": []})
 
 
 def test_a_schema_with_a_check_of_its_own_is_always_asked() -> None:

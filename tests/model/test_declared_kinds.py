@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from portal.defaults.kinds import all_kinds
 from portal.ingest.check import check
 from portal.model.declared_kinds import declared_kind, with_declared
+from portal.model.envelope import Path
+from portal.model.kind_fields import fields_of
 
 KINDS = all_kinds()
 VERSION = "ml.example.com/v1"
@@ -205,3 +207,24 @@ def test_what_a_declared_kind_accepts_its_json_schema_accepts(spec: dict[str, An
 def test_no_schema_makes_the_check_fail(value: Any) -> None:
     check(definition(schema=value, relations=value), kinds=KINDS)
     check(definition(schema={"properties": value, "$defs": value, "items": value, "allOf": value}), kinds=KINDS)
+
+
+@pytest.mark.parametrize("schema", [{}, {"required": ["owner", "type"], "allOf": [True], "anyOf": [True]}])
+@pytest.mark.parametrize("layer", [{}, {"layer": "shared"}])
+def test_owners_stand_in_for_the_owner_of_a_declared_kind(schema: dict[str, Any], layer: dict[str, str]) -> None:
+    kinds = with_declared(KINDS, [definition(schema=schema, **layer)])
+
+    def faults(**spec: Any) -> list[tuple[Path, str]]:
+        found = check(thing(type="a", **spec), kinds=kinds).faults
+        return [(fault.path, fault.fault.code) for fault in found]
+
+    needs_one = bool(schema or layer)
+    assert faults(owners=["a", "b"]) == faults(owner="a") == faults(owner="a", owners=["b"]) == []
+    assert faults() == ([(("spec", "owner"), "field-missing")] if needs_one else [])
+    assert faults(owner="a", owners=[]) == [(("spec", "owners"), "field-invalid")]
+    assert faults(owners=["a", 5]) == [(("spec", "owners", 1), "field-invalid")]
+    assert faults(owners=["a", "x:"]) == [(("spec", "owners", 1), "field-invalid")]
+    kind = kinds.named("Thing")
+    assert kind is not None
+    told = {field.name: field.is_required for field in fields_of(kind)}
+    assert (told["owner"], told["owners"]) == (needs_one, False)

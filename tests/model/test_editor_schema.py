@@ -41,6 +41,8 @@ def test_the_reference_catalog_is_as_the_schema_says(document: Any) -> None:
         {"apiVersion": "portal/v1alpha1"},
         {"spec": {"type": "service", "lifecycle": "production"}},
         {"spec": COMPONENT["spec"] | {"owner": 5}},
+        {"spec": COMPONENT["spec"] | {"owners": []}},
+        {"spec": {"type": "service", "lifecycle": "production", "owners": "team"}},
         {"spec": COMPONENT["spec"] | {"owner": {"$other": "x"}}},
         {"metadata": {"name": "not a name"}},
         {"more": 1},
@@ -56,6 +58,12 @@ def test_a_placeholder_may_stand_where_a_text_may() -> None:
     spec = {"type": "openapi", "lifecycle": "production", "owner": "team", "definition": {"$text": "./api.yaml"}}
 
     assert SCHEMA.is_valid(COMPONENT | {"kind": "API", "spec": spec})
+
+
+def test_owners_stand_in_for_an_owner() -> None:
+    spec = {"type": "service", "lifecycle": "production", "owners": ["team", "user:ann", {"$text": "./owner.txt"}]}
+
+    assert SCHEMA.is_valid(COMPONENT | {"spec": spec})
 
 
 def test_the_schema_is_json() -> None:

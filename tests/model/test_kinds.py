@@ -1,3 +1,5 @@
+from typing import Any
+
 import jsonschema_rs
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from portal.defaults.kinds import all_kinds
 from portal.errors import InputError, PluginError
 from portal.ingest.check import check
 from portal.model.kind import Kinds
+from portal.model.kind_fields import fields_of
 from portal.model.location import normal_path, parse_target, relative_target
 from portal.model.ref import EntityRef, split_ref
 from portal.model.relation import INVERSES
@@ -49,6 +52,28 @@ def test_no_document_breaks_the_check(value) -> None:
 
     assert checked.entity is None
     assert checked.faults
+
+
+def test_an_owner_or_owners_are_what_a_json_schema_asks_for() -> None:
+    owned = [kind for kind in KINDS if kind.name == "Template" or "anyOf" in kind.spec.json_schema()]
+
+    for kind in owned:
+        schema = kind.spec.json_schema()
+        base = {name: _some(schema["properties"][name]) for name in schema.get("required", ())}
+        for owners, is_valid in (({"owner": "a"}, True), ({"owners": ["a"]}, True), ({}, kind.name == "Template"),
+                                 ({"owners": []}, False), ({"owner": "a", "owners": ["a", "b"]}, True),
+                                 ({"owners": "a"}, False), ({"owners": [""]}, False)):  # fmt: skip
+            assert jsonschema_rs.is_valid(schema, base | owners) == is_valid, (kind.name, owners)
+        told = {field.name: field.is_required for field in fields_of(kind)}
+        assert (told["owner"], told["owners"]) == (kind.name != "Template", False)
+    assert len(owned) == 17
+
+
+def _some(schema: dict[str, Any]) -> object:
+    """Return a value that a schema takes."""
+    if "properties" in schema:
+        return {name: _some(schema["properties"][name]) for name in schema.get("required", ())}
+    return schema["enum"][0] if "enum" in schema else {"string": "x", "array": [], "integer": 1}[schema["type"]]
 
 
 def test_every_relation_of_a_field_has_an_inverse() -> None:

@@ -171,6 +171,39 @@ def test_an_entity_that_is_not_owned_as_asked_fails_its_step(portal, offer):
     assert "is owned by group:default/team-b; expected group:default/team-a" in events[-1]["body"]["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("owners", "told"),
+    [
+        ("owners: [team-a, team-b]", None),
+        ("owner: team-a\n  owners: [team-b]", None),
+        ("owners: [team-b, team-a]", "is owned by group:default/team-b; expected group:default/team-a"),
+        ("owner: team-b\n  owners: [team-a]", "is owned by group:default/team-b; expected group:default/team-a"),
+    ],
+)
+def test_of_several_owners_the_accountable_one_is_who_was_asked_for(portal, offer, owners, told):
+    files = skeleton()
+    entity = files["skeleton/catalog-info.yaml"].replace("owner: ${{ values.owner }}", owners)
+    offer(JOURNEY, files=files | {"skeleton/catalog-info.yaml": entity})
+
+    events = portal.run("journey", {"name": "sensors", "owner": "group:default/team-a"})
+
+    assert statuses(events)["register"] == ("failed" if told else "completed"), messages(events)
+    if told:
+        assert told in events[-1]["body"]["error"]["message"]
+
+
+def test_a_template_may_have_several_owners(portal, offer):
+    journey = JOURNEY | {"spec": JOURNEY["spec"] | {"owners": ["team-b", "team-a"]}}
+    offer(
+        {**journey, "spec": {name: value for name, value in journey["spec"].items() if name != "owner"}},
+        files=skeleton(),
+    )
+
+    events = portal.run("journey", {"name": "sensors", "owner": "group:default/team-a"})
+
+    assert statuses(events)["register"] == "completed", messages(events)
+
+
 def test_a_name_that_is_taken_fails_publishing_and_leaves_the_other_alone(portal, offer):
     offer(JOURNEY, files=skeleton())
     values = {"name": "sensors", "owner": "group:default/team-a"}

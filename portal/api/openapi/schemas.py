@@ -224,6 +224,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             {
                 "entity": ref("Node"),
                 "owner": maybe(members({"ref": TEXT, "exists": {"type": "boolean"}})),
+                "coOwners": many(members({"ref": TEXT, "exists": {"type": "boolean"}})),
                 "chain": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}})),
                 "people": many(members({"ref": TEXT, "title": TEXT, "through": TEXT})),
                 "stewards": many(
