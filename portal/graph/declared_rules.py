@@ -11,7 +11,7 @@ from portal.model.expression import Expression
 from portal.model.policy import Policy
 from portal.model.ref import EntityRef
 
-#: So long one expression may take over a whole catalog; an ordinary one takes two seconds for 100,000 entities.
+#: So long one expression may take over a whole catalog; an ordinary one takes three seconds for 100,000 entities.
 PATIENCE_SECONDS = 30.0
 _FAILED_FIX = 'Ask whether a key is there before reading it, as in "has(entity.spec.format) && …".'
 _STOPPED_FIX = "Make its expression simpler, or name fewer kinds or layers."
