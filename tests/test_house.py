@@ -10,6 +10,7 @@ from portal.cli import main
 from portal.config import SETTINGS
 from portal.defaults.kinds import all_kinds
 from portal.model.problem import PROBLEM_MESSAGES
+from portal.services.facts import BUILT_IN_RULES
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(path for path in (ROOT / "portal").rglob("*.py") if path.parent.name != "versions")
@@ -48,6 +49,14 @@ def test_every_problem_code_is_documented(code: str) -> None:
 @pytest.mark.parametrize("kind", [kind.name for kind in all_kinds()])
 def test_every_kind_is_documented(kind: str) -> None:
     assert f"`{kind}`" in DOCS
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in BUILT_IN_RULES])
+def test_every_rule_is_documented_with_the_way_to_mend_what_it_finds(rule: str) -> None:
+    rows = (ROOT / "docs/ownership.md").read_text(encoding="utf-8").splitlines()
+    (cells,) = [row.split(" | ") for row in rows if row.startswith(f"| `{rule}` |")]
+
+    assert all(len(cell) > 20 for cell in cells[1:])
 
 
 def _commands(group: click.Group, path: str) -> list[str]:

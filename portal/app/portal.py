@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from portal.config import Settings
 from portal.defaults.kinds import all_kinds
+from portal.defaults.policies import rule_registry
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
 from portal.model.integration import Integrations
@@ -29,6 +30,7 @@ from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.rules import RulesService
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
@@ -66,6 +68,7 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
+    rules: RulesService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -217,7 +220,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     )
     catalog = CatalogService(database, integrations=integrations)
     history = HistoryService(database, kinds, integrations=integrations)
-    ownership = OwnershipService(database, kinds)
+    rules_known = rule_registry()
+    ownership = OwnershipService(database, kinds, rules=rules_known.values())
     locations = LocationsService(database, refresh)
     return Portal(
         settings=settings,
@@ -233,6 +237,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=AccountabilityService(database, ownership),
+        rules=RulesService(database, ownership, rules_known),
         web=web,
     )
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from portal.model.layer import Finding
 from portal.model.problem import Problem
 
 #: As wide as a line may be that no person reads: what is handed on to a program is not folded.
@@ -63,6 +64,15 @@ def print_problems(problems: Collection[Problem]) -> None:
         line = Text(f"{problem.severity}: ", style=colour)
         line.append(str(problem.at(shown_location(problem.location), problem.span)), style="default")
         out.print(line, soft_wrap=True)
+
+
+def finding_line(finding: Finding) -> str:
+    """Return a finding in a line: an excused one says until when, by whom, for what reason."""
+    exemption = finding.exemption
+    excused = ""
+    if exemption is not None:
+        excused = f" Exempt until {exemption.expires}, approved by {exemption.approver}: {exemption.reason}"
+    return plain(f"{finding.severity}: {finding.ref}: {finding.message} {finding.fix}{excused}")
 
 
 def counts_table(title: str, rows: Mapping[str, Mapping[str, int]], columns: Collection[str]) -> Table:

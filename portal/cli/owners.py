@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import Portal, build
-from portal.cli.output import console, database_option, plain, print_json, print_problems, print_table
+from portal.cli.output import console, database_option, finding_line, plain, print_json, print_problems, print_table
+from portal.cli.rules import rules
 from portal.graph.impact import Dependent
 from portal.model.layer import Finding
 from portal.model.ref import EntityRef
@@ -171,8 +172,7 @@ def _print_line(name: str, items: Iterable[str]) -> None:
 
 def _print_findings(findings: Iterable[Finding]) -> None:
     for finding in findings:
-        text = f"{finding.severity}: {finding.ref}: {finding.message} {finding.fix}"
-        console().print(Text(text), soft_wrap=True)
+        console().print(Text(finding_line(finding)), soft_wrap=True)
 
 
 def _layer(node: Node) -> str:
@@ -181,3 +181,6 @@ def _layer(node: Node) -> str:
 
 def _name(ref: EntityRef | None) -> str:
     return _NONE if ref is None else ref.name
+
+
+owners.add_command(rules)

@@ -50,6 +50,9 @@ class Report:
         """Return the report of a check; paths are relative to `root` where they lie below it."""
         faults = [_problem_fault(problem, root) for problem in found.problems]
         for finding, location, span in found.findings:
+            if finding.exemption is not None:
+                # Nobody has to do anything about it before it ends; people read of it in the other answers.
+                continue
             path = _relative(location, root)
             level: Level = "error" if finding.severity == "enforce" else "warning"
             identity = _identity(finding.rule, path, finding.ref, *finding.related, finding.message)

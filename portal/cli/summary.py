@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from portal.app import Portal
-from portal.cli.output import console, counts_table, print_problems
+from portal.cli.output import console, counts_table, finding_line, print_problems
 from portal.services.refresh import RefreshReport
 
 _MOST_SHOWN = 20
@@ -30,8 +30,10 @@ def print_summary(portal: Portal, report: RefreshReport) -> None:
             out.print(Text(f"revision {changes.revision}: {counts}"))
     print_problems(found.problems[:_MOST_SHOWN])
     for finding in found.findings[:_MOST_SHOWN]:
-        out.print(Text(f"{finding.severity}: {finding.ref}: {finding.message} {finding.fix}"), soft_wrap=True)
-    click.echo(f"{len(found.problems)} problems, {len(found.findings)} findings")
+        out.print(Text(finding_line(finding)), soft_wrap=True)
+    exempt = sum(finding.exemption is not None for finding in found.findings)
+    counted = f"{len(found.problems)} problems, {len(found.findings) - exempt} findings"
+    click.echo(f"{counted}, {exempt} exempt" if exempt else counted)
 
 
 def summary_json(portal: Portal, report: RefreshReport) -> dict[str, Any]:

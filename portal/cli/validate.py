@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from portal.app import build
-from portal.cli.output import console, print_problems, shown_location
+from portal.cli.output import console, finding_line, print_problems, shown_location
 from portal.cli.reports import FORMATS, Report
 from portal.errors import InputError
 from portal.ingest.yaml import YamlLimits
@@ -118,7 +118,8 @@ def _print(found: Validation, report: Report) -> None:
     print_problems(found.problems)
     for finding, location, span in found.findings:
         place = f"{shown_location(location)}:{span.line}"
-        click.echo(f"{finding.severity}: {place} {finding.ref}: {finding.message} {finding.fix} [{finding.rule}]")
+        line = finding_line(finding).removeprefix(f"{finding.severity}: ")
+        click.echo(f"{finding.severity}: {place} {line} [{finding.rule}]")
     if not found.knows_all:
         note = "What these files name elsewhere was not checked; --server or --database names what knows it."
         console(stderr=True).print(note, style="dim", highlight=False)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from datetime import date
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from portal.model.layer import Finding, FindingSeverity, Layer
+from portal.model.layer import Exemption, Finding, FindingSeverity, Layer
+from portal.model.policy import Policy
 from portal.model.ref import EntityRef
 
 #: So many names are spelt out in a sentence; the finding itself carries them all.
@@ -34,6 +36,8 @@ class Facts:
 
     `people` are the groups and users there are. `roles` are held directly, `parents` the groups above a group or
     person. `severities` are what Policy entities say, by rule and layer, where a layer of None means all layers.
+    `policies` are those entities, `rule_ids` the rules that are there without them, `today` is the day in UTC.
+    `documents` are the finished documents of the assets that a `DocumentRule` asks for.
     """
 
     assets: Collection[Asset]
@@ -43,9 +47,16 @@ class Facts:
     parents: Mapping[EntityRef, Collection[EntityRef]] = field(default_factory=dict)
     layer_by_ref: Mapping[EntityRef, EntityRef | None] = field(default_factory=dict)
     severities: Mapping[tuple[str, EntityRef | None], str] = field(default_factory=dict)
+    policies: Mapping[EntityRef, Policy] = field(default_factory=dict)
+    rule_ids: frozenset[str] = frozenset()
+    today: date = date.min
+    documents: Mapping[EntityRef, Mapping[str, Any]] = field(default_factory=dict)
     _held: dict[EntityRef, frozenset[EntityRef]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _holders: dict[tuple[EntityRef, ...], list[EntityRef]] = field(
         default_factory=dict, init=False, repr=False, compare=False
+    )
+    _exempted: dict[tuple[str, EntityRef], list[Exemption]] | None = field(
+        default=None, init=False, repr=False, compare=False
     )
 
     def layer_of(self, asset: Asset) -> Layer | None:
@@ -76,7 +87,11 @@ class Facts:
         return self._holders[key]
 
     def severity(self, rule: str, layer: EntityRef | None) -> str:
-        """Return how much a rule matters in a layer: off, warn or enforce.
+        """Return how much a rule matters in a layer: off, warn or enforce; warn where nothing says."""
+        return self.told_severity(rule, layer) or "warn"
+
+    def told_severity(self, rule: str, layer: EntityRef | None) -> str | None:
+        """Return how much a rule matters in a layer, or None where nothing says.
 
         What a Policy says for the layer counts first, then what one says for all layers, then the layer's own word.
         """
@@ -84,7 +99,34 @@ class Facts:
             if key in self.severities:
                 return self.severities[key]
         found = self.layers.get(layer) if layer is not None else None
-        return found.enforcement.get(rule, "warn") if found is not None else "warn"
+        return found.enforcement.get(rule) if found is not None else None
+
+    def exemptions(self, rule: str, entity: EntityRef) -> list[Exemption]:
+        """Return the exemptions of an entity from a rule, whatever they are worth, the last to end first."""
+        if self._exempted is None:
+            self._exempted = {}
+            for policy in self.policies.values():
+                for exemption in policy.exemptions:
+                    self._exempted.setdefault((exemption.rule, exemption.entity), []).append(exemption)
+            for found in self._exempted.values():
+                found.sort(key=lambda exemption: (exemption.expires, exemption.policy), reverse=True)
+        return self._exempted.get((rule, entity), [])
+
+    def approvers(self, layer: EntityRef | None) -> frozenset[EntityRef]:
+        """Return the roles that may grant exemptions in a layer; what stands in none is any layer's matter."""
+        one = self.layers.get(layer) if layer is not None else None
+        layers = [one] if one is not None else list(self.layers.values())
+        return frozenset(role for found in layers for role in found.approvers)
+
+    def may_approve(self, who: EntityRef, layer: EntityRef | None) -> bool:
+        """Return whether a group or person may grant exemptions in a layer."""
+        return who in self.people and not self.roles_of(who).isdisjoint(self.approvers(layer))
+
+    def standing(self, exemption: Exemption, layer: EntityRef | None) -> str:
+        """Return what an exemption of an entity in a layer is worth: `valid`, `ended` or `refused`."""
+        if self.today > exemption.expires:
+            return "ended"
+        return "valid" if self.may_approve(exemption.approver, layer) else "refused"
 
 
 class Violation(NamedTuple):
@@ -96,6 +138,7 @@ class Violation(NamedTuple):
     related: tuple[EntityRef, ...] = ()
 
 
+@runtime_checkable
 class Rule(Protocol):
     """A rule: `explanation` says in a sentence what it asks for, `fix` how an asset comes to keep it."""
 
@@ -105,6 +148,15 @@ class Rule(Protocol):
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield each violation among a whole set of assets."""
+        ...
+
+
+@runtime_checkable
+class DocumentRule(Rule, Protocol):
+    """A rule that looks at whole documents: `check` gets the assets in portions, with their `Facts.documents`."""
+
+    def concerns(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Asset]:
+        """Yield the assets whose documents it looks at; no other document is read for it."""
         ...
 
 
@@ -144,7 +196,7 @@ class OwnerRole:
                     asset,
                     f"Its owner {asset.owner} holds no role that may own in the layer {layer.name}: "
                     f"{' or '.join(role.name for role in layer.owner_roles)}.",
-                    f"{self.fix} Who could own: {_listed(able)}.",
+                    f"{self.fix} Who could own: {listed(able)}.",
                     tuple(able),
                 )
 
@@ -216,7 +268,7 @@ class StewardDuty:
                     yield Violation(
                         asset,
                         f'Nobody with the role {duty.role.name} answers for "{duty.duty}".',
-                        f"{self.fix[:-1]}{example}. Who could: {_listed(able)}.",
+                        f"{self.fix[:-1]}{example}. Who could: {listed(able)}.",
                         tuple(able),
                     )
 
@@ -227,20 +279,81 @@ RULES: tuple[Rule, ...] = (OwnerExists(), OwnerRole(), LayerKnown(), LayerDirect
 def evaluate(
     facts: Facts, *, rules: Collection[Rule] = RULES, assets: Collection[Asset] | None = None
 ) -> list[Finding]:
-    """Return what the rules find over all assets, or some of them; nothing where there is no layer at all."""
+    """Return what the rules find over all assets, or some of them; nothing where there is no layer at all.
+
+    An asset that a rule cannot be checked on, as the rule raises, is told with the reason, as a warning.
+    """
     if not facts.layers:
         return []
     found: list[Finding] = []
     for rule in rules:
-        for asset, message, fix, related in rule.check(facts, facts.assets if assets is None else assets):
-            severity = facts.severity(rule.id, asset.layer)
-            if severity != "off":
-                grade: FindingSeverity = "enforce" if severity == "enforce" else "warn"
-                found.append(Finding(rule.id, grade, asset.ref, asset.layer, message, fix, related))
-    return sorted(found, key=lambda finding: (finding.ref, finding.rule, finding.message))
+        for violation, grade in _graded(facts, rule, facts.assets if assets is None else assets):
+            found.append(_finding(facts, rule.id, violation, grade))
+    return sorted(found, key=by_entity)
 
 
-def _listed(refs: Collection[EntityRef]) -> str:
+def by_entity(finding: Finding) -> tuple[str, str, str]:
+    """Return what findings are sorted by."""
+    return (finding.ref, finding.rule, finding.message)
+
+
+def _graded(facts: Facts, rule: Rule, assets: Collection[Asset]) -> Iterator[tuple[Violation, FindingSeverity]]:
+    """Yield what a rule finds, with its severity, but for what is off."""
+    found, failed = _checked(facts, rule, assets)
+    for violation in found:
+        severity = facts.severity(rule.id, violation.asset.layer)
+        if severity != "off":
+            yield violation, "enforce" if severity == "enforce" else "warn"
+    for violation in failed:
+        if facts.severity(rule.id, violation.asset.layer) != "off":
+            yield violation, "warn"
+
+
+def _checked(facts: Facts, rule: Rule, assets: Collection[Asset]) -> tuple[list[Violation], list[Violation]]:
+    """Return what a rule finds; where it raises it is asked for each asset alone, and those that it fails on come last.
+
+    Rules come from other distributions too: what they raise must neither stop the rest nor go unseen.
+    """
+    try:
+        return [_sound(violation) for violation in rule.check(facts, assets)], []
+    except Exception:  # noqa: BLE001  # whatever a foreign rule raises; below it is told on the asset
+        found: list[Violation] = []
+        failed: list[Violation] = []
+        for asset in assets:
+            try:
+                found += [_sound(violation) for violation in rule.check(facts, [asset])]
+            except Exception as error:  # noqa: BLE001
+                reason = f"The rule could not be checked: {type(error).__name__}: {error}."
+                failed.append(Violation(asset, reason, "Tell whoever the rule comes from."))
+        return found, failed
+
+
+def _sound(violation: Violation) -> Violation:
+    if not (
+        isinstance(violation, Violation)
+        and isinstance(violation.asset, Asset)
+        and isinstance(violation.message, str)
+        and isinstance(violation.fix, str)
+    ):
+        raise TypeError(f"expected a Violation of an Asset, found {type(violation).__name__}")
+    return violation
+
+
+def _finding(facts: Facts, rule: str, violation: Violation, grade: FindingSeverity) -> Finding:
+    """Return the finding of a violation, excused where an exemption is valid."""
+    asset, message, fix, related = violation
+    ended = ""
+    for exemption in facts.exemptions(rule, asset.ref):
+        standing = facts.standing(exemption, asset.layer)
+        if standing == "valid":
+            return Finding(rule, "exempt", asset.ref, asset.layer, message, fix, related, exemption)
+        if standing == "ended" and not ended:
+            ended = f" Its exemption by {exemption.approver} ended on {exemption.expires}."
+    return Finding(rule, grade, asset.ref, asset.layer, message + ended, fix, related)
+
+
+def listed(refs: Collection[EntityRef]) -> str:
+    """Return some references as a sentence names them."""
     if not refs:
         return "nobody yet"
     shown = ", ".join(list(refs)[:_MOST_NAMED])

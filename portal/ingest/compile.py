@@ -13,6 +13,7 @@ from portal.ingest.payload import CompiledDocument, Payload, pack
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
 from portal.ingest.relate import declared_relations
 from portal.ingest.yaml import YamlLimits
+from portal.model.declared_kinds import DEFINITION
 from portal.model.entity import Entity, entity_of
 from portal.model.envelope import FieldFault, Path
 from portal.model.fields import Fault
@@ -214,7 +215,7 @@ def _compile(
         kinds.add(entity.ref.kind)
         if checked.kind.name == "Location":
             locations.append(value)
-        elif checked.kind.further is not None:
+        elif entity.ref.kind == DEFINITION:
             definitions.append(value)
     # Tuples: of the sets and lists of 100,000 files most would be empty, and each as large as the rest of its file.
     return CompiledFile(

@@ -111,7 +111,8 @@ class Kind:
 
     `variants` gives a spec of its own to some values of `spec.type`. `layer` is the name of the layer that an entity
     stands in when neither it nor its system nor that system's domain says. A `layered` kind must stand in one.
-    `further` yields the faults that show only beside the other kinds, in a document that has none by itself.
+    `further` yields the faults that no field shows by itself, some only beside the other kinds, in a document that has
+    no others.
     `declared_by` is the KindDefinition that a kind comes from, `meaning` a text that changes with what that says.
     """
 

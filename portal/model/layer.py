@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 
-FindingSeverity = Literal["warn", "enforce"]
+FindingSeverity = Literal["warn", "enforce", "exempt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,32 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemption:
+    """Leave for an entity to break a rule, with its reason, who gave it, and the last day (UTC) that it holds."""
+
+    entity: EntityRef
+    rule: str
+    reason: str
+    approver: EntityRef
+    expires: date
+    policy: EntityRef
+
+    def to_json(self) -> dict[str, str]:
+        """Return the exemption as JSON has it."""
+        return {
+            "reason": self.reason,
+            "approver": self.approver,
+            "expires": self.expires.isoformat(),
+            "policy": self.policy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule's verdict on an entity: what is wrong in a sentence, how to mend it, and whom else it concerns."""
+    """A rule's verdict on an entity: what is wrong in a sentence, how to mend it, and whom else it concerns.
+
+    One that an exemption excuses has the severity `exempt`: it is told until that ends, and counts for nothing.
+    """
 
     rule: str
     severity: FindingSeverity
@@ -69,8 +94,9 @@ class Finding:
     message: str
     fix: str
     related: tuple[EntityRef, ...] = ()
+    exemption: Exemption | None = None
 
-    def to_json(self) -> dict[str, str | tuple[EntityRef, ...] | None]:
+    def to_json(self) -> dict[str, str | tuple[EntityRef, ...] | dict[str, str] | None]:
         """Return the finding as JSON has it."""
         return {
             "rule": self.rule,
@@ -80,6 +106,7 @@ class Finding:
             "message": self.message,
             "fix": self.fix,
             "related": self.related,
+            "exemption": None if self.exemption is None else self.exemption.to_json(),
         }
 
 

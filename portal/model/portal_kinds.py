@@ -6,6 +6,7 @@ from portal.model.declared_kinds import definition_faults
 from portal.model.fields import AnyMapping, Number, Object, ObjectList, Ref, RefList, Text, TextList, TextMapping
 from portal.model.kind import PORTAL_VERSION, Kind, SpecSchema
 from portal.model.owned import AssetSpec, owner_field, owners_field
+from portal.model.policy import policy_faults
 from portal.model.relation import (
     CONSUMED_BY,
     CONSUMES,
@@ -110,15 +111,35 @@ class RoleSpec(SpecSchema):
     responsibilities = TextList(description="What the role does, in words")
 
 
+class ExemptionSchema(SpecSchema):
+    """Leave for one entity to break the rule for a time."""
+
+    entity = Text(required=True, description="The entity, with its kind")
+    reason = Text(required=True, description="Why it may break the rule")
+    approver = Text(
+        required=True, description="The group or user who allows it, with one of the layer's approver roles"
+    )
+    expires = Text(required=True, description="The last day (UTC) that it holds, such as 2026-12-31")
+
+
 class PolicySpec(SpecSchema):
-    """A rule switched on for layers, with its severity and the reason for it."""
+    """A rule switched on for layers, with its severity and the reason for it; with an expression the rule itself."""
 
     owner = owner_field(description="Who answers for the policy")
     owners = owners_field()
-    rule = Text(required=True, description="The rule's id")
+    rule = Text(required=True, description="The rule's id; with an expression that of the new rule")
     layers = TextList(description="Names of the layers it holds for; all if absent")
-    severity = Text(required=True, one_of=("off", "warn", "enforce"), description="What a violation means")
+    severity = Text(
+        one_of=("off", "warn", "enforce"),
+        description="What a violation means; if absent warn for an expression, and unchanged for another rule",
+    )
     reason = Text(description="Why the rule exists")
+    expression = Text(description="A condition in CEL that each asset must keep")
+    kinds = TextList(description="Names of the kinds that the expression is about; all that stand in layers if absent")
+    explanation = Text(description="What the expression asks for, in a sentence")
+    message = Text(description="What is wrong with an asset that does not keep it, in a sentence")
+    fix = Text(description="How an asset comes to keep it, in a sentence")
+    exemptions = ObjectList(ExemptionSchema, description="Who may break the rule, and until when")
 
 
 class KindNamesSchema(SpecSchema):
@@ -170,7 +191,14 @@ PORTAL_KINDS: tuple[Kind, ...] = (
     _asset("Notebook", NotebookSpec, "A notebook image, kernel or template.", layer="shared", plural="notebooks"),
     Kind("Layer", _VERSIONS, LayerSpec, "A layer with its policy.", plural="layers"),
     Kind("Role", _VERSIONS, RoleSpec, "A role that people or groups hold.", plural="roles"),
-    Kind("Policy", _VERSIONS, PolicySpec, "A rule switched on for layers.", plural="policies"),
+    Kind(
+        "Policy",
+        _VERSIONS,
+        PolicySpec,
+        "A rule switched on for layers.",
+        plural="policies",
+        further=policy_faults,
+    ),
     Kind(
         "KindDefinition",
         _VERSIONS,

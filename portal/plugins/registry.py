@@ -15,8 +15,10 @@ Extension = TypeVar("Extension")
 GROUPS: Mapping[str, str] = {
     "portal.kinds": "a portal.model.kind.Kind",
     "portal.actions": "a portal.actions.contract.Action",
+    "portal.policies": "a portal.graph.policies.Rule",
 }
-_OWN_DISTRIBUTION = "portal"
+#: The distribution of what ships with Portal.
+OWN_DISTRIBUTION = "portal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Registry(Generic[Extension]):
         self.group = group
         self.unavailable: list[Unavailable] = []
         self._found: dict[str, Extension] = dict(defaults)
-        origins = dict.fromkeys(defaults, _OWN_DISTRIBUTION)
+        self._origins = origins = dict.fromkeys(defaults, OWN_DISTRIBUTION)
         for point in sorted(
             entry_points(group=group) if installed is None else installed, key=lambda found: found.name
         ):
@@ -73,6 +75,16 @@ class Registry(Generic[Extension]):
     def values(self) -> list[Extension]:
         """Return the extensions, by name."""
         return [self._found[name] for name in self]
+
+    def distribution(self, name: str) -> str:
+        """Return the name of the distribution that an extension comes from."""
+        return self._origins[name]
+
+    def refuse(self, reasons: Mapping[str, str]) -> None:
+        """List extensions that their users cannot take, by name, each with the reason."""
+        for name, reason in reasons.items():
+            del self._found[name]
+            self.unavailable.append(Unavailable(name, self._origins[name], reason))
 
     def items(self) -> list[tuple[str, Extension]]:
         """Return the extensions with their names."""

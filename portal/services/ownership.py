@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from portal.errors import NotFoundError
 from portal.graph.impact import REACHED_TYPES, Dependent, OwnerToTell, dependents, owners_to_tell
 from portal.graph.lineage import DOWNSTREAM, UPSTREAM, flows
-from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRole, evaluate
+from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRole, Rule, evaluate
 from portal.graph.walk import Course, Direction, walk
 from portal.model.kind import Kinds
-from portal.model.layer import Finding, Layer, Role, layer_of, named, role_of, stewards_of
+from portal.model.layer import Finding, Layer, Role, layer_of, role_of
+from portal.model.policy import PEOPLE
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES, INVERSES, Relation
+from portal.model.relation import INVERSES, Relation
+from portal.services.facts import BUILT_IN_RULES, RULE_KINDS, FactsReader, utc_today
 from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
 from portal.store import graph, sources
@@ -25,16 +28,10 @@ from portal.store.graph import Node
 
 __all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipService", "SubGraph", "Summary"]
 
-_RULE_KINDS = ("layer", "policy", "role")
 #: Up to so many entities are looked at by themselves where the whole catalog has not been looked at yet.
 _FEW = 2_000
-_PARENT_TYPES = ("memberOf", "childOf")
-_FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
-_PEOPLE = frozenset({"group", "user"})
 #: What says how an organisation works, rather than being one of its assets.
-_FRAME_KINDS = _PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
-#: The stricter of two policies for one rule in one layer counts.
-_STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
+_FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +100,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What follows from one revision of the catalog as a whole."""
+    """What follows from one revision of the catalog as a whole, on one day: exemptions end with their day."""
 
     revision: int
+    today: date
     facts: Facts
     findings: list[Finding]
     findings_by_ref: Mapping[EntityRef, list[Finding]]
@@ -113,11 +111,22 @@ class _State:
 
 
 class OwnershipService:
-    """Answers from the ownership graph."""
+    """Answers from the ownership graph.
 
-    def __init__(self, database: Database, kinds: KindsService) -> None:
+    `rules` are those that are there without a Policy; `today` tells the day in UTC, by which exemptions end.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        kinds: KindsService,
+        *,
+        rules: Sequence[Rule] = BUILT_IN_RULES,
+        today: Callable[[], date] = utc_today,
+    ) -> None:
         self._database = database
         self._kinds = kinds
+        self._facts = FactsReader(kinds, rules, today=today)
         self._lock = threading.Lock()
         self._known: _State | None = None
 
@@ -200,12 +209,23 @@ class OwnershipService:
         if refs is None:
             return list(self._state(connection).findings)
         known = self._known
-        is_known = known is not None and known.revision == sources.current_revision(connection)
+        is_known = known is not None and self._is_now(known, sources.current_revision(connection))
         if not is_known and len(refs) <= _FEW:
-            rules = graph.declared_of_kinds(connection, _RULE_KINDS)
-            return evaluate(self._facts_about(connection, refs, rules))
+            rules = graph.declared_of_kinds(connection, RULE_KINDS)
+            facts = self._facts.about(
+                connection,
+                self.nodes_seen_by(connection, refs),
+                rules,
+                nodes_of=lambda others: self.nodes_seen_by(connection, others),
+            )
+            wanted = set(refs)
+            return [finding for finding in self._facts.findings(connection, facts) if finding.ref in wanted]
         by_ref = self._state(connection).findings_by_ref
         return [finding for ref in sorted(set(refs)) for finding in by_ref.get(ref, ())]
+
+    def facts_seen_by(self, connection: Connection) -> Facts:
+        """Return what the rules look at, for the catalog as a connection that only reads sees it."""
+        return self._state(connection).facts
 
     def check_owner(self, owner_ref: EntityRef, layer: str) -> list[Finding]:
         """Return what speaks against an owner in a layer, given by name; empty where nothing does."""
@@ -260,128 +280,34 @@ class OwnershipService:
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
-            if self._known is not None and self._known.revision == revision:
+            if self._known is not None and self._is_now(self._known, revision):
                 return self._known
             with cycles_kept():
                 state = self._read_state(connection, revision)
-            if self._known is None or self._known.revision < revision:
+            if self._known is None or self._known.revision <= revision:
                 self._known = state
             return state
 
+    def _is_now(self, state: _State, revision: int) -> bool:
+        return state.revision == revision and state.today == self._facts.today()
+
     def _read_state(self, connection: Connection, revision: int) -> _State:
         known = self.nodes_seen_by(connection)
-        rules = graph.declared_of_kinds(connection, _RULE_KINDS)
-        facts = self._read_facts(connection, known, rules)
-        findings = evaluate(facts)
+        rules = graph.declared_of_kinds(connection, RULE_KINDS)
+        facts = self._facts.whole(connection, known, rules)
+        findings = self._facts.findings(connection, facts)
         by_ref: dict[EntityRef, list[Finding]] = {}
         for finding in findings:
             by_ref.setdefault(finding.ref, []).append(finding)
         roles = {ref: role_of(body, ref) for ref, body in rules.items() if ref.kind == "role"}
         return _State(
             revision,
+            facts.today,
             facts,
             findings,
             by_ref,
             _views(facts.layers, known.values(), roles),
         )
-
-    def _read_facts(
-        self,
-        connection: Connection,
-        known: Mapping[EntityRef, Node],
-        rules: Mapping[EntityRef, Mapping[str, Any]],
-    ) -> Facts:
-        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
-        # Without a layer no rule looks at anything: half of all relations need not be read.
-        stewarded = graph.declared_with_relation(connection, "stewardedBy") if layers else {}
-        leading = graph.targets_by_source(connection, types=_FACT_TYPES) if layers else {}
-        needs = _joined(leading, DEPENDENCY_TYPES)
-        layered = self._kinds.seen_by(connection).layered
-        return Facts(
-            _assets(known.values(), layered, stewarded=stewarded, needs=needs),
-            layers,
-            frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
-            leading.get("hasRole", {}),
-            _joined(leading, _PARENT_TYPES),
-            {node.ref: node.layer for node in known.values()},
-            _severities(rules),
-        )
-
-    def _facts_about(
-        self, connection: Connection, refs: Collection[EntityRef], rules: Mapping[EntityRef, Mapping[str, Any]]
-    ) -> Facts:
-        """Return what the rules look at for some entities: these, what they need, who answers for them."""
-        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
-        if not layers:
-            return Facts((), layers)
-        known = self.nodes_seen_by(connection, refs)
-        steps = sorted(graph.relations_from(connection, known, types={*DEPENDENCY_TYPES, "stewardedBy"}))
-        with_stewards = {relation.source for relation in steps if relation.type == "stewardedBy"}
-        stewarded = graph.documents_of(connection, with_stewards)
-        needs: dict[EntityRef, list[EntityRef]] = {}
-        for relation in steps:
-            if relation.type != "stewardedBy":
-                needs.setdefault(relation.source, []).append(relation.target)
-        layered = self._kinds.seen_by(connection).layered
-        assets = _assets(known.values(), layered, stewarded=stewarded, needs=needs)
-        answering = {asset.owner for asset in assets if asset.owner is not None}
-        answering.update(who for asset in assets for who, _ in asset.stewards)
-        parents: dict[EntityRef, list[EntityRef]] = {}
-        seen: set[EntityRef] = set()
-        frontier = set(answering)
-        while frontier:
-            seen |= frontier
-            above = sorted(graph.relations_from(connection, frontier, types=_PARENT_TYPES))
-            for relation in above:
-                parents.setdefault(relation.source, []).append(relation.target)
-            frontier = {relation.target for relation in above} - seen
-        asked = {role for layer in layers.values() for role in layer.owner_roles}
-        asked.update(duty.role for layer in layers.values() for duty in layer.duties)
-        roles: dict[EntityRef, list[EntityRef]] = {}
-        for relation in sorted(graph.relations_from(connection, asked, types=("roleOf",))):
-            roles.setdefault(relation.target, []).append(relation.source)
-        others = self.nodes_seen_by(connection, answering.union(*needs.values()))
-        return Facts(
-            assets,
-            layers,
-            frozenset(ref for ref, node in others.items() if node.kind in _PEOPLE),
-            roles,
-            parents,
-            {node.ref: node.layer for node in (*others.values(), *known.values())},
-            _severities(rules),
-        )
-
-
-def _joined(
-    leading: Mapping[str, Mapping[EntityRef, Collection[EntityRef]]], types: Iterable[str]
-) -> dict[EntityRef, list[EntityRef]]:
-    """Return where relations of several types lead, by the entity that they leave."""
-    found: dict[EntityRef, list[EntityRef]] = {}
-    for name in sorted(types):
-        for source, targets in leading.get(name, {}).items():
-            found.setdefault(source, []).extend(targets)
-    return found
-
-
-def _assets(
-    nodes: Iterable[Node],
-    layered: Collection[str],
-    *,
-    stewarded: Mapping[EntityRef, Mapping[str, Any]],
-    needs: Mapping[EntityRef, Collection[EntityRef]],
-) -> list[Asset]:
-    return [
-        Asset(
-            node.ref,
-            node.owner,
-            node.layer,
-            node.kind in layered,
-            stewards_of(stewarded.get(node.ref, {}), node.ref),
-            tuple(dict.fromkeys(needs.get(node.ref, ()))),
-        )
-        for node in nodes
-        if node.kind in layered or node.owner is not None
-    ]
 
 
 def reached_json(item: Dependent, node: Node) -> dict[str, Any]:
@@ -423,17 +349,3 @@ def _views(
 
 def _missing(ref: EntityRef) -> Node:
     return Node(ref, ref.kind, ref.name, None, None)
-
-
-def _severities(rules: Mapping[EntityRef, Mapping[str, Any]]) -> dict[tuple[str, EntityRef | None], str]:
-    """Return what Policy entities say, by rule and layer; a layer of None means all."""
-    found: dict[tuple[str, EntityRef | None], str] = {}
-    for ref, body in rules.items():
-        if ref.kind != "policy":
-            continue
-        spec = body["spec"]
-        names = spec.get("layers")
-        for layer in [None] if names is None else [named("layer", name, ref) for name in names]:
-            key = (spec["rule"], layer)
-            found[key] = max(found.get(key, "off"), spec["severity"], key=_STRICTNESS.__getitem__)
-    return found

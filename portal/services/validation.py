@@ -20,6 +20,7 @@ from portal.model.hosted import repository_name
 from portal.model.kind import Kinds
 from portal.model.layer import Finding
 from portal.model.location import GENERATED_PREFIX, parse_location
+from portal.model.policy import policy_of
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
 from portal.services.kinds import KindsService
@@ -265,6 +266,12 @@ class ValidationService:
         known: dict[EntityRef, Mapping[str, Any]] = {}
         wanted = {target for origin in local.origins.values() for target in _targets(orjson.loads(origin.body))}
         wanted |= {target for entity in frame if entity["kind"] == "Role" for target in _targets(entity)}
+        policies = [
+            policy_of(body, ref_of(body))
+            for body in [*frame, *(orjson.loads(found.body) for found in local.origins.values())]
+            if body["kind"] == "Policy"
+        ]
+        wanted |= {who for policy in policies for found in policy.exemptions for who in (found.entity, found.approver)}
         seen = {*local.origins, *removed}
         for _ in range(_ROUNDS):
             wanted -= seen

@@ -135,7 +135,8 @@ def _add_home(blueprint: Blueprint, ownership: OwnershipService) -> None:
             bands=[_band(view, tone=tone) for view, tone in zip(views, _tones(views), strict=True)],
             known=ownership.nodes({node.owner for view in views for node in view.nodes if node.owner is not None}),
             problems=Listed.of(summary.problems),
-            findings=Listed.of(summary.findings),
+            findings=Listed.of([finding for finding in summary.findings if finding.exemption is None]),
+            exempt=Listed.of([finding for finding in summary.findings if finding.exemption is not None]),
             owners=len(summary.owners),
             total=sum(sum(row.values()) for row in summary.counts.values()),
         )

@@ -184,3 +184,17 @@ def test_the_routes_are_described(client: FlaskClient) -> None:
     assert set(parameters) == {"root", "depth", "direction", "relations"}
     assert parameters["root"]["required"]
     assert {"/api/ownership/impact/{kind}/{namespace}/{name}", "/api/ownership/problems"} <= set(paths)
+
+
+def test_rules_say_where_they_come_from_and_how_much_they_matter(client: FlaskClient) -> None:
+    answer = client.get("/api/ownership/rules").json
+
+    by_id = {rule["id"]: rule for rule in answer["rules"]}
+    assert by_id["portal/steward-duty"]["severities"] == [
+        {"layer": "layer:default/backbone", "severity": "warn"},
+        {"layer": "layer:default/shared", "severity": "enforce"},
+        {"layer": "layer:default/project", "severity": "warn"},
+    ]
+    assert by_id["acme/dataset-classified"]["source"] == {"type": "policy", "name": "policy:default/dataset-classified"}
+    assert by_id["acme/dataset-classified"]["kinds"] == ["dataset"]
+    assert client.get("/api/ownership/rules?odd=1").status_code == 400

@@ -106,3 +106,50 @@ def test_a_title_gives_a_terminal_no_commands(folder: Path) -> None:
 
     assert "\x1b" not in text
     assert "red\N{REPLACEMENT CHARACTER}[31m" in text
+
+
+def test_an_exemption_is_told_with_its_end_and_refuses_nothing(tmp_path: Path, repo: MakeRepository) -> None:
+    excused = "exemptions: [{entity: 'dataset:old', reason: 'Gone \\x1b[31msoon', approver: team, expires: %s}]"
+    rule = (
+        "owner: team, rule: acme/format, severity: enforce, kinds: [Dataset], expression: has(entity.spec.format), "
+        "explanation: A dataset says its format., fix: Set spec.format., "
+    )
+    old = "type: table, lifecycle: production, owner: team, layer: low"
+    portal = "portal/v1alpha1"
+
+    def files(day: str) -> dict[str, str]:
+        return {
+            "catalog-info.yaml": documents(
+                entity("Layer", "low", "rank: 1, owner: team, ownerRoles: [maker], approvers: [maker]", version=portal),
+                group("team", more="roles: [maker]"),
+                entity("Dataset", "old", old, version=portal),
+                entity(
+                    "Policy",
+                    "format",
+                    rule + excused.replace("'Gone", '"Gone').replace("soon'", 'soon"') % day,
+                    version=portal,
+                ),
+            )
+        }
+
+    made = repo(files("2999-12-31"))
+    run_portal("ingest", made.url, folder=tmp_path)
+
+    text = told(tmp_path, "entity", "dataset:old")
+    rules = told(tmp_path, "rules")
+    validated = run_portal("validate", str(made.path), folder=tmp_path)
+
+    assert "exempt: dataset:default/old: It breaks a rule: A dataset says its format." in text
+    assert "Exempt until 2999-12-31, approved by group:default/team: Gone \N{REPLACEMENT CHARACTER}[31msoon" in text
+    assert "acme/format  declared by policy:default/format\n" in rules
+    assert "valid exemption: dataset:default/old until 2999-12-31" in rules
+    assert "\x1b" not in text + rules
+    assert (validated.returncode, "exempt: " in validated.stdout) == (0, True)
+    answer = json.loads(told(tmp_path, "rules", "--json"))
+    assert {"rules", "unavailable"} == set(answer)
+
+    made.commit(files("2020-01-01"))
+    refused = run_portal("validate", str(made.path), folder=tmp_path)
+
+    assert refused.returncode == 1
+    assert "ended on 2020-01-01" in refused.stdout

@@ -32,7 +32,12 @@ ORGANISATION = documents(
         "enforcement: {portal/owner-role: enforce}",
         version="portal/v1alpha1",
     ),
-    entity("Layer", "high", "rank: 2, owner: team-a, ownerRoles: [data-scientist]", version="portal/v1alpha1"),
+    entity(
+        "Layer",
+        "high",
+        "rank: 2, owner: team-a, ownerRoles: [data-scientist], approvers: [data-scientist]",
+        version="portal/v1alpha1",
+    ),
     entity("System", "upstairs", "owner: scientists, layer: high"),
     component("above", owner="scientists", more="system: upstairs"),
     entity(
@@ -114,6 +119,25 @@ def test_files_as_the_catalog_has_them_are_good(work: Work) -> None:
     done = work.validate()
 
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "2 entities, 0 errors"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "who", "rules"),
+    [
+        ("component:above", "scientists", []),
+        ("component:gone", "scientists", ["portal/exemption-entity"]),
+        ("component:above", "engineers", ["portal/exemption-approver"]),
+    ],
+)
+def test_the_catalog_knows_who_is_exempt_and_who_approves(what: str, who: str, rules: list[str], work: Work) -> None:
+    exemptions = f"[{{entity: '{what}', reason: x, approver: {who}, expires: 2999-12-31}}]"
+    spec = f"owner: team-a, rule: portal/owner-role, exemptions: {exemptions}"
+    work.write("catalog-info.yaml", documents(MINE, entity("Policy", "p", spec, version="portal/v1alpha1")))
+
+    found = json.loads(work.validate("--json").stdout)
+
+    assert found["problems"] == []
+    assert [finding["rule"] for finding in found["findings"]] == rules
 
 
 def test_the_catalog_knows_what_the_files_name(work: Work) -> None:

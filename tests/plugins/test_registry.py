@@ -6,11 +6,15 @@ from pathlib import Path
 import pytest
 
 from portal.defaults.kinds import kind_registry
+from portal.defaults.policies import rule_registry
 from portal.errors import PluginError
+from portal.graph.policies import Asset, Facts, Rule, evaluate
 from portal.ingest import yaml
 from portal.ingest.check import check
 from portal.ingest.relate import relate
 from portal.model.kind import Kind, Kinds
+from portal.model.layer import Layer
+from portal.model.ref import EntityRef
 from portal.plugins import Registry
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/extending.md"
@@ -65,6 +69,51 @@ def test_the_action_of_the_documentation_is_an_action() -> None:
     greet().run(context)
 
     assert lines == ["hello Ann"]
+
+
+def test_the_rule_of_the_documentation_finds_what_it_says() -> None:
+    rule = documented("## A rule: `portal.policies`")["FewNeeds"]()
+    assert isinstance(rule, Rule)
+    layer = Layer(EntityRef("layer:default/low"), "Low", 1, ())
+    needs = tuple(EntityRef(f"component:default/n{number}") for number in range(21))
+    many, few = (
+        Asset(EntityRef(f"component:default/{name}"), None, layer.ref, needs=found)
+        for name, found in (("many", needs), ("few", needs[:20]))
+    )
+
+    found = evaluate(Facts([many, few], {layer.ref: layer}), rules=[rule])
+
+    assert [(item.ref, item.rule, item.severity) for item in found] == [(many.ref, "acme/few-needs", "warn")]
+
+
+def test_a_distribution_brings_rules_through_the_door_of_the_built_in_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is installed is found by its metadata: an object, a class instead of one, one under another's name."""
+    (tmp_path / "acme_rules.py").write_text(
+        "class Quiet:\n    id = 'acme/quiet'\n    explanation = fix = 'x'\n"
+        "    def check(self, facts, assets):\n        return iter(())\n"
+        "QUIET = Quiet()\n"
+    )
+    about = tmp_path / "acme_rules-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-rules\nVersion: 1\n")
+    points = about / "entry_points.txt"
+    points.write_text(
+        "[portal.policies]\nacme/quiet = acme_rules:QUIET\nacme/class = acme_rules:Quiet\n"
+        "acme/other = acme_rules:QUIET\nacme/gone = acme_nothing:X\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    registry = rule_registry()
+
+    assert {"acme/quiet", "portal/owner-role", "portal/policy-rule"} <= set(registry)
+    assert registry.distribution("acme/quiet") == "acme-rules"
+    assert {item.name for item in registry.unavailable} == {"acme/class", "acme/other", "acme/gone"}
+
+    points.write_text("[portal.policies]\nportal/owner-role = acme_rules:QUIET\n")
+    with pytest.raises(PluginError, match="portal and acme-rules"):
+        rule_registry()
 
 
 def test_two_extensions_of_one_name_stop_the_start_naming_both() -> None:

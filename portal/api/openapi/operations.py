@@ -191,6 +191,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "ownership.impact": Operation("ownership", {200: ref("Impact")}, faults=[404]),
         "ownership.problems": Operation("ownership", {200: ref("Problems")}),
+        "ownership.rules": Operation("ownership", {200: ref("Rules")}),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},

@@ -58,6 +58,7 @@ _METADATA = members(
     },
 )
 _NODE = {"ref": TEXT, "kind": TEXT, "title": TEXT, "layer": maybe(TEXT), "owner": maybe(TEXT)}
+_EXEMPTION = {"reason": TEXT, "approver": TEXT, "expires": {"type": "string", "format": "date"}, "policy": TEXT}
 _VERSION = {
     "entityRef": TEXT,
     "change": one_of("added", "changed", "removed"),
@@ -278,14 +279,43 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         "Finding": members(
             {
                 "rule": WORD,
-                "severity": one_of("warn", "enforce"),
+                "severity": one_of("warn", "enforce", "exempt"),
                 "ref": WORD,
                 "layer": maybe(TEXT),
                 "message": TEXT,
                 "fix": TEXT,
                 "related": many(TEXT),
+                "exemption": maybe(members(_EXEMPTION)),
             },
-            description="What a layer's rule finds on an entity.",
+            description="What a layer's rule finds on an entity; an exempt one does not count.",
+        ),
+        "Rules": members(
+            {
+                "rules": many(
+                    members(
+                        {
+                            "id": WORD,
+                            "explanation": TEXT,
+                            "fix": TEXT,
+                            "source": members({"type": one_of("distribution", "policy"), "name": WORD}),
+                            "expression": maybe(TEXT),
+                            "kinds": many(TEXT),
+                            "severities": many(members({"layer": TEXT, "severity": one_of("off", "warn", "enforce")})),
+                            "exemptions": many(
+                                members(
+                                    {
+                                        "entity": TEXT,
+                                        **_EXEMPTION,
+                                        "standing": one_of("valid", "ended", "refused", "missing"),
+                                    }
+                                )
+                            ),
+                        }
+                    )
+                ),
+                "unavailable": many(members({"name": TEXT, "distribution": TEXT, "reason": TEXT})),
+            },
+            description="The rules that there are, with those of distributions that cannot be used.",
         ),
         "Problems": members({"problems": many(ref("Problem")), "findings": many(ref("Finding"))}),
         "TaskInput": members(

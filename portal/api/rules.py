@@ -1,0 +1,27 @@
+"""The HTTP API of the layers' rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema
+
+from portal.api.answers import answer
+from portal.services.rules import RulesService
+
+
+class RulesArguments(Schema):
+    """A route without parameters."""
+
+
+def add_rules(blueprint: Blueprint, service: RulesService) -> None:
+    """Add the route of the rules to those below /api/ownership."""
+
+    @blueprint.get("/rules")
+    @blueprint.arguments(RulesArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def rules(_arguments: dict[str, Any]) -> Response:
+        """Return every rule: what it asks for, where it comes from, its severity by layer, its exemptions."""
+        return answer(service.book().to_json())

@@ -1,0 +1,218 @@
+"""Reads from the catalog what the layers' rules look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from portal.graph.declared_rules import POLICY_RULES, declared_rules
+from portal.graph.policies import RULES, Asset, DocumentRule, Facts, Rule, by_entity, evaluate
+from portal.model.layer import Finding, layer_of, stewards_of
+from portal.model.policy import PEOPLE, Policy, policy_of
+from portal.model.ref import EntityRef
+from portal.model.relation import DEPENDENCY_TYPES
+from portal.services.kinds import KindsService
+from portal.store import graph
+from portal.store.database import Connection
+from portal.store.graph import Node
+
+#: The kinds whose entities make rules, lower case.
+RULE_KINDS = ("layer", "policy", "role")
+#: The rules that ship with Portal.
+BUILT_IN_RULES: tuple[Rule, ...] = (*RULES, *POLICY_RULES)
+_PARENT_TYPES = ("memberOf", "childOf")
+_FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
+#: The stricter of two policies for one rule in one layer counts.
+_STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
+#: So many documents are held at once while rules look at them.
+_PORTION = 5_000
+
+
+def utc_today() -> date:
+    """Return the day it is in UTC."""
+    return datetime.now(UTC).date()
+
+
+class FactsReader:
+    """Reads what rules look at, for the whole catalog or about some entities; then asks the rules.
+
+    `rules` are those that are there without a Policy. `clock` counts the seconds that a declared rule may take.
+    """
+
+    def __init__(
+        self,
+        kinds: KindsService,
+        rules: Sequence[Rule] = BUILT_IN_RULES,
+        *,
+        today: Callable[[], date] = utc_today,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kinds = kinds
+        self._rules = tuple(rules)
+        self._rule_ids = frozenset(rule.id for rule in rules)
+        self._shipped = frozenset(rule.id for rule in BUILT_IN_RULES)
+        self.today = today
+        self._clock = clock
+
+    def findings(self, connection: Connection, facts: Facts) -> list[Finding]:
+        """Return what all rules, those that policies declare too, find; documents are read for those that ask."""
+        declared = declared_rules(facts, clock=self._clock) if facts.layers else ()
+        rules = [*self._rules, *(rule for rule, _ in declared)]
+        reading = [rule for rule in rules if isinstance(rule, DocumentRule)]
+        found = evaluate(facts, rules=[rule for rule in rules if not isinstance(rule, DocumentRule)])
+        if not reading:
+            return found
+        wanted = {asset.ref: asset for rule in reading for asset in _concerned(rule, facts)}
+        assets = [wanted[ref] for ref in sorted(wanted)]
+        for start in range(0, len(assets), _PORTION):
+            portion = assets[start : start + _PORTION]
+            facts.documents = graph.documents_of(connection, [asset.ref for asset in portion])
+            found += evaluate(facts, rules=reading, assets=portion)
+        facts.documents = {}
+        return sorted(found, key=by_entity)
+
+    def whole(
+        self, connection: Connection, known: Mapping[EntityRef, Node], rules: Mapping[EntityRef, Mapping[str, Any]]
+    ) -> Facts:
+        """Return the facts of a whole catalog. `known` are its nodes, `rules` the documents of `RULE_KINDS`."""
+        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
+        # Without a layer no rule looks at anything: half of all relations need not be read.
+        stewarded = graph.declared_with_relation(connection, "stewardedBy") if layers else {}
+        leading = graph.targets_by_source(connection, types=_FACT_TYPES) if layers else {}
+        needs = _joined(leading, DEPENDENCY_TYPES)
+        layered = self._kinds.seen_by(connection).layered
+        policies = _policies(rules)
+        return Facts(
+            _assets(known.values(), layered, stewarded=stewarded, needs=needs),
+            layers,
+            frozenset(ref for ref, node in known.items() if node.kind in PEOPLE),
+            leading.get("hasRole", {}),
+            _joined(leading, _PARENT_TYPES),
+            {node.ref: node.layer for node in known.values()},
+            _severities(policies.values()),
+            policies,
+            self._rule_ids,
+            self.today(),
+        )
+
+    def about(
+        self,
+        connection: Connection,
+        known: Mapping[EntityRef, Node],
+        rules: Mapping[EntityRef, Mapping[str, Any]],
+        *,
+        nodes_of: Callable[[Collection[EntityRef]], Mapping[EntityRef, Node]],
+    ) -> Facts:
+        """Return the facts about some entities: these, what they need, who answers for them, who exempts them."""
+        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
+        if not layers:
+            return Facts((), layers)
+        steps = sorted(graph.relations_from(connection, known, types={*DEPENDENCY_TYPES, "stewardedBy"}))
+        with_stewards = {relation.source for relation in steps if relation.type == "stewardedBy"}
+        stewarded = graph.documents_of(connection, with_stewards)
+        needs: dict[EntityRef, list[EntityRef]] = {}
+        for relation in steps:
+            if relation.type != "stewardedBy":
+                needs.setdefault(relation.source, []).append(relation.target)
+        layered = self._kinds.seen_by(connection).layered
+        assets = _assets(known.values(), layered, stewarded=stewarded, needs=needs)
+        policies = _policies(rules)
+        exemptions = [
+            exemption
+            for policy in policies.values()
+            for exemption in policy.exemptions
+            if policy.ref in known or exemption.entity in known
+        ]
+        answering = {asset.owner for asset in assets if asset.owner is not None}
+        answering.update(who for asset in assets for who, _ in asset.stewards)
+        answering.update(exemption.approver for exemption in exemptions)
+        parents: dict[EntityRef, list[EntityRef]] = {}
+        seen: set[EntityRef] = set()
+        frontier = set(answering)
+        while frontier:
+            seen |= frontier
+            above = sorted(graph.relations_from(connection, frontier, types=_PARENT_TYPES))
+            for relation in above:
+                parents.setdefault(relation.source, []).append(relation.target)
+            frontier = {relation.target for relation in above} - seen
+        asked = {role for layer in layers.values() for role in (*layer.owner_roles, *layer.approvers)}
+        asked.update(duty.role for layer in layers.values() for duty in layer.duties)
+        held = set(graph.relations_from(connection, asked, types=("roleOf",)))
+        roles: dict[EntityRef, list[EntityRef]] = {}
+        for role, who in sorted((relation.source, relation.target) for relation in held):
+            roles.setdefault(who, []).append(role)
+        if self._rule_ids != self._shipped or any(policy.expression for policy in policies.values()):
+            # Rules that are not Portal's may ask for any role, not only for those that layers name.
+            for relation in sorted(graph.relations_from(connection, seen, types=("hasRole",))):
+                if relation.target not in roles.get(relation.source, ()):
+                    roles.setdefault(relation.source, []).append(relation.target)
+        others = nodes_of(answering.union({exemption.entity for exemption in exemptions}, *needs.values()))
+        return Facts(
+            assets,
+            layers,
+            frozenset(ref for ref, node in others.items() if node.kind in PEOPLE),
+            roles,
+            parents,
+            {node.ref: node.layer for node in (*others.values(), *known.values())},
+            _severities(policies.values()),
+            policies,
+            self._rule_ids,
+            self.today(),
+        )
+
+
+def _concerned(rule: DocumentRule, facts: Facts) -> list[Asset]:
+    try:
+        return list(rule.concerns(facts, facts.assets))
+    except Exception:  # noqa: BLE001  # a foreign rule; asked for each asset, it says on each what is wrong
+        return list(facts.assets)
+
+
+def _joined(
+    leading: Mapping[str, Mapping[EntityRef, Collection[EntityRef]]], types: Iterable[str]
+) -> dict[EntityRef, list[EntityRef]]:
+    """Return where relations of several types lead, by the entity that they leave."""
+    found: dict[EntityRef, list[EntityRef]] = {}
+    for name in sorted(types):
+        for source, targets in leading.get(name, {}).items():
+            found.setdefault(source, []).extend(targets)
+    return found
+
+
+def _assets(
+    nodes: Iterable[Node],
+    layered: Collection[str],
+    *,
+    stewarded: Mapping[EntityRef, Mapping[str, Any]],
+    needs: Mapping[EntityRef, Collection[EntityRef]],
+) -> list[Asset]:
+    return [
+        Asset(
+            node.ref,
+            node.owner,
+            node.layer,
+            node.kind in layered,
+            stewards_of(stewarded.get(node.ref, {}), node.ref),
+            tuple(dict.fromkeys(needs.get(node.ref, ()))),
+        )
+        for node in nodes
+        if node.kind in layered or node.owner is not None
+    ]
+
+
+def _policies(rules: Mapping[EntityRef, Mapping[str, Any]]) -> dict[EntityRef, Policy]:
+    return {ref: policy_of(body, ref) for ref, body in sorted(rules.items()) if ref.kind == "policy"}
+
+
+def _severities(policies: Iterable[Policy]) -> dict[tuple[str, EntityRef | None], str]:
+    """Return what policies say, by rule and layer; a layer of None means all."""
+    found: dict[tuple[str, EntityRef | None], str] = {}
+    for policy in policies:
+        if policy.severity is None:
+            continue
+        for layer in [None] if policy.layers is None else policy.layers:
+            key = (policy.rule, layer)
+            found[key] = max(found.get(key, "off"), policy.severity, key=_STRICTNESS.__getitem__)
+    return found
