@@ -9,10 +9,12 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.api.problems import add_problem_routes
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.ownership import OwnershipService
+from portal.services.problems import ProblemsService
 
 MOST_DEPTH = 100
 MOST_ITEMS = 10_000
@@ -38,7 +40,9 @@ class PortfolioArguments(Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
-def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
+def ownership_blueprint(
+    service: OwnershipService, accountability: AccountabilityService, problems: ProblemsService
+) -> Blueprint:
     """Return the routes below /api/ownership."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
@@ -85,18 +89,7 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
         """Return what data flows into an entity, and what it flows into."""
         return answer(service.lineage(EntityRef.of(kind, namespace, name)).to_json())
 
-    @blueprint.get("/problems")
-    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
-    @blueprint.response(200)
-    def problems(_arguments: dict[str, Any]) -> Response:
-        """Return the problems of all sources, and what the layers' rules find."""
-        return answer(
-            {
-                "problems": [problem.to_json() for problem in service.problems()],
-                "findings": [finding.to_json() for finding in service.findings()],
-            }
-        )
-
+    add_problem_routes(blueprint, problems)
     return blueprint
 
 
