@@ -82,7 +82,7 @@ def fault_of_problem(problem: Problem, *, revision: int, places: Mapping[str, tu
 def fault_of_finding(finding: Finding, *, places: Mapping[str, tuple[str, str]]) -> Fault:
     """Return the fault that a finding is; `places` are (layer, owner) by entity."""
     owner = places.get(finding.ref, ("", ""))[1]
-    return Fault(finding, finding.rule, finding.severity, finding.ref, finding.layer or "", owner)
+    return Fault(finding, finding.rule, finding.severity, str(finding.ref), str(finding.layer or ""), owner)
 
 
 def mark_of(finding: Finding) -> str:
