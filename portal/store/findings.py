@@ -1,4 +1,4 @@
-"""Keeps since when there are findings: they follow from the catalog, and only their marks are stored."""
+"""Keeps since when there are findings: of what follows from the catalog only marks are stored."""
 
 from __future__ import annotations
 
