@@ -9,12 +9,10 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
-from portal.api.rules import add_rules
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.ownership import OwnershipService
-from portal.services.rules import RulesService
 
 MOST_DEPTH = 100
 MOST_ITEMS = 10_000
@@ -40,10 +38,8 @@ class PortfolioArguments(Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
-def ownership_blueprint(
-    service: OwnershipService, accountability: AccountabilityService, rules: RulesService
-) -> Blueprint:
-    """Return the routes below /api/ownership."""
+def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
+    """Return the routes below /api/ownership, to which those of other modules are added."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
     @blueprint.get("/entity/<kind>/<namespace>/<name>")
@@ -89,19 +85,6 @@ def ownership_blueprint(
         """Return what data flows into an entity, and what it flows into."""
         return answer(service.lineage(EntityRef.of(kind, namespace, name)).to_json())
 
-    @blueprint.get("/problems")
-    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
-    @blueprint.response(200)
-    def problems(_arguments: dict[str, Any]) -> Response:
-        """Return the problems of all sources, and what the layers' rules find."""
-        return answer(
-            {
-                "problems": [problem.to_json() for problem in service.problems()],
-                "findings": [finding.to_json() for finding in service.findings()],
-            }
-        )
-
-    add_rules(blueprint, rules)
     return blueprint
 
 

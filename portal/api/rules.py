@@ -16,7 +16,7 @@ class RulesArguments(Schema):
     """A route without parameters."""
 
 
-def add_rules(blueprint: Blueprint, service: RulesService) -> None:
+def add_rule_routes(blueprint: Blueprint, service: RulesService) -> None:
     """Add the route of the rules to those below /api/ownership."""
 
     @blueprint.get("/rules")

@@ -28,6 +28,7 @@ from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
+from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
 from portal.services.rules import RulesService
@@ -69,6 +70,7 @@ class Portal:
     ownership: OwnershipService
     accountability: AccountabilityService
     rules: RulesService
+    problems: ProblemsService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -112,7 +114,7 @@ class Portal:
         It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
         """
         if self.settings.worker and self.settings.refresh_seconds:
-            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds)
+            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds, after=self.problems.look)
             self._refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
@@ -222,6 +224,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     history = HistoryService(database, kinds, integrations=integrations)
     rules_known = rule_registry()
     ownership = OwnershipService(database, kinds, rules=rules_known.values())
+    accountability = AccountabilityService(database, ownership)
     locations = LocationsService(database, refresh)
     return Portal(
         settings=settings,
@@ -236,8 +239,9 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         history=history,
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
-        accountability=AccountabilityService(database, ownership),
+        accountability=accountability,
         rules=RulesService(database, ownership, rules_known),
+        problems=ProblemsService(database, ownership, accountability, kinds),
         web=web,
     )
 

@@ -15,9 +15,12 @@ from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.history import history_blueprint
 from portal.api.kinds import kinds_blueprint
+from portal.api.metrics import metrics_blueprint
 from portal.api.openapi import register_openapi
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
+from portal.api.problems import add_problem_routes
+from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
 from portal.app.portal import Portal, build
@@ -48,7 +51,11 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(history_blueprint(portal.history, portal.feed))
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(portal.catalog))
-    api.register_blueprint(ownership_blueprint(portal.ownership, portal.accountability, portal.rules))
+    ownership = ownership_blueprint(portal.ownership, portal.accountability)
+    add_rule_routes(ownership, portal.rules)
+    add_problem_routes(ownership, portal.problems)
+    api.register_blueprint(ownership)
+    api.register_blueprint(metrics_blueprint(portal.problems))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))

@@ -37,6 +37,8 @@ def ingest(load: Any, *, targets: Sequence[str], database: str | None, as_json: 
             print_json(summary_json(portal, report))
         else:
             print_summary(portal, report)
+        # The summary has worked out the findings.
+        portal.problems.look()
 
 
 def ingest_with_progress(portal: Portal, targets: Sequence[tuple[str, str]]) -> RefreshReport:

@@ -62,7 +62,7 @@ def print_problems(problems: Collection[Problem]) -> None:
     for problem in problems:
         colour = "red" if problem.severity == "error" else "yellow"
         line = Text(f"{problem.severity}: ", style=colour)
-        line.append(str(problem.at(shown_location(problem.location), problem.span)), style="default")
+        line.append(plain(str(problem.at(shown_location(problem.location), problem.span))), style="default")
         out.print(line, soft_wrap=True)
 
 

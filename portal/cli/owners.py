@@ -11,6 +11,7 @@ from rich.text import Text
 
 from portal.app import Portal, build
 from portal.cli.output import console, database_option, finding_line, plain, print_json, print_problems, print_table
+from portal.cli.problems import problems
 from portal.cli.rules import rules
 from portal.graph.impact import Dependent
 from portal.model.layer import Finding
@@ -184,3 +185,4 @@ def _name(ref: EntityRef | None) -> str:
 
 
 owners.add_command(rules)
+owners.add_command(problems)

@@ -65,10 +65,11 @@ class StoredDocument(NamedTuple):
 
 
 class StoredProblem(NamedTuple):
-    """A problem as the store has it."""
+    """A problem as the store has it, with the revision that first showed it."""
 
     id: int
     problem: Problem
+    revision: int
 
 
 @dataclass(slots=True)

@@ -205,7 +205,7 @@ class _Writer:
         sources.put_files(self.connection, self.source.id, delta.put_files)
         sources.delete_problems(self.connection, [known.id for known in delta.drop_problems])
         added = [(self.source.id, problem) for problem in delta.add_problems]
-        sources.add_problems(self.connection, added, revision=self.revision)
+        sources.add_problems(self.connection, added, revision=self.revision, dropped=delta.drop_problems)
 
     def _settle(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -120,7 +120,7 @@ def stored_state(connection: Connection, source_id: str) -> Stored:
         for location, blob, inputs in file_rows
     }
     problem_rows = connection.execute(select(problems).where(problems.c.source_id == source_id).order_by(problems.c.id))
-    return Stored(found_files, {}, [StoredProblem(row.id, problem_of_row(row)) for row in problem_rows])
+    return Stored(found_files, {}, [StoredProblem(row.id, problem_of_row(row), row.revision) for row in problem_rows])
 
 
 def stored_documents(
@@ -216,8 +216,21 @@ def delete_files(connection: Connection, source_id: str, locations: Sequence[str
         connection.execute(delete(files).where(files.c.source_id == source_id, among(files.c.location, chunk)))
 
 
-def add_problems(connection: Connection, added: Collection[tuple[str, Problem]], *, revision: int) -> None:
-    """Add problems, each with the id of the source that it belongs to."""
+def add_problems(
+    connection: Connection,
+    added: Collection[tuple[str, Problem]],
+    *,
+    revision: int,
+    dropped: Collection[StoredProblem] = (),
+) -> None:
+    """Add problems, each with the id of the source that it belongs to.
+
+    One that only stands on another line than a dropped one is as old as that: an edit above it makes it no news.
+    """
+    known: dict[Problem, int] = {}
+    for item in dropped:
+        place = replace(item.problem, span=None)
+        known[place] = min(item.revision, known.get(place, revision))
     insert_rows(
         connection,
         problems,
@@ -234,7 +247,7 @@ def add_problems(connection: Connection, added: Collection[tuple[str, Problem]],
                 "found": problem.found,
                 "expected": problem.expected,
                 "hint": problem.hint,
-                "revision": revision,
+                "revision": known.get(replace(problem, span=None), revision) if known else revision,
             }
             for source_id, problem in added
         ],
@@ -256,7 +269,10 @@ def problems_of_refs(
         statement = select(problems).where(among(problems.c.ref, chunk)).order_by(problems.c.id)
         if codes:
             statement = statement.where(problems.c.code.in_(sorted(codes)))
-        found += [(row.source_id, StoredProblem(row.id, problem_of_row(row))) for row in connection.execute(statement)]
+        found += [
+            (row.source_id, StoredProblem(row.id, problem_of_row(row), row.revision))
+            for row in connection.execute(statement)
+        ]
     return found
 
 
@@ -271,6 +287,12 @@ def list_problems(connection: Connection, *, source_ids: Collection[str] | None 
     if source_ids is not None:
         statement = statement.where(problems.c.source_id.in_(sorted(source_ids)))
     return [problem_of_row(row) for row in connection.execute(statement)]
+
+
+def dated_problems(connection: Connection) -> list[tuple[Problem, int]]:
+    """Return the problems of all sources, by file and line, each with the revision that first showed it."""
+    statement = select(problems).order_by(problems.c.location, problems.c.line, problems.c.id)
+    return [(problem_of_row(row), row.revision) for row in connection.execute(statement)]
 
 
 def problem_of_row(row: Any) -> Problem:

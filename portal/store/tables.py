@@ -46,6 +46,13 @@ revisions = Table(
     Column("added", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("removed", Integer, nullable=False),
+    Column(
+        "is_marked",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="finding_marks were brought up to it",
+    ),
 )
 
 sources = Table(
@@ -209,6 +216,14 @@ problems = Table(
     Column("revision", BigInteger, nullable=False, comment="the revision that first showed it"),
     Index(None, "source_id"),
     Index(None, "ref"),
+)
+
+finding_marks = Table(
+    "finding_marks",
+    metadata,
+    Column("mark", Exact, primary_key=True, comment="digest of a finding's rule, ref and message"),
+    Column("after_revision", BigInteger, nullable=False, comment="the last one looked at without it"),
+    Column("revision", BigInteger, nullable=False, comment="the first one looked at with it"),
 )
 
 tasks = Table(

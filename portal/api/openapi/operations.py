@@ -9,6 +9,7 @@ from typing import Any
 
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.ownership import MOST_DEPTH, MOST_ITEMS
+from portal.api.problems import LONGEST_LABEL
 from portal.services import history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
@@ -69,6 +70,21 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "depth": _query("depth", {"type": "integer", "minimum": 0, "maximum": MOST_DEPTH}),
         "direction": _query("direction", one_of("in", "out", "both")),
         "relations": _query("relations", _TEXTS, "Types; every relation in its declared sense without."),
+        "rule": _query("rule", _TEXTS, "Problem codes or ids of rules, joined by commas or repeated."),
+        "layer": _query("layer", _TEXTS, "Names or references of layers; `none` for what stands in none."),
+        "owner": _query("owner", _TEXTS, "References of owners, groups if they name no kind; `none` for nobody."),
+        "severity": _query("severity", _TEXTS, "`error` or `warning` of problems, `enforce` or `warn` of findings."),
+        "ofKind": _query("kind", _TEXTS, "Kinds of the entities that are concerned."),
+        "ofRef": _query("ref", _TEXTS, "References of the entities that are concerned."),
+        "newSince": _query("since", COUNT, "A revision; only what has come up after it."),
+        "problemsLimit": _query(
+            "limit",
+            {"type": "integer", "minimum": 0, "maximum": MOST_ITEMS},
+            "How many at most, problems before findings; all without, 0 gives the counts alone.",
+        ),
+        "label": _query(
+            "label", {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL}, "What the badge is headed."
+        ),
         "createdBy": _query("createdBy", many(TEXT)),
         "status": _query("status", many(TEXT)),
         "taskOrder": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}), "`desc:created_at`."),
@@ -118,6 +134,7 @@ _ENTITY_QUERY = members(
 )
 _REFS = members({"entityRefs": many(TEXT)}, {"fields": many(TEXT), "query": ref("Predicate")})
 _HEALTH = ref("Health")
+_WHICH_PROBLEMS = ("rule", "layer", "owner", "severity", "ofKind", "ofRef", "newSince")
 
 #: Operations by endpoint, and by method where an endpoint has several.
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
@@ -190,8 +207,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "ownership", {200: ref("Graph")}, ["root", "depth", "direction", "relations"], faults=[404]
         ),
         "ownership.impact": Operation("ownership", {200: ref("Impact")}, faults=[404]),
-        "ownership.problems": Operation("ownership", {200: ref("Problems")}),
         "ownership.rules": Operation("ownership", {200: ref("Rules")}),
+        "ownership.problems": Operation(
+            "ownership", {200: ref("Problems")}, [*_WHICH_PROBLEMS, "problemsLimit", "offset"]
+        ),
+        "ownership.problems_badge": Operation(
+            "ownership", {200: TEXT, 304: None}, [*_WHICH_PROBLEMS, "label"], media_type="image/svg+xml"
+        ),
+        "ownership.entity_badge": Operation(
+            "ownership", {200: TEXT, 304: None}, ["label"], faults=[404], media_type="image/svg+xml"
+        ),
+        "metrics.metrics": Operation("health", {200: TEXT}, media_type="text/plain"),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},

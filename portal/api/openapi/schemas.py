@@ -317,7 +317,26 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             },
             description="The rules that there are, with those of distributions that cannot be used.",
         ),
-        "Problems": members({"problems": many(ref("Problem")), "findings": many(ref("Finding"))}),
+        "Problems": members(
+            {
+                "revision": COUNT,
+                "since": maybe(members({"revision": COUNT, "isExact": {"type": "boolean"}})),
+                "total": COUNT,
+                "counts": members(
+                    {
+                        name: {"type": "object", "additionalProperties": COUNT}
+                        for name in ("rule", "layer", "owner", "severity")
+                    },
+                    additionalProperties=False,
+                ),
+                "problems": many(ref("Problem")),
+                "findings": many(ref("Finding")),
+            },
+            description=(
+                "What is wrong, a page of it, problems before findings. The counts are of all that was asked for; an "
+                "empty layer or owner stands for none. `isExact` is false where some may be older than the revision."
+            ),
+        ),
         "TaskInput": members(
             {"templateRef": TEXT, "values": ANY_OBJECT},
             {"secrets": {"type": "object", "additionalProperties": TEXT}},
