@@ -9,9 +9,12 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.api.layers import add_balance, add_layers
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
+from portal.services.balance import BalanceService
+from portal.services.layers import LayersService
 from portal.services.ownership import OwnershipService
 
 MOST_DEPTH = 100
@@ -38,7 +41,13 @@ class PortfolioArguments(Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
-def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
+def ownership_blueprint(
+    service: OwnershipService,
+    accountability: AccountabilityService,
+    *,
+    layers: LayersService,
+    balance: BalanceService,
+) -> Blueprint:
     """Return the routes below /api/ownership."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
@@ -97,6 +106,8 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
             }
         )
 
+    add_layers(blueprint, layers)
+    add_balance(blueprint, balance)
     return blueprint
 
 

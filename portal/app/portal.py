@@ -21,10 +21,12 @@ from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.accountability import AccountabilityService
+from portal.services.balance import BalanceService
 from portal.services.catalog import CatalogService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
+from portal.services.layers import LayersService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
@@ -66,6 +68,8 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
+    layers: LayersService
+    balance: BalanceService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -233,6 +237,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=AccountabilityService(database, ownership),
+        layers=LayersService(database, kinds, ownership),
+        balance=BalanceService(database, ownership),
         web=web,
     )
 

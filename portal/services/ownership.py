@@ -31,7 +31,7 @@ _PARENT_TYPES = ("memberOf", "childOf")
 _FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
 _PEOPLE = frozenset({"group", "user"})
 #: What says how an organisation works, rather than being one of its assets.
-_FRAME_KINDS = _PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
+FRAME_KINDS = _PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 #: The stricter of two policies for one rule in one layer counts.
 _STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
 
@@ -222,7 +222,11 @@ class OwnershipService:
     def layers(self) -> list[LayerView]:
         """Return the layers, the highest first, each with its assets; what stands in none comes last."""
         with self._database.reading() as connection:
-            return list(self._state(connection).views)
+            return self.layers_seen_by(connection)
+
+    def layers_seen_by(self, connection: Connection) -> list[LayerView]:
+        """Return what `layers` does, for the catalog as a connection that only reads sees it."""
+        return list(self._state(connection).views)
 
     def summary(self) -> Summary:
         """Return what the catalog holds; entities are only counted where there is no layer that makes rules."""
@@ -400,7 +404,7 @@ def _views(
 ) -> list[LayerView]:
     standing: dict[EntityRef | None, list[Node]] = {}
     for node in nodes:
-        if node.kind not in _FRAME_KINDS:
+        if node.kind not in FRAME_KINDS:
             standing.setdefault(node.layer if node.layer in layers else None, []).append(node)
     views = [
         LayerView(

@@ -35,6 +35,8 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "portion": _query("limit", {"type": "integer", "minimum": 1}, "How many entities at most."),
         "offset": _query("offset", COUNT),
         "portfolioLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}),
+        "layer": _query("layer", WORD, "Name or reference of the one layer to tell of."),
+        "layersLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}, "Items of each list."),
         "after": _query("after", WORD, "From the `link` header of the portion before."),
         "cursor": _query("cursor", WORD, "From `pageInfo`; it tells filter, order and text as well."),
         "totalItems": _query("totalItems", one_of("include", "exclude")),
@@ -190,6 +192,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "ownership", {200: ref("Graph")}, ["root", "depth", "direction", "relations"], faults=[404]
         ),
         "ownership.impact": Operation("ownership", {200: ref("Impact")}, faults=[404]),
+        "ownership.layers": Operation("ownership", {200: ref("Layers")}, ["layer", "layersLimit", "offset"]),
+        "ownership.balance": Operation("ownership", {200: ref("Balance")}, faults=[404]),
         "ownership.problems": Operation("ownership", {200: ref("Problems")}),
         "scaffolder.create_task": Operation(
             "scaffolder",
