@@ -57,10 +57,7 @@ _METADATA = members(
         "links": many(ANY_OBJECT),
     },
 )
-_NODE = {"ref": TEXT, "kind": TEXT, "title": TEXT, "layer": maybe(TEXT), "owner": maybe(TEXT)}
-_FLAG: Schema = {"type": "boolean"}
-#: One of a team; `ways` say how one comes to it.
-_MATE = {"ref": TEXT, "title": TEXT, "ways": many(TEXT)}
+NODE = {"ref": TEXT, "kind": TEXT, "title": TEXT, "layer": maybe(TEXT), "owner": maybe(TEXT)}
 _VERSION = {
     "entityRef": TEXT,
     "change": one_of("added", "changed", "removed"),
@@ -202,7 +199,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             },
             {"nextPageCursor": TEXT, "previousPageCursor": TEXT},
         ),
-        "Node": members(_NODE, description="An entity, slim; `layer` is the effective one."),
+        "Node": members(NODE, description="An entity, slim; `layer` is the effective one."),
         "Graph": members(
             {
                 "nodes": many(ref("Node")),
@@ -210,7 +207,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             }
         ),
         "Reached": members(
-            {**_NODE, "distance": {"type": "integer", "minimum": 1}, "path": many(TEXT)},
+            {**NODE, "distance": {"type": "integer", "minimum": 1}, "path": many(TEXT)},
             description="An entity that is reached from another, and one shortest path to it.",
         ),
         "Lineage": members(
@@ -227,7 +224,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             {
                 "entity": ref("Node"),
                 "owner": maybe(members({"ref": TEXT, "exists": {"type": "boolean"}})),
-                "chain": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}})),
+                "chain": many(members({**NODE, "distance": {"type": "integer", "minimum": 1}})),
                 "people": many(members({"ref": TEXT, "title": TEXT, "through": TEXT})),
                 "stewards": many(
                     members({"duty": TEXT, "ref": maybe(TEXT), "role": maybe(TEXT), "from": ref("Origin")})
@@ -241,7 +238,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         "Portfolio": members(
             {
                 "owner": ref("Node"),
-                "groups": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}, "count": COUNT})),
+                "groups": many(members({**NODE, "distance": {"type": "integer", "minimum": 1}, "count": COUNT})),
                 "total": COUNT,
                 "direct": COUNT,
                 "counts": {
@@ -288,89 +285,6 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "related": many(TEXT),
             },
             description="What a layer's rule finds on an entity.",
-        ),
-        "LayerReport": members(
-            {
-                "layer": maybe(TEXT),
-                "title": TEXT,
-                "rank": maybe({"type": "integer"}),
-                "entities": members({"total": COUNT, "kinds": {"type": "object", "additionalProperties": COUNT}}),
-                "owners": members(
-                    {"total": COUNT, "items": many(members({"ref": TEXT, "count": COUNT, "exists": _FLAG}))}
-                ),
-                "coverage": members(
-                    {
-                        "percent": maybe({"type": "number", "minimum": 0, "maximum": 100}),
-                        "owned": COUNT,
-                        "total": COUNT,
-                    },
-                    description="How much has an owner who is in the catalog; rounded down, so that 100 means all.",
-                ),
-                "violations": members(
-                    {
-                        "total": COUNT,
-                        "items": many(members({"rule": WORD, "severity": one_of("warn", "enforce"), "count": COUNT})),
-                    }
-                ),
-                "reuse": maybe(
-                    members(
-                        {
-                            "total": COUNT,
-                            "used": COUNT,
-                            "items": many(
-                                members({**_NODE, "projects": COUNT, "projectRefs": many(TEXT), "dependents": COUNT})
-                            ),
-                        },
-                        description="What something depends on, what most projects use first; `used` by a project.",
-                    )
-                ),
-                "unused": members({"total": COUNT, "items": many(ref("Node"))}),
-            },
-            description="How a layer stands; null for what stands in none. The highest layer is not there for reuse.",
-        ),
-        "Duplicate": members(
-            {
-                "alike": {"type": "integer", "minimum": 0, "maximum": 100},
-                "reason": TEXT,
-                "items": many(members({**_NODE, "homes": many(TEXT)})),
-                "share": TEXT,
-                "advice": TEXT,
-            },
-            description="Two assets of different projects, systems or owners that are nearly the same.",
-        ),
-        "Layers": members(
-            {
-                "layers": many(ref("LayerReport")),
-                "duplicates": members({"total": COUNT, "items": many(ref("Duplicate"))}),
-            },
-            description="The layers, the highest first; each list is a page of all that its `total` counts.",
-        ),
-        "Balance": members(
-            {
-                "entity": ref("Node"),
-                "layers": many(TEXT),
-                "balanced": _FLAG,
-                "summary": TEXT,
-                "missing": many(TEXT),
-                "notes": many(TEXT),
-                "roles": many(
-                    members(
-                        {
-                            "ref": TEXT,
-                            "title": TEXT,
-                            "necessity": one_of("required", "one-of", "usual"),
-                            "from": many(members({"place": one_of("entity", "layer"), "ref": TEXT, "why": TEXT})),
-                            "holders": many(members({**_MATE, "lent": _FLAG, "heldBy": TEXT})),
-                            "single": _FLAG,
-                            "missing": _FLAG,
-                            "candidates": members({"total": COUNT, "items": many(TEXT)}),
-                        }
-                    )
-                ),
-                "lent": many(members({**_MATE, "roles": many(members({"ref": TEXT, "layers": many(TEXT)}))})),
-                "team": many(members({**_MATE, "lent": _FLAG, "roles": many(TEXT)})),
-            },
-            description="The roles that are needed against those that the team holds; what is missing, in sentences.",
         ),
         "Problems": members({"problems": many(ref("Problem")), "findings": many(ref("Finding"))}),
         "TaskInput": members(
