@@ -22,10 +22,12 @@ from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.accountability import AccountabilityService
+from portal.services.balance import BalanceService
 from portal.services.catalog import CatalogService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
+from portal.services.layers import LayersService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.problems import ProblemsService
@@ -71,6 +73,8 @@ class Portal:
     accountability: AccountabilityService
     rules: RulesService
     problems: ProblemsService
+    layers: LayersService
+    balance: BalanceService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -242,6 +246,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         accountability=accountability,
         rules=RulesService(database, ownership, rules_known),
         problems=ProblemsService(database, ownership, accountability, kinds),
+        layers=LayersService(database, kinds, ownership),
+        balance=BalanceService(database, ownership),
         web=web,
     )
 

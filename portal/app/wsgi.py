@@ -15,6 +15,7 @@ from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.history import history_blueprint
 from portal.api.kinds import kinds_blueprint
+from portal.api.layers import add_balance_routes, add_layer_routes
 from portal.api.metrics import metrics_blueprint
 from portal.api.openapi import register_openapi
 from portal.api.ownership import ownership_blueprint
@@ -54,6 +55,8 @@ def create_app(portal: Portal) -> Flask:
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
     add_rule_routes(ownership, portal.rules)
     add_problem_routes(ownership, portal.problems)
+    add_layer_routes(ownership, portal.layers)
+    add_balance_routes(ownership, portal.balance)
     api.register_blueprint(ownership)
     api.register_blueprint(metrics_blueprint(portal.problems))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))

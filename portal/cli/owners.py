@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import Portal, build
+from portal.cli.layers import balance, layers
 from portal.cli.output import console, database_option, finding_line, plain, print_json, print_problems, print_table
 from portal.cli.problems import problems
 from portal.cli.rules import rules
@@ -186,3 +187,5 @@ def _name(ref: EntityRef | None) -> str:
 
 owners.add_command(rules)
 owners.add_command(problems)
+owners.add_command(layers)
+owners.add_command(balance)

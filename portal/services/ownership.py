@@ -31,7 +31,7 @@ __all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipServ
 #: Up to so many entities are looked at by themselves where the whole catalog has not been looked at yet.
 _FEW = 2_000
 #: What says how an organisation works, rather than being one of its assets.
-_FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
+FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +243,11 @@ class OwnershipService:
     def layers(self) -> list[LayerView]:
         """Return the layers, the highest first, each with its assets; what stands in none comes last."""
         with self._database.reading() as connection:
-            return list(self._state(connection).views)
+            return self.layers_seen_by(connection)
+
+    def layers_seen_by(self, connection: Connection) -> list[LayerView]:
+        """Return what `layers` does, for the catalog as a connection that only reads sees it."""
+        return list(self._state(connection).views)
 
     def summary(self) -> Summary:
         """Return what the catalog holds; entities are only counted where there is no layer that makes rules."""
@@ -334,7 +338,7 @@ def _views(
 ) -> list[LayerView]:
     standing: dict[EntityRef | None, list[Node]] = {}
     for node in nodes:
-        if node.kind not in _FRAME_KINDS:
+        if node.kind not in FRAME_KINDS:
             standing.setdefault(node.layer if node.layer in layers else None, []).append(node)
     views = [
         LayerView(

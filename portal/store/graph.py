@@ -80,7 +80,7 @@ def nodes(
     `default_layers` names by kind (lower case); a System's layer is its own, else its domain's.
     """
     columns = (entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner, entities.c.system)
-    statement = _with_declared_layer(*columns)
+    statement = with_declared_layer(*columns)
     defaults = {kind: EntityRef.of("layer", "default", name) for kind, name in default_layers.items()}
     portions: list[Sequence[Any]]
     if refs is None:
@@ -107,7 +107,7 @@ def nodes(
 
 def counts_by_layer(connection: Connection, *, default_layers: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """Return how many entities there are, by kind (lower case) and the reference of their effective layer, or empty."""
-    told = _with_declared_layer(entities.c.kind).subquery()
+    told = with_declared_layer(entities.c.kind).subquery()
     rows = connection.execute(select(told.c.kind, told.c.layer, func.count()).group_by(told.c.kind, told.c.layer)).all()
     found: dict[str, dict[str, int]] = {}
     for kind, layer, count in rows:
@@ -163,7 +163,7 @@ def _leaving(
         yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
 
 
-def _with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:
+def with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:
     """Return the statement for columns of entities, and the layer that they or what they are part of declare."""
     systems, domains = entities.alias("systems"), entities.alias("domains")
     domain = func.coalesce(systems.c.domain, entities.c.domain)

@@ -13,6 +13,7 @@ from flask import Flask, Response
 from werkzeug.routing import Rule
 
 from portal.api.answers import JSON
+from portal.api.openapi.layer_schemas import LAYER_SCHEMAS
 from portal.api.openapi.operations import COOKIE_OPERATIONS, OPERATIONS, PARAMETERS, Operation
 from portal.api.openapi.schemas import SCHEMAS, ref
 
@@ -75,7 +76,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
         "security": [{}, {"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": dict(SCHEMAS),
+            "schemas": {**SCHEMAS, **LAYER_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -36,6 +36,8 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "portion": _query("limit", {"type": "integer", "minimum": 1}, "How many entities at most."),
         "offset": _query("offset", COUNT),
         "portfolioLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}),
+        "oneLayer": _query("layer", WORD, "Name or reference of the one layer to tell of."),
+        "layersLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}, "Items of each list."),
         "after": _query("after", WORD, "From the `link` header of the portion before."),
         "cursor": _query("cursor", WORD, "From `pageInfo`; it tells filter, order and text as well."),
         "totalItems": _query("totalItems", one_of("include", "exclude")),
@@ -218,6 +220,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "ownership", {200: TEXT, 304: None}, ["label"], faults=[404], media_type="image/svg+xml"
         ),
         "metrics.metrics": Operation("health", {200: TEXT}, media_type="text/plain"),
+        "ownership.layers": Operation("ownership", {200: ref("Layers")}, ["oneLayer", "layersLimit", "offset"]),
+        "ownership.balance": Operation("ownership", {200: ref("Balance")}, faults=[404]),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},

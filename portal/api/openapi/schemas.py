@@ -57,7 +57,7 @@ _METADATA = members(
         "links": many(ANY_OBJECT),
     },
 )
-_NODE = {"ref": TEXT, "kind": TEXT, "title": TEXT, "layer": maybe(TEXT), "owner": maybe(TEXT)}
+NODE = {"ref": TEXT, "kind": TEXT, "title": TEXT, "layer": maybe(TEXT), "owner": maybe(TEXT)}
 _EXEMPTION = {"reason": TEXT, "approver": TEXT, "expires": {"type": "string", "format": "date"}, "policy": TEXT}
 _VERSION = {
     "entityRef": TEXT,
@@ -200,7 +200,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             },
             {"nextPageCursor": TEXT, "previousPageCursor": TEXT},
         ),
-        "Node": members(_NODE, description="An entity, slim; `layer` is the effective one."),
+        "Node": members(NODE, description="An entity, slim; `layer` is the effective one."),
         "Graph": members(
             {
                 "nodes": many(ref("Node")),
@@ -208,7 +208,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             }
         ),
         "Reached": members(
-            {**_NODE, "distance": {"type": "integer", "minimum": 1}, "path": many(TEXT)},
+            {**NODE, "distance": {"type": "integer", "minimum": 1}, "path": many(TEXT)},
             description="An entity that is reached from another, and one shortest path to it.",
         ),
         "Lineage": members(
@@ -226,7 +226,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "entity": ref("Node"),
                 "owner": maybe(members({"ref": TEXT, "exists": {"type": "boolean"}})),
                 "coOwners": many(members({"ref": TEXT, "exists": {"type": "boolean"}})),
-                "chain": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}})),
+                "chain": many(members({**NODE, "distance": {"type": "integer", "minimum": 1}})),
                 "people": many(members({"ref": TEXT, "title": TEXT, "through": TEXT})),
                 "stewards": many(
                     members({"duty": TEXT, "ref": maybe(TEXT), "role": maybe(TEXT), "from": ref("Origin")})
@@ -240,7 +240,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         "Portfolio": members(
             {
                 "owner": ref("Node"),
-                "groups": many(members({**_NODE, "distance": {"type": "integer", "minimum": 1}, "count": COUNT})),
+                "groups": many(members({**NODE, "distance": {"type": "integer", "minimum": 1}, "count": COUNT})),
                 "total": COUNT,
                 "direct": COUNT,
                 "counts": {

@@ -1,0 +1,196 @@
+"""Weighs the roles that a team needs against those that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from portal.model.layer import Role
+from portal.model.ref import EntityRef
+
+#: So many who could fill a role are named in a sentence, and so many in the answer itself.
+_MOST_SPELT, MOST_CANDIDATES = 3, 20
+
+#: `required`: nobody else does it. `one-of`: one of several roles is enough. `usual`: the layer knows it, no more.
+Necessity = Literal["required", "one-of", "usual"]
+_STRICTER: Mapping[Necessity, int] = {"required": 0, "one-of": 1, "usual": 2}
+
+Place = Literal["entity", "layer"]
+
+
+class Need(NamedTuple):
+    """A role that is needed: how much, said by which entity or layer, and where in words."""
+
+    role: EntityRef
+    necessity: Necessity
+    place: Place
+    ref: EntityRef
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mate:
+    """One of a team, or a group of it in which nobody is known.
+
+    `ways` say how one comes to it (`member of`, `contributor`, `steward for checks`); one who is `lent` is in none of
+    the owner's groups. `roles` are all that are held, each with who holds it: oneself, or a group above.
+    """
+
+    ref: EntityRef
+    title: str
+    ways: tuple[str, ...]
+    lent: bool
+    roles: Mapping[EntityRef, EntityRef]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A role with who needs it, who of the team holds it, and who else could.
+
+    `is_single` says that just one person holds it; `is_missing` that nobody does and somebody must.
+    """
+
+    role: Role
+    necessity: Necessity
+    needs: tuple[Need, ...]
+    holders: tuple[Mate, ...]
+    is_single: bool
+    is_missing: bool
+    candidates: tuple[EntityRef, ...]
+    candidates_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Whether a team is balanced; `missing` and `notes` are sentences, `lent` roles by who of outside holds them."""
+
+    is_balanced: bool
+    summary: str
+    roles: tuple[Held, ...]
+    lent: tuple[tuple[Mate, tuple[Role, ...]], ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def weigh(
+    needs: Collection[Need],
+    team: Collection[Mate],
+    *,
+    roles: Mapping[EntityRef, Role],
+    holders: Mapping[EntityRef, Collection[EntityRef]],
+    within: Collection[EntityRef] = (),
+) -> Balance:
+    """Return the balance of a team.
+
+    `holders` are those who hold a role directly, in the whole catalog; of them those `within` the team cannot help it.
+    """
+    by_role: dict[EntityRef, list[Need]] = {}
+    for need in needs:
+        by_role.setdefault(need.role, []).append(need)
+    mates = sorted(team, key=lambda mate: (mate.lent, mate.ref))
+    here = {*within, *(mate.ref for mate in mates)}
+    # Of the roles of which one is enough, which one is held: by the layer that asks.
+    enough = {
+        need.ref
+        for need in needs
+        if need.necessity == "one-of" and any(need.role in mate.roles and not mate.lent for mate in mates)
+    }
+    found = []
+    for ref, asked in by_role.items():
+        asked.sort(key=lambda need: (_STRICTER[need.necessity], need.place, need.ref, need.why))
+        necessity = asked[0].necessity
+        holding = tuple(mate for mate in mates if ref in mate.roles)
+        is_lacking = necessity == "one-of" and any(
+            need.necessity == "one-of" and need.ref not in enough for need in asked
+        )
+        others = sorted(set(holders.get(ref, ())) - here, key=lambda who: (who.kind != "user", who))
+        found.append(
+            Held(
+                roles.get(ref) or Role(ref, ref.name),
+                necessity,
+                tuple(asked),
+                holding,
+                len(holding) == 1 and holding[0].ref.kind == "user",
+                not holding and (necessity == "required" or is_lacking),
+                tuple(others[:MOST_CANDIDATES]),
+                len(others),
+            )
+        )
+    found.sort(key=lambda item: (_STRICTER[item.necessity], item.role.ref))
+    missing = [_missing(item) for item in found if item.is_missing and item.necessity == "required"]
+    missing += _lacking(needs, found, enough)
+    return Balance(
+        not missing,
+        _summary(found, missing),
+        tuple(found),
+        tuple(
+            (mate, tuple(roles.get(ref) or Role(ref, ref.name) for ref in sorted(mate.roles)))
+            for mate in mates
+            if mate.lent and mate.roles
+        ),
+        tuple(missing),
+        tuple(_notes(found)),
+    )
+
+
+def _missing(item: Held) -> str:
+    asked = "; ".join(dict.fromkeys(need.why for need in item.needs))
+    return f"Nobody on the team holds the role {_called(item.role)} ({asked}). {_who_could([item])}"
+
+
+def _lacking(needs: Iterable[Need], found: Sequence[Held], enough: Collection[EntityRef]) -> list[str]:
+    """Return a sentence for each layer that asks for one of several roles and is given none."""
+    layers = sorted({need.ref for need in needs if need.necessity == "one-of" and need.ref not in enough})
+    told = []
+    for layer in layers:
+        asked = [item for item in found if any(need[1::2] == ("one-of", layer) for need in item.needs)]
+        names = " or ".join(_called(item.role) for item in asked)
+        told.append(
+            f"Nobody of the owner's own people holds a role that may own in the layer {layer.name}: {names}. "
+            f"{_who_could(asked)}"
+        )
+    return told
+
+
+def _summary(found: Sequence[Held], missing: Sequence[str]) -> str:
+    needed = [item for item in found if item.necessity == "required"]
+    held = sum(1 for item in needed if item.holders)
+    single = sum(1 for item in needed if item.is_single)
+    told = "The team is balanced" if not missing else "The team is not balanced"
+    if needed:
+        told += f": {held} of {len(needed)} required role{'s' if len(needed) > 1 else ''} held"
+        told += f", {single} of them by one person alone" if single else ""
+    return f"{told}."
+
+
+def _notes(found: Iterable[Held]) -> Iterable[str]:
+    for item in found:
+        if item.is_single and item.necessity == "required":
+            yield (
+                f"Only {item.holders[0].ref} holds the role {_called(item.role)}: when away, nobody does its work. "
+                f"{_who_could([item])}"
+            )
+        elif item.necessity == "required" and item.holders and all(mate.ref.kind != "user" for mate in item.holders):
+            groups = ", ".join(mate.ref for mate in item.holders)
+            yield f"The role {_called(item.role)} is held by {groups}, but the catalog knows nobody there."
+        usual = dict.fromkeys(need.ref.name for need in item.needs if need.necessity == "usual")
+        if not item.holders and not item.is_missing and usual:
+            yield (
+                f"Nobody here holds the role {_called(item.role)}, which works in the layer {', '.join(usual)}; "
+                f"it is not required. "
+                f"{_who_could([item])}"
+            )
+
+
+def _who_could(items: Iterable[Held]) -> str:
+    total = sum(item.candidates_total for item in items)
+    who = list(dict.fromkeys(ref for item in items for ref in item.candidates))
+    if not who:
+        return "Nobody else in the catalog holds it."
+    more = f" and {total - _MOST_SPELT} more" if total > _MOST_SPELT else ""
+    return f"Who could help: {', '.join(who[:_MOST_SPELT])}{more}."
+
+
+def _called(role: Role) -> str:
+    return f'"{role.title}"'
