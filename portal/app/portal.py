@@ -20,8 +20,10 @@ from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
+from portal.providers.work import GitWork
 from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
+from portal.services.drift import DriftService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
@@ -66,6 +68,7 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
+    drift: DriftService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -233,6 +236,14 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=AccountabilityService(database, ownership),
+        drift=DriftService(
+            database,
+            ownership,
+            GitWork(mirrors),
+            integrations=integrations,
+            half_life_days=settings.half_life_days,
+            bots=settings.bots,
+        ),
         web=web,
     )
 
