@@ -204,8 +204,11 @@ def drift(found: Effort, owner: EntityRef | None, organisation: Organisation) ->
     A group is suggested whose own members did more than those who stand for the owner; not one below the owner, as its
     members stand for the owner already.
     """
-    if not found.people or found.weight <= 0:
+    if not found.people:
         return Drift("unknown")
+    if found.weight <= 0:
+        # So long ago that the weights are too small for any number.
+        return Drift("little")
     own = organisation.people_of(owner) if owner is not None else frozenset()
     spared = organisation.within(owner) if owner is not None else frozenset()
     share = sum(person.weight for person in found.people if person.ref in own) / found.weight

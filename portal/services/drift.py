@@ -47,17 +47,34 @@ class _Repository(NamedTuple):
     commit: str
 
 
+class _Origin(NamedTuple):
+    """What says where an asset is: the location of its file, what it says of its source, the source that brought it."""
+
+    location: str
+    source_location: str
+    source_id: str
+
+
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What follows from one revision of the catalog: its assets, where they are, who belongs to whom."""
+class _Assets:
+    """What follows from one revision of the catalog: its assets, who belongs to whom."""
 
     revision: int
     nodes: Mapping[EntityRef, Node]
-    places: Mapping[EntityRef, Place | str]
-    folders: Mapping[_Repository, frozenset[str]]
+    origins: Mapping[EntityRef, _Origin]
     people: People
     organisation: Organisation
     layers: frozenset[EntityRef]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Assets, and where they are with the commits that their sources stand at: those move without a new revision."""
+
+    assets: _Assets
+    commits: Mapping[str, Mapping[Tree, str]]
+    places: Mapping[EntityRef, Place | str]
+    folders: Mapping[_Repository, frozenset[str]]
 
 
 class _Terms(NamedTuple):
@@ -103,9 +120,9 @@ class DriftService:
             state = self._state(connection)
             place = state.places.get(ref)
             if place is None:
-                place = self._read_places(connection, [ref])[ref]
+                place = self._place(_origins(connection, [ref])[ref], state.commits)
         works, reasons = self._read(state, {_repository(place)} if isinstance(place, Place) else ())
-        return _Judge(self._terms(half_life_days), state, works, reasons).of(node, place)
+        return _Judge(self._terms(half_life_days), state.assets, works, reasons).of(node, place)
 
     def overall(
         self,
@@ -123,22 +140,22 @@ class DriftService:
         """
         with self._database.reading() as connection:
             state = self._state(connection)
-            if owner is not None and not any(node.owner == owner for node in state.nodes.values()):
+            if owner is not None and not any(node.owner == owner for node in state.assets.nodes.values()):
                 self._ownership.node_seen_by(connection, owner)
         wanted_layer = None if layer is None else EntityRef.parse(layer, default_kind="layer")
-        if wanted_layer is not None and wanted_layer not in state.layers:
-            known = ", ".join(sorted(ref.name for ref in state.layers)) or "none"
+        if wanted_layer is not None and wanted_layer not in state.assets.layers:
+            known = ", ".join(sorted(ref.name for ref in state.assets.layers)) or "none"
             raise InputError(f'There is no layer "{layer}"; known layers: {known}')
         nodes = [
             node
-            for node in state.nodes.values()
+            for node in state.assets.nodes.values()
             if (owner is None or node.owner == owner) and (wanted_layer is None or node.layer == wanted_layer)
         ]
         asked = {node.ref: state.places[node.ref] for node in nodes}
         wanted = {_repository(place) for place in asked.values() if isinstance(place, Place)}
         works, reasons = self._read(state, wanted)
         terms = self._terms(half_life_days)
-        judge = _Judge(terms, state, works, reasons)
+        judge = _Judge(terms, state.assets, works, reasons)
         found = [judge.of(node, asked[node.ref]) for node in nodes]
         found.sort(key=lambda item: (*order(item.drift, item.effort.weight), item.entity.ref))
         counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
@@ -199,41 +216,40 @@ class DriftService:
 
     def _state(self, connection: Connection) -> _State:
         revision = sources.current_revision(connection)
+        commits = {source.id: commits_of(source.fingerprint) for source in sources.list_sources(connection)}
         with self._lock:
-            if self._known is None or self._known.revision != revision:
-                self._known = self._read_state(connection, revision)
-            return self._known
+            known = self._known
+            is_known = known is not None and known.assets.revision == revision
+            if known is None or not is_known or known.commits != commits:
+                assets = known.assets if known is not None and is_known else self._read_assets(connection, revision)
+                known = self._known = self._placed(assets, commits)
+            return known
 
-    def _read_state(self, connection: Connection, revision: int) -> _State:
+    def _read_assets(self, connection: Connection, revision: int) -> _Assets:
         known = self._ownership.nodes_seen_by(connection)
         nodes = {ref: node for ref, node in known.items() if node.kind not in _FRAME_KINDS}
-        places = self._read_places(connection, list(nodes))
-        folders: dict[_Repository, set[str]] = {}
-        for place in places.values():
-            if isinstance(place, Place):
-                folders.setdefault(_repository(place), set()).add(place.folder)
         grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {"hasMember": {}, "parentOf": {}}
         for relation in sorted(graph.all_relations(connection, types=grouped)):
             grouped[relation.type].setdefault(relation.source, []).append(relation.target)
-        return _State(
+        return _Assets(
             revision,
             nodes,
-            places,
-            {repository: frozenset(found) for repository, found in folders.items()},
+            _origins(connection, list(nodes)),
             People(graph.declared_of_kinds(connection, ("group", "user"))),
             Organisation(grouped["hasMember"], grouped["parentOf"]),
             frozenset(ref for ref in known if ref.kind == "layer"),
         )
 
-    def _read_places(self, connection: Connection, refs: list[EntityRef]) -> dict[EntityRef, Place | str]:
-        commits = {source.id: commits_of(source.fingerprint) for source in sources.list_sources(connection)}
-        found: dict[EntityRef, Place | str] = {}
-        for start in range(0, len(refs), _BODIES_AT_ONCE):
-            for ref, origin in catalog.origins(connection, refs[start : start + _BODIES_AT_ONCE]).items():
-                annotations = orjson.loads(origin.body)["metadata"].get("annotations", {})
-                source_location = str(annotations.get(SOURCE_ANNOTATION, ""))
-                found[ref] = self._places.of(origin.location, source_location, commits.get(origin.source_id, {}))
-        return found
+    def _placed(self, assets: _Assets, commits: Mapping[str, Mapping[Tree, str]]) -> _State:
+        places = {ref: self._place(origin, commits) for ref, origin in assets.origins.items()}
+        folders: dict[_Repository, set[str]] = {}
+        for place in places.values():
+            if isinstance(place, Place):
+                folders.setdefault(_repository(place), set()).add(place.folder)
+        return _State(assets, commits, places, {where: frozenset(found) for where, found in folders.items()})
+
+    def _place(self, origin: _Origin, commits: Mapping[str, Mapping[Tree, str]]) -> Place | str:
+        return self._places.of(origin.location, origin.source_location, commits.get(origin.source_id, {}))
 
 
 class _Judge:
@@ -242,12 +258,12 @@ class _Judge:
     def __init__(
         self,
         terms: _Terms,
-        state: _State,
+        assets: _Assets,
         works: Mapping[_Repository, Work],
         reasons: Mapping[_Repository, str],
     ) -> None:
         self._terms = terms
-        self._state = state
+        self._assets = assets
         self._works = works
         self._reasons = reasons
         self._efforts: dict[tuple[_Repository, str], Effort] = {}
@@ -262,8 +278,8 @@ class _Judge:
         if work is None:
             return AssetDrift(node, Drift("unknown"), Effort(), (), reason=self._reasons[repository])
         found = self._effort(repository, place.folder, work)
-        told = drift(found, node.owner, self._state.organisation)
-        own = self._state.organisation.people_of(node.owner) if node.owner is not None else frozenset()
+        told = drift(found, node.owner, self._assets.organisation)
+        own = self._assets.organisation.people_of(node.owner) if node.owner is not None else frozenset()
         return AssetDrift(
             node,
             told,
@@ -273,7 +289,7 @@ class _Judge:
                     person,
                     person.weight / found.weight if found.weight else 0.0,
                     person.ref in own,
-                    self._state.organisation.memberships(person.ref) if person.ref is not None else (),
+                    self._assets.organisation.memberships(person.ref) if person.ref is not None else (),
                 )
                 for person in found.people[:MOST_PEOPLE]
             ],
@@ -289,7 +305,7 @@ class _Judge:
                 work.touches.get(folder, ()),
                 now_seconds=self._terms.now_seconds,
                 half_life_days=self._terms.half_life_days,
-                user_of=self._state.people.user_of,
+                user_of=self._assets.people.user_of,
                 is_bot=self._terms.is_bot,
             )
         return self._efforts[key]
@@ -304,10 +320,20 @@ class _Judge:
         # Of a folder elsewhere no file is known; whatever lies in it is taken for one.
         path = f"{place.folder}/-".lstrip("/") if place.is_elsewhere else place.path
         rules = self._files[repository].rules_for(path)
-        refs = {name: self._state.people.named(name) for rule in rules for name in rule.owners}
+        refs = {name: self._assets.people.named(name) for rule in rules for name in rule.owners}
         named = [ref for ref in refs.values() if ref is not None]
-        agrees = self._state.organisation.agrees(owner, named) if refs and owner is not None else None
+        agrees = self._assets.organisation.agrees(owner, named) if refs and owner is not None else None
         return CodeOwnersView(work.codeowners_path, rules, refs, owner, agrees)
+
+
+def _origins(connection: Connection, refs: list[EntityRef]) -> dict[EntityRef, _Origin]:
+    """Return where entities come from, a portion of their bodies at a time."""
+    found: dict[EntityRef, _Origin] = {}
+    for start in range(0, len(refs), _BODIES_AT_ONCE):
+        for ref, origin in catalog.origins(connection, refs[start : start + _BODIES_AT_ONCE]).items():
+            annotations = orjson.loads(origin.body)["metadata"].get("annotations", {})
+            found[ref] = _Origin(origin.location, str(annotations.get(SOURCE_ANNOTATION, "")), origin.source_id)
+    return found
 
 
 def _repository(place: Place) -> _Repository:
