@@ -28,8 +28,10 @@ MAILMAP = "Ann Author <ann@example.com> <ann@old.example>\n"
 CODEOWNERS = "* @acme/data\n\n/services/b/ @bob-hub # by hand\n"
 
 
-def commit_as(made: Repository, author: str, files: Mapping[str, str | bytes | None], *, days_ago: float = 0) -> str:
-    """Commit files as `Name <address>`, so many days before `NOW`."""
+def commit_as(
+    made: Repository, author: str, files: Mapping[str, str | bytes | None], *, days_ago: float = 0, now: datetime = NOW
+) -> str:
+    """Commit files as `Name <address>`, so many days before `now`."""
     for name, content in files.items():
         path = made.path / name
         if content is None:
@@ -38,7 +40,7 @@ def commit_as(made: Repository, author: str, files: Mapping[str, str | bytes | N
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     name, _, email = author.partition(" <")
-    moment = (NOW - timedelta(days=days_ago)).isoformat()
+    moment = (now - timedelta(days=days_ago)).isoformat()
     environment = os.environ | {
         "GIT_AUTHOR_NAME": name,
         "GIT_AUTHOR_EMAIL": email.rstrip(">"),
@@ -50,7 +52,7 @@ def commit_as(made: Repository, author: str, files: Mapping[str, str | bytes | N
     return made.git("rev-parse", "HEAD")
 
 
-def worked_repository(repo: MakeRepository, *, name: str = "repository") -> Repository:
+def worked_repository(repo: MakeRepository, *, name: str = "repository", now: datetime = NOW) -> Repository:
     """Return a repository in which Ann, Bob, a stranger, a bot have worked on the folders of three assets.
 
     `component:a` is of the group data (Ann's), and Bob works on it; `component:b` is of data as well, and Bob's in
@@ -74,10 +76,13 @@ def worked_repository(repo: MakeRepository, *, name: str = "repository") -> Repo
             "services/b/catalog-info.yaml": component("b", owner="data", more="layer: project"),
         },
         days_ago=360,
+        now=now,
     )
-    commit_as(made, old_ann, {"services/a/x": "1", "services/b/x": "1"}, days_ago=180)
-    commit_as(made, bob, {"services/a/x": "2", "README.md": "2"}, days_ago=0)
-    commit_as(made, bob, {"services/a/deep/x": "3"}, days_ago=0)
-    commit_as(made, "Eve Stranger <eve@elsewhere.example>", {"services/b/y": "4"}, days_ago=0)
-    commit_as(made, "dependabot[bot] <49699333+dependabot[bot]@users.noreply.github.com>", {"services/b/lock": "5"})
+    commit_as(made, old_ann, {"services/a/x": "1", "services/b/x": "1"}, days_ago=180, now=now)
+    commit_as(made, bob, {"services/a/x": "2", "README.md": "2"}, now=now)
+    commit_as(made, bob, {"services/a/deep/x": "3"}, now=now)
+    commit_as(made, "Eve Stranger <eve@elsewhere.example>", {"services/b/y": "4"}, now=now)
+    commit_as(
+        made, "dependabot[bot] <49699333+dependabot[bot]@users.noreply.github.com>", {"services/b/lock": "5"}, now=now
+    )
     return made

@@ -10,16 +10,15 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
 from portal.model.ref import EntityRef
-from portal.services.drift import DriftService
+from portal.services.drift import LONGEST_HALF_LIFE_DAYS, DriftService
 
 MOST_DRIFTS = 1_000
-LONGEST_HALF_LIFE = 36_500
 
 
 class DriftArguments(Schema):
     """After how many days a commit counts half."""
 
-    half_life_days = fields.Float(data_key="halfLife", validate=validate.Range(1, LONGEST_HALF_LIFE))
+    half_life_days = fields.Float(data_key="halfLife", validate=validate.Range(1, LONGEST_HALF_LIFE_DAYS))
 
 
 class DriftsArguments(DriftArguments):

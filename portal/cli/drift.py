@@ -20,7 +20,7 @@ _NONE = "-"
 @click.argument("ref", metavar="[REF]", required=False)
 @click.option("--owner", metavar="REF", help="Only what this group or user owns.")
 @click.option("--layer", metavar="NAME", help="Only what stands in this layer.")
-@click.option("--half-life", type=click.FloatRange(1, 36_500), metavar="DAYS", help="When a commit counts half.")
+@click.option("--half-life", type=float, metavar="DAYS", help="When a commit counts half.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="How many at most.")
 @click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
 @database_option
@@ -101,7 +101,7 @@ def _print_all(page: DriftPage, offset: int) -> None:
         table.add_row(
             item.entity.ref,
             _NONE if item.entity.owner is None else item.entity.owner.name,
-            item.drift.status if item.drift.share is None else f"{item.drift.share:.0%}",
+            _share(item),
             str(item.effort.commits),
             Text(plain(top["name"]) if top else _NONE),
             item.drift.suggestion.ref.name if item.drift.suggestion else _NONE,
@@ -116,3 +116,10 @@ def _print_all(page: DriftPage, offset: int) -> None:
     more = page.total - offset - len(page.items)
     if more > 0:
         click.echo(f"{more} more; ask with a larger --limit or --offset")
+
+
+def _share(item: AssetDrift) -> str:
+    found = item.drift
+    if found.share is None:
+        return found.status
+    return f"{found.share:.0%}" if found.status == "known" else f"{found.share:.0%} ({found.status})"

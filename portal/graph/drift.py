@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 from portal.model.ref import EntityRef
 
-#: Less weight than that of one commit of today says nothing.
-ENOUGH = 1.0
+#: Less weight than that of one commit a half-life ago says nothing.
+ENOUGH = 0.5
 _DAY_SECONDS = 86_400
 #: So much of a name is compared with the patterns of bots.
 _LONGEST_NAME = 200

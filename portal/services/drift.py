@@ -32,6 +32,7 @@ from portal.vcs.policy import without_credentials
 __all__ = ["AssetDrift", "DriftPage", "DriftService"]
 
 DEFAULT_HALF_LIFE_DAYS = 180
+LONGEST_HALF_LIFE_DAYS = 36_500
 #: People who did least are not named where there are more than so many.
 MOST_PEOPLE = 100
 #: What says how an organisation works, rather than being worked on.
@@ -115,6 +116,7 @@ class DriftService:
 
     def of_entity(self, ref: EntityRef, *, half_life_days: float | None = None) -> AssetDrift:
         """Return how far the owner of an entity is from the work on it. Raises `NotFoundError`."""
+        terms = self._terms(half_life_days)
         with self._database.reading() as connection:
             node = self._ownership.node_seen_by(connection, ref)
             state = self._state(connection)
@@ -122,7 +124,7 @@ class DriftService:
             if place is None:
                 place = self._place(_origins(connection, [ref])[ref], state.commits)
         works, reasons = self._read(state, {_repository(place)} if isinstance(place, Place) else ())
-        return _Judge(self._terms(half_life_days), state.assets, works, reasons).of(node, place)
+        return _Judge(terms, state.assets, works, reasons).of(node, place)
 
     def overall(
         self,
@@ -136,8 +138,9 @@ class DriftService:
         """Return the drift of all assets, or of those of an owner or a layer (by name), the worst first.
 
         Raises `NotFoundError` for an owner who is not in the catalog and owns nothing, `InputError` for an unknown
-        layer.
+        layer or a half-life that is none.
         """
+        terms = self._terms(half_life_days)
         with self._database.reading() as connection:
             state = self._state(connection)
             if owner is not None and not any(node.owner == owner for node in state.assets.nodes.values()):
@@ -154,7 +157,6 @@ class DriftService:
         asked = {node.ref: state.places[node.ref] for node in nodes}
         wanted = {_repository(place) for place in asked.values() if isinstance(place, Place)}
         works, reasons = self._read(state, wanted)
-        terms = self._terms(half_life_days)
         judge = _Judge(terms, state.assets, works, reasons)
         found = [judge.of(node, asked[node.ref]) for node in nodes]
         found.sort(key=lambda item: (*order(item.drift, item.effort.weight), item.entity.ref))
@@ -171,7 +173,10 @@ class DriftService:
         )
 
     def _terms(self, half_life_days: float | None) -> _Terms:
-        return _Terms(half_life_days or self._half_life_days, self._clock(), self._is_bot)
+        days = self._half_life_days if half_life_days is None else half_life_days
+        if not 1 <= days <= LONGEST_HALF_LIFE_DAYS:
+            raise InputError(f"A half-life of {days:g} days; expected one between 1 and {LONGEST_HALF_LIFE_DAYS}")
+        return _Terms(days, self._clock(), self._is_bot)
 
     def _read(
         self, state: _State, wanted: Collection[_Repository]

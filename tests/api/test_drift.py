@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from portal.app.wsgi import create_app
 
 @pytest.fixture
 def client(portal: Portal, repo: MakeRepository) -> FlaskClient:
-    portal.ingest([("url", worked_repository(repo).url)])
+    portal.ingest([("url", worked_repository(repo, now=datetime.now(UTC)).url)])
     return create_app(portal).test_client()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from worked import commit_as, worked_repository
 
 @pytest.fixture
 def folder(tmp_path: Path, repo: MakeRepository) -> Path:
-    made = worked_repository(repo)
-    hostile = "\x1b[31mMallory\n <m@example.com>"
-    commit_as(made, hostile.replace("\n", ""), {"services/c/catalog-info.yaml": component("c", owner="data")})
+    now = datetime.now(UTC)
+    made = worked_repository(repo, now=now)
+    hostile = "\x1b[31mMallory <m@example.com>"
+    commit_as(made, hostile, {"services/c/catalog-info.yaml": component("c", owner="data")}, now=now)
     run_portal("ingest", made.url, folder=tmp_path)
     return tmp_path
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from portal.api.drift import LONGEST_HALF_LIFE, MOST_DRIFTS
+from portal.api.drift import MOST_DRIFTS
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.ownership import MOST_DEPTH, MOST_ITEMS
-from portal.services import history, search
+from portal.services import drift, history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
 
@@ -68,7 +68,7 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "pageCursor": _query("pageCursor", TEXT),
         "halfLife": _query(
             "halfLife",
-            {"type": "number", "minimum": 1, "maximum": LONGEST_HALF_LIFE},
+            {"type": "number", "minimum": 1, "maximum": drift.LONGEST_HALF_LIFE_DAYS},
             "Days after which a commit counts half; the setting `half_life_days` without.",
         ),
         "driftOwner": _query("owner", WORD, "Only what this group or user owns."),
