@@ -48,6 +48,13 @@ class _Repository(NamedTuple):
     commit: str
 
 
+class _Read(NamedTuple):
+    """What was read of a repository; no file of owners where it has none."""
+
+    work: Work
+    owners_file: OwnersFile | None
+
+
 class _Origin(NamedTuple):
     """What says where an asset is: the location of its file, what it says of its source, the source that brought it."""
 
@@ -112,7 +119,7 @@ class DriftService:
         self._lock = threading.Lock()
         self._known: _State | None = None
         self._reading = threading.Lock()
-        self._works: OrderedDict[tuple[_Repository, frozenset[str]], Work] = OrderedDict()
+        self._works: OrderedDict[tuple[_Repository, frozenset[str]], _Read] = OrderedDict()
 
     def of_entity(self, ref: EntityRef, *, half_life_days: float | None = None) -> AssetDrift:
         """Return how far the owner of an entity is from the work on it. Raises `NotFoundError`."""
@@ -180,10 +187,10 @@ class DriftService:
 
     def _read(
         self, state: _State, wanted: Collection[_Repository]
-    ) -> tuple[dict[_Repository, Work], dict[_Repository, str]]:
+    ) -> tuple[dict[_Repository, _Read], dict[_Repository, str]]:
         """Return the work in repositories, each read once, and why that of others is not known."""
         deadline = time.monotonic() + self._budget_seconds
-        works: dict[_Repository, Work] = {}
+        works: dict[_Repository, _Read] = {}
         reasons: dict[_Repository, str] = {}
         for repository in sorted(wanted, key=lambda item: (item.tree.root, item.tree.branch, item.commit)):
             key = (repository, state.folders.get(repository, frozenset()))
@@ -193,16 +200,17 @@ class DriftService:
                 reasons[repository] = self._too_long
                 continue
             try:
-                work = self._works.get(key)
+                found = self._works.get(key)
                 left = deadline - time.monotonic()
-                if work is None and left > 0:
+                if found is None and left > 0:
                     work = self._work.read(repository.tree, repository.commit, key[1], timeout_seconds=left)
-                    self._remember(key, work)
-                if work is None:
+                    found = _Read(work, OwnersFile(work.codeowners) if work.codeowners_path else None)
+                    self._remember(key, found)
+                if found is None:
                     reasons[repository] = self._too_long
                 else:
                     self._works.move_to_end(key)
-                    works[repository] = work
+                    works[repository] = found
             except PortalError as error:
                 reasons[repository] = error.message
             finally:
@@ -213,11 +221,11 @@ class DriftService:
     def _too_long(self) -> str:
         return f"reading histories took more than {self._budget_seconds:g} seconds; ask again to go on"
 
-    def _remember(self, key: tuple[_Repository, frozenset[str]], work: Work) -> None:
-        self._works[key] = work
-        size = sum(known.size for known in self._works.values())
+    def _remember(self, key: tuple[_Repository, frozenset[str]], read: _Read) -> None:
+        self._works[key] = read
+        size = sum(known.work.size for known in self._works.values())
         while size > _TOUCHES_KEPT and len(self._works) > 1:
-            size -= self._works.popitem(last=False)[1].size
+            size -= self._works.popitem(last=False)[1].work.size
 
     def _state(self, connection: Connection) -> _State:
         revision = sources.current_revision(connection)
@@ -264,7 +272,7 @@ class _Judge:
         self,
         terms: _Terms,
         assets: _Assets,
-        works: Mapping[_Repository, Work],
+        works: Mapping[_Repository, _Read],
         reasons: Mapping[_Repository, str],
     ) -> None:
         self._terms = terms
@@ -272,16 +280,16 @@ class _Judge:
         self._works = works
         self._reasons = reasons
         self._efforts: dict[tuple[_Repository, str], Effort] = {}
-        self._files: dict[_Repository, OwnersFile] = {}
 
     def of(self, node: Node, place: Place | str) -> AssetDrift:
         """Return how far the owner of an asset is from the work on it."""
         if isinstance(place, str):
             return AssetDrift(node, Drift("unknown"), Effort(), (), reason=place)
         repository = _repository(place)
-        work = self._works.get(repository)
-        if work is None:
+        read = self._works.get(repository)
+        if read is None:
             return AssetDrift(node, Drift("unknown"), Effort(), (), reason=self._reasons[repository])
+        work = read.work
         found = self._effort(repository, place.folder, work)
         told = drift(found, node.owner, self._assets.organisation)
         own = self._assets.organisation.people_of(node.owner) if node.owner is not None else frozenset()
@@ -299,7 +307,7 @@ class _Judge:
                 for person in found.people[:MOST_PEOPLE]
             ],
             WorkPlace(work.remote, place.tree.branch, place.commit, place.folder, work.is_shallow, work.is_cut),
-            self._codeowners(node.owner, repository, place, work),
+            self._codeowners(node.owner, place, read),
             "" if told.status != "unknown" else _nobody(found, place),
         )
 
@@ -315,20 +323,16 @@ class _Judge:
             )
         return self._efforts[key]
 
-    def _codeowners(
-        self, owner: EntityRef | None, repository: _Repository, place: Place, work: Work
-    ) -> CodeOwnersView | None:
-        if not work.codeowners_path:
+    def _codeowners(self, owner: EntityRef | None, place: Place, read: _Read) -> CodeOwnersView | None:
+        if read.owners_file is None:
             return None
-        if repository not in self._files:
-            self._files[repository] = OwnersFile(work.codeowners)
         # Of a folder elsewhere no file is known; whatever lies in it is taken for one.
         path = f"{place.folder}/-".lstrip("/") if place.is_elsewhere else place.path
-        rules = self._files[repository].rules_for(path)
+        rules = read.owners_file.rules_for(path)
         refs = {name: self._assets.people.named(name) for rule in rules for name in rule.owners}
         named = [ref for ref in refs.values() if ref is not None]
         agrees = self._assets.organisation.agrees(owner, named) if refs and owner is not None else None
-        return CodeOwnersView(work.codeowners_path, rules, refs, owner, agrees)
+        return CodeOwnersView(read.work.codeowners_path, rules, refs, owner, agrees)
 
 
 def _origins(connection: Connection, refs: list[EntityRef]) -> dict[EntityRef, _Origin]:
