@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from portal.errors import SourceUnreachableError
 from portal.graph.drift import Author, FolderOf, Touch
 from portal.model.location import Tree
+from portal.vcs.command import GitFailureError
 from portal.vcs.mirror import Commit, Head, Mirrors, TreeEntry
 from portal.vcs.policy import without_credentials
 
@@ -52,6 +54,15 @@ class GitWork:
 
         A path counts for the nearest folder above it alone. Raises `PortalError` where that cannot be read.
         """
+        try:
+            return self._read(tree, commit, folders, timeout_seconds=timeout_seconds, most=most)
+        except GitFailureError as failure:
+            # Where its mirror is on disk is nobody's matter.
+            shown = without_credentials(tree.root)
+            message = f"{shown}: its history cannot be read: {failure.reason}"
+            raise SourceUnreachableError(message, shown) from failure
+
+    def _read(self, tree: Tree, commit: str, folders: Collection[str], *, timeout_seconds: float, most: int) -> Work:
         head = Head(tree.root, tree.branch, commit, tree.trusted)
         error = self._mirrors.fetch([head])[head]
         if error is not None:

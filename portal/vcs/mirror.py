@@ -169,7 +169,8 @@ class Mirrors:
             except GitFailureError as failure:
                 if failure.timed_out:
                     # A long history is no damage: a new mirror would only take longer.
-                    raise SourceUnreachableError(failure.message, known.url) from failure
+                    message = f"{known.url}: its history was not read in time: {failure.reason}"
+                    raise SourceUnreachableError(message, known.url) from failure
                 raise
 
         return self._mended(known, [head], reduced)
