@@ -21,9 +21,11 @@ from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
+from portal.providers.work import GitWork
 from portal.services.accountability import AccountabilityService
 from portal.services.balance import BalanceService
 from portal.services.catalog import CatalogService
+from portal.services.drift import DriftService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
@@ -75,6 +77,7 @@ class Portal:
     problems: ProblemsService
     layers: LayersService
     balance: BalanceService
+    drift: DriftService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -248,6 +251,14 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         problems=ProblemsService(database, ownership, accountability, kinds),
         layers=LayersService(database, kinds, ownership),
         balance=BalanceService(database, ownership),
+        drift=DriftService(
+            database,
+            ownership,
+            GitWork(mirrors),
+            integrations=integrations,
+            half_life_days=settings.half_life_days,
+            bots=settings.bots,
+        ),
         web=web,
     )
 

@@ -11,6 +11,7 @@ from flask_smorest import Api
 from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
+from portal.api.drift import add_drift_routes
 from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.history import history_blueprint
@@ -57,6 +58,7 @@ def create_app(portal: Portal) -> Flask:
     add_problem_routes(ownership, portal.problems)
     add_layer_routes(ownership, portal.layers)
     add_balance_routes(ownership, portal.balance)
+    add_drift_routes(ownership, portal.drift)
     api.register_blueprint(ownership)
     api.register_blueprint(metrics_blueprint(portal.problems))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import Portal, build
+from portal.cli.drift import drift
 from portal.cli.layers import balance, layers
 from portal.cli.output import console, database_option, finding_line, plain, print_json, print_problems, print_table
 from portal.cli.problems import problems
@@ -189,3 +190,4 @@ owners.add_command(rules)
 owners.add_command(problems)
 owners.add_command(layers)
 owners.add_command(balance)
+owners.add_command(drift)

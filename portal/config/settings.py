@@ -46,6 +46,8 @@ class Settings:
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
+    half_life_days: int
+    bots: tuple[str, ...]
     log_level: str
 
     @property
@@ -226,6 +228,27 @@ SETTINGS: tuple[Setting, ...] = (
         "delete",
         "What becomes of entities that nothing names any more: delete, or keep with an annotation.",
         _choice("delete", "keep"),
+    ),
+    Setting(
+        "half_life_days",
+        180,
+        "Time after which a commit counts half, where owners are compared with those who commit.",
+        _whole(1),
+    ),
+    Setting(
+        "bots",
+        (
+            "*[bot]*",
+            "*-bot",
+            "*-bot@*",
+            "dependabot*",
+            "renovate*",
+            "github-actions*",
+            "project_*_bot*",
+            "group_*_bot*",
+        ),
+        "Names or addresses of authors that are no people; * stands for anything.",
+        _texts,
     ),
     Setting(
         "guests",

@@ -55,12 +55,7 @@ class Fingerprints:
         known = orjson.loads(source.fingerprint)
         if known["meaning"] != self._meaning:
             return {}
-        trusted = set(known["trusted"])
-        found = {}
-        for text, commit in known["heads"].items():
-            kind, root, branch = text.split(" ", 2)
-            found[Tree(kind, root, branch, root in trusted)] = commit
-        return found
+        return commits_of(source.fingerprint)
 
     @staticmethod
     def changed_kinds(source: Source, kinds: Kinds) -> frozenset[str]:
@@ -77,6 +72,17 @@ class Fingerprints:
             for source in sources
             if source.fingerprint
         }
+
+
+def commits_of(fingerprint: str) -> dict[Tree, str]:
+    """Return the commits that the trees stood at at a refresh, whatever it was made under; empty where not known."""
+    known = orjson.loads(fingerprint) if fingerprint else {"heads": {}, "trusted": ()}
+    trusted = set(known["trusted"])
+    found = {}
+    for text, commit in known["heads"].items():
+        kind, root, branch = text.split(" ", 2)
+        found[Tree(kind, root, branch, root in trusted)] = commit
+    return found
 
 
 def _text(parts: dict[str, Any], kinds: Kinds) -> str:

@@ -60,7 +60,7 @@ def _walk(place: Path, revisions: Sequence[str], wanted: Collection[str]) -> Ite
     arguments = [*_LOG, "--name-only", f"--max-count={MAX_COMMITS}", "--ignore-missing", *revisions, "--", *few]
     change: Change | None = None
     with stream(arguments, place=place) as output:
-        for record in _records(output):
+        for record in records(output):
             header = _HEADER.fullmatch(record)
             if header:
                 change = _change(header)
@@ -83,7 +83,8 @@ def _own(place: Path, commit: str) -> Change:
     return _change(header)
 
 
-def _records(output: Stream) -> Iterator[bytes]:
+def records(output: Stream) -> Iterator[bytes]:
+    """Yield what stands between the NUL bytes of what git prints."""
     rest = b""
     for chunk in output.chunks():
         *whole, rest = (rest + chunk).split(b"\0")

@@ -21,14 +21,15 @@ from portal.errors import (
     SourceError,
     SourceUnreachableError,
 )
-from portal.vcs import export, history, objects
-from portal.vcs.command import GitFailureError, Remote, known_remote, open_remote, run
+from portal.vcs import commits, export, history, objects
+from portal.vcs.command import LOCAL_SECONDS, GitFailureError, Remote, known_remote, open_remote, run
+from portal.vcs.commits import Commit
 from portal.vcs.heads import Head, Revision, ask, find
 from portal.vcs.history import Change
 from portal.vcs.objects import TreeEntry
 from portal.vcs.policy import RemotePolicy
 
-__all__ = ["Change", "Head", "Mirrors", "Revision", "TreeEntry"]
+__all__ = ["Change", "Commit", "Head", "Mirrors", "Revision", "TreeEntry"]
 
 _AT_ONCE = 8
 #: Each fetch leaves a pack; so many slow every reading down.
@@ -143,6 +144,40 @@ class Mirrors:
             return history.last_changes(place, head.commit, since=since, paths=paths)
 
         return self._mended(known_remote(self._policy, head.remote), [head], changes)
+
+    def commits(
+        self,
+        head: Head,
+        reduce: Callable[[Iterator[Commit]], _T],
+        *,
+        most: int,
+        mailmap: str = "",
+        timeout_seconds: float = LOCAL_SECONDS,
+    ) -> _T:
+        """Return what `reduce` makes of the commits up to a fetched head, the newest first; see `commits.walk`.
+
+        It may be called again with all of them, where a damaged mirror had to be built anew. `mailmap` is a blob that
+        has been read. Raises `SourceError` where the history cannot be read, or not in the time.
+        """
+        known = known_remote(self._policy, head.remote)
+
+        def reduced(place: Path) -> _T:
+            try:
+                return reduce(
+                    commits.walk(place, head.commit, most=most, mailmap=mailmap, timeout_seconds=timeout_seconds)
+                )
+            except GitFailureError as failure:
+                if failure.timed_out:
+                    # A long history is no damage: a new mirror would only take longer.
+                    message = f"{known.url}: its history was not read in time: {failure.reason}"
+                    raise SourceUnreachableError(message, known.url) from failure
+                raise
+
+        return self._mended(known, [head], reduced)
+
+    def is_shallow(self, remote: str) -> bool:
+        """Return whether a mirror lacks the older part of its history."""
+        return (self._place(known_remote(self._policy, remote)) / "shallow").exists()
 
     def export(
         self, head: Head, folder: str, into: Path, *, size_limit_bytes: int = _EXPORT_LIMIT_BYTES

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from portal.api.drift import MOST_DRIFTS
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.ownership import MOST_DEPTH, MOST_ITEMS
 from portal.api.problems import LONGEST_LABEL
-from portal.services import history, search
+from portal.services import drift, history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
 
@@ -68,6 +69,14 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         ),
         "pageLimit": _query("pageLimit", {"type": "integer", "minimum": 1, "maximum": search.MOST_AT_ONCE}),
         "pageCursor": _query("pageCursor", TEXT),
+        "halfLife": _query(
+            "halfLife",
+            {"type": "number", "minimum": 1, "maximum": drift.LONGEST_HALF_LIFE_DAYS},
+            "Days after which a commit counts half; the setting `half_life_days` without.",
+        ),
+        "driftOwner": _query("owner", WORD, "Only what this group or user owns."),
+        "driftLayer": _query("layer", WORD, "Only what stands in this layer."),
+        "driftLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_DRIFTS}),
         "root": _query("root", WORD, "Reference of the entity that the walk begins at.", required=True),
         "depth": _query("depth", {"type": "integer", "minimum": 0, "maximum": MOST_DEPTH}),
         "direction": _query("direction", one_of("in", "out", "both")),
@@ -222,6 +231,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "metrics.metrics": Operation("health", {200: TEXT}, media_type="text/plain"),
         "ownership.layers": Operation("ownership", {200: ref("Layers")}, ["oneLayer", "layersLimit", "offset"]),
         "ownership.balance": Operation("ownership", {200: ref("Balance")}, faults=[404]),
+        "ownership.drift_of_entity": Operation("ownership", {200: ref("Drift")}, ["halfLife"], faults=[404]),
+        "ownership.drift": Operation(
+            "ownership",
+            {200: ref("DriftPage")},
+            ["driftOwner", "driftLayer", "halfLife", "driftLimit", "offset"],
+            faults=[404],
+        ),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},

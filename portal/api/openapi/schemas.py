@@ -13,6 +13,7 @@ WORD: Schema = {"type": "string", "minLength": 1}
 #: A text that databases can hold.
 STORABLE: Schema = {"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*$"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
+SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 TIME: Schema = {"type": "string", "format": "date-time"}
 ANY_OBJECT: Schema = {"type": "object", "additionalProperties": True}
 
@@ -252,6 +253,78 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "findings": many(ref("Finding")),
             },
             description="What a group or user answers for; counts by layer (empty: none) and kind.",
+        ),
+        "Drift": members(
+            {
+                "entity": ref("Node"),
+                "status": one_of("known", "unowned", "little", "unknown"),
+                "reason": TEXT,
+                "message": WORD,
+                "share": maybe(SHARE),
+                "weight": {"type": "number", "minimum": 0},
+                "commits": COUNT,
+                "botCommits": COUNT,
+                "peopleCount": COUNT,
+                "people": many(
+                    members(
+                        {
+                            "ref": maybe(TEXT),
+                            "name": WORD,
+                            "hint": TEXT,
+                            "share": SHARE,
+                            "weight": {"type": "number", "minimum": 0},
+                            "commits": {"type": "integer", "minimum": 1},
+                            "lastAt": TIME,
+                            "isOwner": {"type": "boolean"},
+                            "groups": many(TEXT),
+                        }
+                    )
+                ),
+                "suggestion": maybe(members({"ref": TEXT, "share": SHARE})),
+                "source": maybe(
+                    members(
+                        {
+                            "remote": TEXT,
+                            "branch": TEXT,
+                            "commit": WORD,
+                            "folder": TEXT,
+                            "isShallow": {"type": "boolean"},
+                            "isCut": {"type": "boolean"},
+                        }
+                    )
+                ),
+                "codeowners": maybe(
+                    members(
+                        {
+                            "path": WORD,
+                            "rules": many(
+                                members(
+                                    {
+                                        "line": {"type": "integer", "minimum": 1},
+                                        "pattern": TEXT,
+                                        "section": maybe(TEXT),
+                                        "owners": many(members({"name": WORD, "ref": maybe(TEXT)})),
+                                    }
+                                )
+                            ),
+                            "agrees": maybe({"type": "boolean"}),
+                            "message": WORD,
+                        }
+                    )
+                ),
+            },
+            description="How far the declared owner of an asset is from the people who commit to its folder.",
+        ),
+        "DriftPage": members(
+            {
+                "items": many(ref("Drift")),
+                "total": COUNT,
+                "counts": members(dict.fromkeys(("known", "unowned", "little", "unknown"), COUNT)),
+                "disagreements": COUNT,
+                "unread": many(members({"remote": TEXT, "reason": TEXT})),
+                "halfLife": {"type": "number", "minimum": 1},
+            },
+            description="Assets, those whose owner's members do least of the work first.",
         ),
         "Impact": members(
             {
