@@ -9,10 +9,12 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.api.reorg import add_reorganisation
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.ownership import OwnershipService
+from portal.services.reorg import ReorganisationService
 
 MOST_DEPTH = 100
 MOST_ITEMS = 10_000
@@ -38,7 +40,9 @@ class PortfolioArguments(Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
-def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
+def ownership_blueprint(
+    service: OwnershipService, accountability: AccountabilityService, reorganisation: ReorganisationService
+) -> Blueprint:
     """Return the routes below /api/ownership."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
@@ -97,6 +101,7 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
             }
         )
 
+    add_reorganisation(blueprint, reorganisation)
     return blueprint
 
 

@@ -29,10 +29,12 @@ from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.reorg import ReorganisationService
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
+from portal.vcs.proposal import Proposals
 
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
@@ -66,6 +68,7 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
+    reorganisation: ReorganisationService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -205,9 +208,14 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     mirrors = Mirrors(settings.mirrors, policy)
     rules = ReadingRules(settings.reading_hosts)
     web = _OnDemand(rules, settings.file_size_bytes)
+    providers: dict[str, TreeProvider] = {
+        "git": GitProvider(mirrors),
+        "folder": FolderProvider(),
+        "web": cast("TreeProvider", web),
+    }
     refresh = RefreshService(
         database,
-        providers={"git": GitProvider(mirrors), "folder": FolderProvider(), "web": cast("TreeProvider", web)},
+        providers=providers,
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
         integrations=integrations,
@@ -233,6 +241,15 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=AccountabilityService(database, ownership),
+        reorganisation=ReorganisationService(
+            database,
+            ownership,
+            kinds,
+            providers=providers,
+            proposals=Proposals(policy),
+            integrations=integrations,
+            size_limit_bytes=settings.file_size_bytes,
+        ),
         web=web,
     )
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from portal.app import Portal, build
 from portal.cli.output import console, database_option, plain, print_json, print_problems, print_table
+from portal.cli.reorg import reorg
 from portal.graph.impact import Dependent
 from portal.model.layer import Finding
 from portal.model.ref import EntityRef
@@ -174,3 +175,6 @@ def _layer(node: Node) -> str:
 
 def _name(ref: EntityRef | None) -> str:
     return _NONE if ref is None else ref.name
+
+
+owners.add_command(reorg)

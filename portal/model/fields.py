@@ -380,5 +380,5 @@ def object_schema(schema: type[Schema]) -> dict[str, Any]:
                 {"description": field.description} if field.description else {}
             )
     result: dict[str, Any] = {"type": "object", "properties": properties}
-    required = [name for name, field in declared.items() if field.required]
+    required = [field.data_key or name for name, field in declared.items() if field.required]
     return result | ({"required": required} if required else {})

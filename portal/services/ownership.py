@@ -206,6 +206,10 @@ class OwnershipService:
         by_ref = self._state(connection).findings_by_ref
         return [finding for ref in sorted(set(refs)) for finding in by_ref.get(ref, ())]
 
+    def facts_seen_by(self, connection: Connection) -> Facts:
+        """Return all that the layers' rules look at, for the catalog as a connection sees it."""
+        return self._state(connection).facts
+
     def check_owner(self, owner_ref: EntityRef, layer: str) -> list[Finding]:
         """Return what speaks against an owner in a layer, given by name; empty where nothing does."""
         with self._database.reading() as connection:

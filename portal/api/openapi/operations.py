@@ -191,6 +191,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "ownership.impact": Operation("ownership", {200: ref("Impact")}, faults=[404]),
         "ownership.problems": Operation("ownership", {200: ref("Problems")}),
+        "ownership.plan_reorganisation": Operation(
+            "ownership", {200: ref("Reorganisation")}, body=ref("ReorganisationPlan"), faults=[403, 503]
+        ),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from portal.model.reorg_plan import plan_schema
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -285,6 +287,39 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "related": many(TEXT),
             },
             description="What a layer's rule finds on an entity.",
+        ),
+        "ReorganisationPlan": {name: value for name, value in plan_schema().items() if name != "$schema"}
+        | {"description": "The plan of a reorganisation; as YAML (`application/yaml`) too."},
+        "Reorganisation": members(
+            {
+                "reorganisation": WORD,
+                "reason": TEXT,
+                "branch": WORD,
+                "created": many(TEXT),
+                "closed": many(TEXT),
+                "moved": many(members({"from": TEXT, "to": TEXT, "count": COUNT})),
+                "changes": many(members({"ref": TEXT, "field": TEXT, "old": maybe(TEXT), "new": maybe(TEXT)})),
+                "broken": many(ref("Finding")),
+                "mended": many(ref("Finding")),
+                "unbalanced": many(
+                    members(
+                        {
+                            "ref": TEXT,
+                            "lack": one_of("members", "owner-role", "needs"),
+                            "about": maybe(TEXT),
+                            "roles": many(TEXT),
+                            "message": TEXT,
+                            "isNew": {"type": "boolean"},
+                        }
+                    )
+                ),
+                "files": many(
+                    members(
+                        {"location": TEXT, "repository": TEXT, "path": TEXT, "diff": TEXT, "refusal": maybe(TEXT)},
+                    )
+                ),
+            },
+            description="What a reorganisation would change; `refusal` says why a file cannot be written.",
         ),
         "Problems": members({"problems": many(ref("Problem")), "findings": many(ref("Finding"))}),
         "TaskInput": members(
