@@ -35,11 +35,13 @@ from portal.services.ownership import OwnershipService
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.reorg import ReorganisationService
 from portal.services.rules import RulesService
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
+from portal.vcs.proposal import Proposals
 
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
@@ -78,6 +80,7 @@ class Portal:
     layers: LayersService
     balance: BalanceService
     drift: DriftService
+    reorganisation: ReorganisationService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -217,9 +220,14 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     mirrors = Mirrors(settings.mirrors, policy)
     rules = ReadingRules(settings.reading_hosts)
     web = _OnDemand(rules, settings.file_size_bytes)
+    providers: dict[str, TreeProvider] = {
+        "git": GitProvider(mirrors),
+        "folder": FolderProvider(),
+        "web": cast("TreeProvider", web),
+    }
     refresh = RefreshService(
         database,
-        providers={"git": GitProvider(mirrors), "folder": FolderProvider(), "web": cast("TreeProvider", web)},
+        providers=providers,
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
         integrations=integrations,
@@ -258,6 +266,15 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
             integrations=integrations,
             half_life_days=settings.half_life_days,
             bots=settings.bots,
+        ),
+        reorganisation=ReorganisationService(
+            database,
+            ownership,
+            kinds,
+            providers=providers,
+            proposals=Proposals(policy),
+            integrations=integrations,
+            size_limit_bytes=settings.file_size_bytes,
         ),
         web=web,
     )

@@ -22,6 +22,7 @@ from portal.api.openapi import register_openapi
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.problems import add_problem_routes
+from portal.api.reorg import add_reorganisation_routes
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
@@ -59,6 +60,7 @@ def create_app(portal: Portal) -> Flask:
     add_layer_routes(ownership, portal.layers)
     add_balance_routes(ownership, portal.balance)
     add_drift_routes(ownership, portal.drift)
+    add_reorganisation_routes(ownership, portal.reorganisation)
     api.register_blueprint(ownership)
     api.register_blueprint(metrics_blueprint(portal.problems))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))

@@ -14,6 +14,7 @@ from portal.cli.drift import drift
 from portal.cli.layers import balance, layers
 from portal.cli.output import console, database_option, finding_line, plain, print_json, print_problems, print_table
 from portal.cli.problems import problems
+from portal.cli.reorg import reorg
 from portal.cli.rules import rules
 from portal.graph.impact import Dependent
 from portal.model.layer import Finding
@@ -191,3 +192,4 @@ owners.add_command(problems)
 owners.add_command(layers)
 owners.add_command(balance)
 owners.add_command(drift)
+owners.add_command(reorg)

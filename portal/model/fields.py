@@ -393,7 +393,7 @@ def object_schema(schema: type[Schema]) -> dict[str, Any]:
                 {"description": field.description} if field.description else {}
             )
     result: dict[str, Any] = {"type": "object", "properties": properties}
-    required = [name for name, field in declared.items() if field.required and not instead_of(field)]
+    required = [field.data_key or name for name, field in declared.items() if field.required and not instead_of(field)]
     result |= {"required": required} if required else {}
     for name, field in declared.items():
         if field.required and (other := instead_of(field)):

@@ -241,15 +241,13 @@ class DriftService:
     def _read_assets(self, connection: Connection, revision: int) -> _Assets:
         known = self._ownership.nodes_seen_by(connection)
         nodes = {ref: node for ref, node in known.items() if node.kind not in _FRAME_KINDS}
-        grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {"hasMember": {}, "parentOf": {}}
-        for relation in sorted(graph.all_relations(connection, types=grouped)):
-            grouped[relation.type].setdefault(relation.source, []).append(relation.target)
+        below = graph.targets_by_source(connection, types=("hasMember", "parentOf"))
         return _Assets(
             revision,
             nodes,
             _origins(connection, list(nodes)),
             People(graph.declared_of_kinds(connection, ("group", "user"))),
-            Organisation(grouped["hasMember"], grouped["parentOf"]),
+            Organisation(below["hasMember"], below["parentOf"]),
             frozenset(ref for ref in known if ref.kind == "layer"),
         )
 

@@ -22,7 +22,8 @@ _TRANSFER_SECONDS = 900.0
 #: How far back on a branch the commit of a task is looked for: others may have built on it since.
 _ADOPTED_COMMITS = 20
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--recurse-submodules=no")
-_TAKEN = ("stale info", "already exists", "fetch first", "non-fast-forward", "cannot lock ref", "[rejected]")
+#: What git says where the branch is there already.
+TAKEN = ("stale info", "already exists", "fetch first", "non-fast-forward", "cannot lock ref", "[rejected]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,11 @@ def push(
         adopted = _adopted(place, opened, branch=branch, tree=tree, message=full)
         if adopted:
             return adopted
-        commit = _commit(place, tree, message=full, author=author or Author())
+        commit = commit_tree(place, tree, message=full, author=author or Author())
         try:
-            _push(place, opened, commit, branch=branch)
+            push_new(place, opened, commit, branch=branch)
         except GitFailureError as failure:
-            if any(mark in failure.reason for mark in _TAKEN):
+            if any(mark in failure.reason for mark in TAKEN):
                 # Somebody was faster: this very task in another process, maybe.
                 adopted = _adopted(place, opened, branch=branch, tree=tree, message=full)
                 if adopted:
@@ -133,7 +134,8 @@ def _tree(place: Path, workspace: Path) -> str:
     return run(["write-tree"], place=place).decode("ascii").strip()
 
 
-def _commit(place: Path, tree: str, *, message: str, author: Author) -> str:
+def commit_tree(place: Path, tree: str, *, message: str, author: Author, parent: str | None = None) -> str:
+    """Return the id of a new commit of a tree in the repository at `place`."""
     # Plumbing signs nothing and asks no hook, whatever the machine's configuration says.
     who = {
         "GIT_AUTHOR_NAME": author.name,
@@ -141,11 +143,14 @@ def _commit(place: Path, tree: str, *, message: str, author: Author) -> str:
         "GIT_COMMITTER_NAME": author.name,
         "GIT_COMMITTER_EMAIL": author.email,
     }
-    made = run(["commit-tree", tree], place=place, environment=who, stdin=message.encode())
+    made = run(
+        ["commit-tree", tree, *(("-p", parent) if parent else ())], place=place, environment=who, stdin=message.encode()
+    )
     return made.decode("ascii").strip()
 
 
-def _push(place: Path, remote: Remote, commit: str, *, branch: str) -> None:
+def push_new(place: Path, remote: Remote, commit: str, *, branch: str) -> None:
+    """Push a commit to a branch that is not there. Raises `GitFailureError` where it is, or the remote refuses."""
     name = f"refs/heads/{branch}"
     # The empty lease: only if the branch is not there.
     lease = f"--force-with-lease={name}:"

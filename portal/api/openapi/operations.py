@@ -238,6 +238,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             ["driftOwner", "driftLayer", "halfLife", "driftLimit", "offset"],
             faults=[404],
         ),
+        "ownership.plan_reorganisation": Operation(
+            "ownership", {200: ref("Reorganisation")}, body=ref("ReorganisationPlan"), faults=[403, 503]
+        ),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},

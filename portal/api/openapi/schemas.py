@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from portal.model.reorg_plan import plan_schema
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -409,6 +411,39 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "What is wrong, a page of it, problems before findings. The counts are of all that was asked for; an "
                 "empty layer or owner stands for none. `isExact` is false where some may be older than the revision."
             ),
+        ),
+        "ReorganisationPlan": {name: value for name, value in plan_schema().items() if name != "$schema"}
+        | {"description": "The plan of a reorganisation; as YAML (`application/yaml`) too."},
+        "Reorganisation": members(
+            {
+                "reorganisation": WORD,
+                "reason": TEXT,
+                "branch": WORD,
+                "created": many(TEXT),
+                "closed": many(TEXT),
+                "moved": many(members({"from": TEXT, "to": TEXT, "count": COUNT})),
+                "changes": many(members({"ref": TEXT, "field": TEXT, "old": maybe(TEXT), "new": maybe(TEXT)})),
+                "broken": many(ref("Finding")),
+                "mended": many(ref("Finding")),
+                "unbalanced": many(
+                    members(
+                        {
+                            "ref": TEXT,
+                            "lack": one_of("members", "owner-role", "needs"),
+                            "about": maybe(TEXT),
+                            "roles": many(TEXT),
+                            "message": TEXT,
+                            "isNew": {"type": "boolean"},
+                        }
+                    )
+                ),
+                "files": many(
+                    members(
+                        {"location": TEXT, "repository": TEXT, "path": TEXT, "diff": TEXT, "refusal": maybe(TEXT)},
+                    )
+                ),
+            },
+            description="What a reorganisation would change; `refusal` says why a file cannot be written.",
         ),
         "TaskInput": members(
             {"templateRef": TEXT, "values": ANY_OBJECT},
