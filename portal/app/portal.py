@@ -24,11 +24,13 @@ from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
+from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.subgraph import SubGraphService
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
@@ -66,6 +68,8 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
+    impact: ImpactService
+    subgraphs: SubGraphService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -233,6 +237,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=AccountabilityService(database, ownership),
+        impact=ImpactService(database, ownership, kinds),
+        subgraphs=SubGraphService(database, ownership, kinds),
         web=web,
     )
 

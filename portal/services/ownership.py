@@ -1,4 +1,4 @@
-"""Who owns, who is hit, what breaks the layers' rules."""
+"""Who owns, what flows where, what breaks the layers' rules."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from portal.errors import NotFoundError
-from portal.graph.impact import REACHED_TYPES, Dependent, OwnerToTell, dependents, owners_to_tell
+from portal.graph.impact import Dependent, dependents
 from portal.graph.lineage import DOWNSTREAM, UPSTREAM, flows
 from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRole, evaluate
-from portal.graph.walk import Course, Direction, walk
+from portal.graph.walk import walk
 from portal.model.kind import Kinds
 from portal.model.layer import Finding, Layer, Role, layer_of, named, role_of, stewards_of
 from portal.model.problem import Problem
@@ -22,7 +22,7 @@ from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
-__all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipService", "SubGraph", "Summary"]
+__all__ = ["LayerView", "Lineage", "Node", "OwnershipService", "Summary"]
 
 _RULE_KINDS = ("layer", "policy", "role")
 #: Up to so many entities are looked at by themselves where the whole catalog has not been looked at yet.
@@ -34,31 +34,6 @@ _PEOPLE = frozenset({"group", "user"})
 _FRAME_KINDS = _PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 #: The stricter of two policies for one rule in one layer counts.
 _STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class SubGraph:
-    """A part of the graph. A node that is named but not in the catalog has neither layer nor owner."""
-
-    nodes: list[Node]
-    edges: list[Relation]
-
-
-@dataclass(frozen=True, slots=True)
-class Impact:
-    """Whom a change of an entity reaches."""
-
-    root: Node
-    dependents: list[tuple[Dependent, Node]]
-    owners: list[OwnerToTell]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the answer as JSON tells it."""
-        return {
-            "root": self.root.to_json(),
-            "items": [reached_json(item, node) for item, node in self.dependents],
-            "owners": [{"ref": owner.ref, "count": owner.count, "distance": owner.distance} for owner in self.owners],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,42 +95,6 @@ class OwnershipService:
         self._lock = threading.Lock()
         self._known: _State | None = None
 
-    def graph(
-        self, root: EntityRef, *, depth: int = 1, direction: Direction = "both", types: Collection[str] | None = None
-    ) -> SubGraph:
-        """Return what is around an entity. Raises `NotFoundError`, and `InputError` for an unknown relation type.
-
-        `out` follows relations of these types as they are, `in` those that lead here, `both` either. Without types
-        every relation is followed in its declared sense (`ownedBy`, `dependsOn`, `partOf`, ...), told once.
-        """
-        edges: set[Relation] = set()
-        with self._database.reading() as connection:
-            course = Course.of(types, direction, known=self._kinds.seen_by(connection).relation_types)
-            self.node_seen_by(connection, root)
-
-            def around(frontier: Collection[EntityRef]) -> Iterable[tuple[str, str]]:
-                found = graph.relations_from(connection, frontier, types=course.followed)
-                edges.update(course.told(relation) for relation in found)
-                return [(relation.source, relation.target) for relation in found]
-
-            reached = walk(root, around, depth=depth).distances
-            known = self.nodes_seen_by(connection, reached)
-        return SubGraph([known.get(ref) or _missing(ref) for ref in sorted(reached)], sorted(edges))
-
-    def impact(self, ref: EntityRef) -> Impact:
-        """Return everything that needs an entity, directly or through others. Raises `NotFoundError`."""
-        with self._database.reading() as connection:
-            root = self.node_seen_by(connection, ref)
-            found = walk(ref, lambda refs: graph.steps_from(connection, refs, types=REACHED_TYPES))
-            known = self.nodes_seen_by(connection, found.distances)
-        reached = dependents(found, ref)
-        owners = {node.ref: node.owner for node in known.values()}
-        return Impact(
-            root,
-            [(item, known.get(item.ref) or _missing(item.ref)) for item in reached],
-            owners_to_tell(reached, owners),
-        )
-
     def lineage(self, ref: EntityRef) -> Lineage:
         """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
         edges: set[Relation] = set()
@@ -176,8 +115,8 @@ class OwnershipService:
             known = self.nodes_seen_by(connection, {*up.distances, *down.distances})
         return Lineage(
             root,
-            [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(up, ref)],
-            [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(down, ref)],
+            [(item, known.get(item.ref) or missing_node(item.ref)) for item in dependents(up, ref)],
+            [(item, known.get(item.ref) or missing_node(item.ref)) for item in dependents(down, ref)],
             sorted(edges),
         )
 
@@ -413,7 +352,8 @@ def _views(
     return [*views, LayerView(None, standing[None], [])] if None in standing else views
 
 
-def _missing(ref: EntityRef) -> Node:
+def missing_node(ref: EntityRef) -> Node:
+    """Return how graphs show an entity that is named but not in the catalog: it has neither layer nor owner."""
     return Node(ref, ref.kind, ref.name, None, None)
 
 

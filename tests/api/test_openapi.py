@@ -124,6 +124,11 @@ def test_nothing_is_described_that_no_route_uses() -> None:
         ("/api/search/query", "/api/search/query?term=team&filters[kind]=group"),
         ("/api/ownership/graph", "/api/ownership/graph?root=component:a"),
         ("/api/ownership/impact/{kind}/{namespace}/{name}", "/api/ownership/impact/group/default/team-a"),
+        (
+            "/api/ownership/impact/{kind}/{namespace}/{name}",
+            "/api/ownership/impact/group/default/team-a?removed=true&limit=2",
+        ),
+        ("/api/ownership/impact", "/api/ownership/impact?since=revision:0"),
         ("/api/ownership/problems", "/api/ownership/problems"),
         ("/api/scaffolder/v2/actions", "/api/scaffolder/v2/actions"),
         ("/api/scaffolder/v2/tasks", "/api/scaffolder/v2/tasks"),
