@@ -24,6 +24,7 @@ format: install ## bring the code to its form
 bench: install ## print rates and ratios; never part of the tests
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/reads.py
+	$(BIN)/python benchmarks/ownership.py
 
 install: $(STAMP)
 

@@ -6,36 +6,17 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema
 
 from portal.api.answers import answer
-from portal.errors import InputError
+from portal.api.impact import PageArguments
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.ownership import OwnershipService
 
-MOST_DEPTH = 100
-MOST_ITEMS = 10_000
-
 
 class NoArguments(Schema):
     """A route without parameters."""
-
-
-class GraphArguments(Schema):
-    """Where a walk begins, how far it goes, and along what."""
-
-    root = fields.String(required=True)
-    depth = fields.Integer(load_default=1, validate=validate.Range(0, MOST_DEPTH))
-    direction = fields.String(load_default="both", validate=validate.OneOf(["in", "out", "both"]))
-    relations = fields.List(fields.String())
-
-
-class PortfolioArguments(Schema):
-    """Which part of a portfolio's items is told."""
-
-    limit = fields.Integer(load_default=500, validate=validate.Range(1, MOST_ITEMS))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
 def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
@@ -50,33 +31,12 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
         return answer(accountability.of_entity(EntityRef.of(kind, namespace, name)).to_json())
 
     @blueprint.get("/portfolio/<kind>/<namespace>/<name>")
-    @blueprint.arguments(PortfolioArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(PageArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def portfolio(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return all that a group or user answers for, itself and through the groups below."""
         found = accountability.portfolio(EntityRef.of(kind, namespace, name), **arguments)
         return answer(found.to_json())
-
-    @blueprint.get("/graph")
-    @blueprint.arguments(GraphArguments, location="query", unknown=RAISE)
-    @blueprint.response(200)
-    def graph(arguments: dict[str, Any]) -> Response:
-        """Return what is around an entity: nodes and edges."""
-        found = service.graph(
-            EntityRef.parse(arguments["root"]),
-            depth=arguments["depth"],
-            direction=arguments["direction"],
-            types=_types(arguments["relations"]) if "relations" in arguments else None,
-        )
-        edges = [{"source": edge.source, "target": edge.target, "type": edge.type} for edge in found.edges]
-        return answer({"nodes": [node.to_json() for node in found.nodes], "edges": edges})
-
-    @blueprint.get("/impact/<kind>/<namespace>/<name>")
-    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
-    @blueprint.response(200)
-    def impact(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
-        """Return everything that needs an entity, and the owners to tell."""
-        return answer(service.impact(EntityRef.of(kind, namespace, name)).to_json())
 
     @blueprint.get("/lineage/<kind>/<namespace>/<name>")
     @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
@@ -86,11 +46,3 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
         return answer(service.lineage(EntityRef.of(kind, namespace, name)).to_json())
 
     return blueprint
-
-
-def _types(texts: list[str]) -> list[str]:
-    """Return the relation types that repeated, comma-separated texts name. Raises `InputError` for none."""
-    found = [part.strip() for text in texts for part in text.split(",") if part.strip()]
-    if not found:
-        raise InputError("request/query/relations names no relation")
-    return found

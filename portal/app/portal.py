@@ -28,6 +28,7 @@ from portal.services.catalog import CatalogService
 from portal.services.drift import DriftService
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
+from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.layers import LayersService
 from portal.services.locations import LocationsService
@@ -37,6 +38,7 @@ from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
 from portal.services.reorg import ReorganisationService
 from portal.services.rules import RulesService
+from portal.services.subgraph import SubGraphService
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
@@ -81,6 +83,8 @@ class Portal:
     balance: BalanceService
     drift: DriftService
     reorganisation: ReorganisationService
+    impact: ImpactService
+    subgraphs: SubGraphService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -276,6 +280,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
             integrations=integrations,
             size_limit_bytes=settings.file_size_bytes,
         ),
+        impact=ImpactService(database, ownership, kinds),
+        subgraphs=SubGraphService(database, ownership, kinds),
         web=web,
     )
 

@@ -14,7 +14,9 @@ from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.drift import add_drift_routes
 from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
+from portal.api.graph import add_graph_routes
 from portal.api.history import history_blueprint
+from portal.api.impact import add_impact_routes
 from portal.api.kinds import kinds_blueprint
 from portal.api.layers import add_balance_routes, add_layer_routes
 from portal.api.metrics import metrics_blueprint
@@ -55,6 +57,8 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(portal.catalog))
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
+    add_impact_routes(ownership, portal.impact)
+    add_graph_routes(ownership, portal.subgraphs)
     add_rule_routes(ownership, portal.rules)
     add_problem_routes(ownership, portal.problems)
     add_layer_routes(ownership, portal.layers)
@@ -68,7 +72,9 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
-    app.register_blueprint(web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history))
+    app.register_blueprint(
+        web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.impact)
+    )
     register_openapi(app)
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from portal.graph.walk import Walk
@@ -43,13 +43,14 @@ def dependents(walk: Walk, root: EntityRef) -> list[Dependent]:
     return found
 
 
-def owners_to_tell(found: Collection[Dependent], owners: Mapping[EntityRef, EntityRef | None]) -> list[OwnerToTell]:
-    """Return the owners of what is reached, those of the nearest first, then those of the most."""
-    counts: dict[EntityRef, tuple[int, int]] = {}
-    for item in found:
-        owner = owners.get(item.ref)
+def owners_to_tell(reached: Iterable[tuple[str | None, int]]) -> list[OwnerToTell]:
+    """Return the owners of what is reached, given as (owner, distance): the nearest first, then those of the most."""
+    counts: dict[str, int] = {}
+    nearest: dict[str, int] = {}
+    for owner, distance in reached:
         if owner is not None:
-            count, distance = counts.get(owner, (0, item.distance))
-            counts[owner] = (count + 1, min(distance, item.distance))
-    told = [OwnerToTell(owner, count, distance) for owner, (count, distance) in counts.items()]
+            counts[owner] = counts.get(owner, 0) + 1
+            if distance < nearest.get(owner, distance + 1):
+                nearest[owner] = distance
+    told = [OwnerToTell(EntityRef(owner), count, nearest[owner]) for owner, count in counts.items()]
     return sorted(told, key=lambda item: (item.distance, -item.count, item.ref))

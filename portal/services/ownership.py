@@ -1,4 +1,4 @@
-"""Who owns, who is hit, what breaks the layers' rules."""
+"""Who owns, what flows where, what breaks the layers' rules."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 from portal.errors import NotFoundError
-from portal.graph.impact import REACHED_TYPES, Dependent, OwnerToTell, dependents, owners_to_tell
+from portal.graph.impact import Dependent, dependents
 from portal.graph.lineage import DOWNSTREAM, UPSTREAM, flows
 from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRole, Rule, evaluate
-from portal.graph.walk import Course, Direction, walk
+from portal.graph.walk import walk
 from portal.model.kind import Kinds
 from portal.model.layer import Finding, Layer, Role, layer_of, role_of
 from portal.model.policy import PEOPLE
@@ -26,37 +26,12 @@ from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
-__all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipService", "SubGraph", "Summary"]
+__all__ = ["LayerView", "Lineage", "Node", "OwnershipService", "Summary"]
 
 #: Up to so many entities are looked at by themselves where the whole catalog has not been looked at yet.
 _FEW = 2_000
 #: What says how an organisation works, rather than being one of its assets.
 FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
-
-
-@dataclass(frozen=True, slots=True)
-class SubGraph:
-    """A part of the graph. A node that is named but not in the catalog has neither layer nor owner."""
-
-    nodes: list[Node]
-    edges: list[Relation]
-
-
-@dataclass(frozen=True, slots=True)
-class Impact:
-    """Whom a change of an entity reaches."""
-
-    root: Node
-    dependents: list[tuple[Dependent, Node]]
-    owners: list[OwnerToTell]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the answer as JSON tells it."""
-        return {
-            "root": self.root.to_json(),
-            "items": [reached_json(item, node) for item, node in self.dependents],
-            "owners": [{"ref": owner.ref, "count": owner.count, "distance": owner.distance} for owner in self.owners],
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,42 +105,6 @@ class OwnershipService:
         self._lock = threading.Lock()
         self._known: _State | None = None
 
-    def graph(
-        self, root: EntityRef, *, depth: int = 1, direction: Direction = "both", types: Collection[str] | None = None
-    ) -> SubGraph:
-        """Return what is around an entity. Raises `NotFoundError`, and `InputError` for an unknown relation type.
-
-        `out` follows relations of these types as they are, `in` those that lead here, `both` either. Without types
-        every relation is followed in its declared sense (`ownedBy`, `dependsOn`, `partOf`, ...), told once.
-        """
-        edges: set[Relation] = set()
-        with self._database.reading() as connection:
-            course = Course.of(types, direction, known=self._kinds.seen_by(connection).relation_types)
-            self.node_seen_by(connection, root)
-
-            def around(frontier: Collection[EntityRef]) -> Iterable[tuple[str, str]]:
-                found = graph.relations_from(connection, frontier, types=course.followed)
-                edges.update(course.told(relation) for relation in found)
-                return [(relation.source, relation.target) for relation in found]
-
-            reached = walk(root, around, depth=depth).distances
-            known = self.nodes_seen_by(connection, reached)
-        return SubGraph([known.get(ref) or _missing(ref) for ref in sorted(reached)], sorted(edges))
-
-    def impact(self, ref: EntityRef) -> Impact:
-        """Return everything that needs an entity, directly or through others. Raises `NotFoundError`."""
-        with self._database.reading() as connection:
-            root = self.node_seen_by(connection, ref)
-            found = walk(ref, lambda refs: graph.steps_from(connection, refs, types=REACHED_TYPES))
-            known = self.nodes_seen_by(connection, found.distances)
-        reached = dependents(found, ref)
-        owners = {node.ref: node.owner for node in known.values()}
-        return Impact(
-            root,
-            [(item, known.get(item.ref) or _missing(item.ref)) for item in reached],
-            owners_to_tell(reached, owners),
-        )
-
     def lineage(self, ref: EntityRef) -> Lineage:
         """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
         edges: set[Relation] = set()
@@ -186,8 +125,8 @@ class OwnershipService:
             known = self.nodes_seen_by(connection, {*up.distances, *down.distances})
         return Lineage(
             root,
-            [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(up, ref)],
-            [(item, known.get(item.ref) or _missing(item.ref)) for item in dependents(down, ref)],
+            [(item, known.get(item.ref) or missing_node(item.ref)) for item in dependents(up, ref)],
+            [(item, known.get(item.ref) or missing_node(item.ref)) for item in dependents(down, ref)],
             sorted(edges),
         )
 
@@ -351,5 +290,6 @@ def _views(
     return [*views, LayerView(None, standing[None], [])] if None in standing else views
 
 
-def _missing(ref: EntityRef) -> Node:
+def missing_node(ref: EntityRef) -> Node:
+    """Return how graphs show an entity that is named but not in the catalog: it has neither layer nor owner."""
     return Node(ref, ref.kind, ref.name, None, None)

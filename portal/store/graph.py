@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -79,8 +80,7 @@ def nodes(
     An entity's layer is its own, else its system's, else that system's domain's, else its kind's default, which
     `default_layers` names by kind (lower case); a System's layer is its own, else its domain's.
     """
-    columns = (entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner, entities.c.system)
-    statement = with_declared_layer(*columns)
+    statement = _nodes()
     defaults = {kind: EntityRef.of("layer", "default", name) for kind, name in default_layers.items()}
     portions: list[Sequence[Any]]
     if refs is None:
@@ -161,6 +161,12 @@ def _leaving(
     wanted = statement.where(is_of_types(types))
     for chunk in in_chunks(sorted(_storable(refs))):
         yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
+
+
+@cache
+def _nodes() -> Select[Any]:
+    """Return the statement for all nodes; to put it together takes as long as to answer it for a few."""
+    return with_declared_layer(entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner, entities.c.system)
 
 
 def with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:

@@ -123,6 +123,37 @@ def refs_by_change(connection: Connection, revisions: Collection[int]) -> dict[s
     return found
 
 
+def changes_since(connection: Connection, revision: int) -> dict[EntityRef, str]:
+    """Return what later revisions together did to each entity, sorted: it was added, changed or removed.
+
+    What came and went again is left out.
+    """
+    first: dict[str, str] = {}
+    last: dict[str, str] = {}
+    statement = select(versions.c.ref, versions.c.change).where(versions.c.revision > revision).order_by(versions.c.id)
+    for ref, change in connection.execute(statement).all():
+        first.setdefault(ref, change)
+        last[ref] = change
+    found: dict[EntityRef, str] = {}
+    for ref in sorted(last):
+        was_there, is_there = first[ref] != "added", last[ref] != "removed"
+        if was_there or is_there:
+            change = "changed" if was_there else "added"
+            found[EntityRef(ref)] = change if is_there else "removed"
+    return found
+
+
+def revisions_of_commits(connection: Connection, commit: str) -> dict[str, int]:
+    """Return the newest revision that has versions of a commit, for each commit that begins so; two at most."""
+    statement = (
+        select(versions.c.commit, func.max(versions.c.revision).label("revision"))
+        .where(versions.c.commit.startswith(commit, autoescape=True))
+        .group_by(versions.c.commit)
+        .limit(2)
+    )
+    return {row.commit: row.revision for row in connection.execute(statement)}
+
+
 def place_of_revision(connection: Connection, revision: int) -> int:
     """Return the id of the last version of all revisions up to one; 0 when there was none."""
     upto = select(versions.c.id).where(versions.c.revision <= revision)

@@ -24,8 +24,9 @@ from portal.model.ref import EntityRef
 from portal.model.relation import RELATION_TYPES
 from portal.services.catalog import CatalogService
 from portal.services.history import HistoryService
+from portal.services.impact import Impact, ImpactService
 from portal.services.kinds import KindsService
-from portal.services.ownership import Impact, LayerView, Node, OwnershipService
+from portal.services.ownership import LayerView, Node, OwnershipService
 from portal.web.history import add_history, in_short
 
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
@@ -71,7 +72,12 @@ class Listed:
 
 
 def web_blueprint(
-    catalog: CatalogService, ownership: OwnershipService, kinds: KindsService, history: HistoryService
+    catalog: CatalogService,
+    ownership: OwnershipService,
+    kinds: KindsService,
+    history: HistoryService,
+    *,
+    impacts: ImpactService,
 ) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = Blueprint("web", __name__, template_folder="templates")
@@ -80,7 +86,7 @@ def web_blueprint(
     _add_answers(blueprint)
     _add_home(blueprint, ownership)
     _add_kinds(blueprint, ownership, kinds)
-    _add_entity(blueprint, catalog, ownership, kinds, history)
+    _add_entity(blueprint, catalog, ownership, kinds, history, impacts=impacts)
     add_history(blueprint, history, ownership)
     return blueprint
 
@@ -160,6 +166,8 @@ def _add_entity(
     ownership: OwnershipService,
     kinds: KindsService,
     history: HistoryService,
+    *,
+    impacts: ImpactService,
 ) -> None:
     @blueprint.get("/catalog/<namespace>/<kind>/<name>")
     def entity(namespace: str, kind: str, name: str) -> str:
@@ -172,7 +180,7 @@ def _add_entity(
         known_kinds = kinds.current()
         related = known_kinds.reference_fields
         declares = next((found for found in known_kinds if found.declared_by == ref), None)
-        impact = ownership.impact(ref)
+        impact = impacts.of_entity(ref, limit=_MOST_SHOWN)
         stewards = stewards_of(document, ref)
         relations = _relations(document)
         views = ownership.layers()
@@ -187,9 +195,8 @@ def _add_entity(
             node=impact.root,
             is_owned=impact.root.owner is not None or "owner" in related.get(ref.kind, {"owner"}),
             tone=tones.get(impact.root.layer) if impact.root.layer is not None else None,
-            impact=impact,
-            dependents=Listed.of(impact.dependents),
-            owners=Listed.of(impact.owners),
+            dependents=Listed(impact.reached.dependents, impact.reached.total),
+            owners=Listed.of(impact.reached.owners),
             relations=relations,
             stewards=stewards,
             contributors=[who for name, refs in relations if name == "contributedBy" for who in refs.shown],
@@ -259,10 +266,10 @@ def _relations(document: Mapping[str, Any]) -> list[tuple[str, Listed]]:
 
 def _named(impact: Impact, relations: Collection[tuple[str, Listed]], people: Collection[EntityRef]) -> set[EntityRef]:
     """Return every entity that the page of another may name."""
-    nodes: list[Node] = [impact.root, *(node for _, node in impact.dependents[:_MOST_SHOWN])]
+    nodes: list[Node] = [impact.root, *(node for _, node in impact.reached.dependents)]
     return {
         *(found for node in nodes for found in (node.ref, node.owner, node.layer) if found is not None),
-        *(owner.ref for owner in impact.owners[:_MOST_SHOWN]),
+        *(owner.ref for owner in impact.reached.owners[:_MOST_SHOWN]),
         *(ref for _, refs in relations for ref in refs.shown),
         *people,
     }

@@ -126,6 +126,11 @@ def test_nothing_is_described_that_no_route_uses() -> None:
         ("/api/ownership/impact/{kind}/{namespace}/{name}", "/api/ownership/impact/group/default/team-a"),
         ("/api/ownership/drift", "/api/ownership/drift"),
         ("/api/ownership/drift/{kind}/{namespace}/{name}", "/api/ownership/drift/component/default/a"),
+        (
+            "/api/ownership/impact/{kind}/{namespace}/{name}",
+            "/api/ownership/impact/group/default/team-a?removed=true&limit=2",
+        ),
+        ("/api/ownership/impact", "/api/ownership/impact?since=revision:0"),
         ("/api/ownership/problems", "/api/ownership/problems"),
         ("/api/scaffolder/v2/actions", "/api/scaffolder/v2/actions"),
         ("/api/scaffolder/v2/tasks", "/api/scaffolder/v2/tasks"),

@@ -68,6 +68,17 @@ def test_impact_names_whom_to_tell_with_counts(client: FlaskClient) -> None:
         ("graph?root=component:portal%00", 404),
         ("impact/component/default/portal?depth=1", 400),
         ("impact/component/default/portal%00", 404),
+        ("impact/component/default/portal?removed=yes", 400),
+        ("impact/component/default/portal?limit=0", 400),
+        ("impact", 400),
+        ("impact?since=odd", 400),
+        ("impact?since=deadbeefdeadbeef", 400),
+        ("impact?since=revision:1000000", 400),
+        ("impact?since=revision:x", 400),
+        ("graph?root=component:portal&kinds=odd", 400),
+        ("graph?root=component:portal&layers=odd", 400),
+        ("graph?root=component:portal&layers=,", 400),
+        ("graph?root=component:portal&format=png", 400),
         ("problems?odd=1", 400),
         ("entity/component/default/gone", 404),
         ("entity/component/default/portal?odd=1", 400),
@@ -86,6 +97,59 @@ def test_what_cannot_be_answered_says_why(path: str, status: int, client: FlaskC
     assert response.status_code == status
     assert response.json["response"] == {"statusCode": status}
     assert response.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("form", "media_type", "beginning"),
+    [
+        ("dot", "text/vnd.graphviz", "digraph catalog {"),
+        ("mermaid", "text/vnd.mermaid", "flowchart LR"),
+        ("graphml", "application/graphml+xml", "<graphml "),
+    ],
+)
+def test_a_graph_is_written_for_other_programs(form: str, media_type: str, beginning: str, client: FlaskClient) -> None:
+    response = client.get(f"/api/ownership/graph?root=model:forecast&depth=2&layers=shared&format={form}")
+
+    assert response.content_type == f"{media_type}; charset=utf-8"
+    assert response.text.startswith(beginning)
+    assert "Shop features" in response.text
+
+
+def test_a_graph_shows_kinds_and_layers(client: FlaskClient) -> None:
+    root = "/api/ownership/graph?root=model:forecast&depth=3"
+
+    kinds = client.get(f"{root}&kinds=dataset,FeatureSet").json
+    layers = client.get(f"{root}&layers=shared").json
+
+    assert {node["kind"] for node in kinds["nodes"]} == {"model", "featureset", "dataset"}
+    assert {node["layer"] for node in layers["nodes"]} == {"layer:default/project", "layer:default/shared"}
+    assert kinds["truncated"] is False
+
+
+def test_a_removal_tells_what_would_break(client: FlaskClient) -> None:
+    answer = client.get("/api/ownership/impact/dataset/default/sales-daily?removed=true&limit=2").json
+
+    assert answer["breaksTotal"] > len(answer["breaks"]) == len(answer["items"]) == 2
+    assert answer["total"] == 8
+    assert {"ref", "relation", "field", "why"} == set(answer["breaks"][0])
+    assert "breaks" not in client.get("/api/ownership/impact/dataset/default/sales-daily?removed=false").json
+
+
+def test_the_impact_of_changes_begins_after_a_revision(client: FlaskClient) -> None:
+    everything = client.get("/api/ownership/impact?since=revision:0&limit=3").json
+    nothing = client.get(f"/api/ownership/impact?since=revision:{everything['revision']}").json
+
+    assert everything["changedTotal"] > len(everything["changed"]) == 3
+    assert {item["change"] for item in everything["changed"]} == {"added"}
+    assert nothing == {
+        "since": everything["revision"],
+        "revision": everything["revision"],
+        "changedTotal": 0,
+        "changed": [],
+        "total": 0,
+        "items": [],
+        "owners": [],
+    }
 
 
 def test_relations_may_be_separated_by_commas_or_repeated(client: FlaskClient) -> None:
@@ -181,7 +245,7 @@ def test_the_routes_are_described(client: FlaskClient) -> None:
     paths = client.get("/api/openapi.json").json["paths"]
 
     parameters = {item["name"]: item for item in paths["/api/ownership/graph"]["get"]["parameters"]}
-    assert set(parameters) == {"root", "depth", "direction", "relations"}
+    assert set(parameters) == {"root", "depth", "direction", "relations", "kinds", "layers", "format"}
     assert parameters["root"]["required"]
     assert {"/api/ownership/impact/{kind}/{namespace}/{name}", "/api/ownership/problems"} <= set(paths)
 

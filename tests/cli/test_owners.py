@@ -92,7 +92,25 @@ def test_who_owns_too_is_told_beside_who_is_accountable(folder: Path) -> None:
     assert "owners too" not in told(folder, "entity", "component:a")
 
 
-@pytest.mark.parametrize("question", ["entity", "portfolio", "impact", "lineage"])
+def test_a_removal_a_change_set_and_a_graph_are_told(folder: Path) -> None:
+    removed = told(folder, "impact", "group:platform", "--removed", "--limit", "1")
+    changed = told(folder, "impact", "--since", "revision:0", "--limit", "2")
+    drawn = told(folder, "graph", "component:a", "--format", "mermaid")
+    listed = told(folder, "graph", "component:a", "--relation", "dependsOn", "--kind", "component")
+
+    assert removed.startswith("breaks without group:default/platform: 4\n")
+    assert "more; ask with a larger --limit\nneeds group:default/platform: nothing\n" in removed
+    assert changed.startswith("changed since revision 0: ")
+    assert drawn.startswith("flowchart LR\n")
+    assert listed.endswith("component:default/b dependsOn component:default/a\n")
+    both = run_portal("owners", "impact", "component:a", "--since", "revision:0", folder=folder)
+    neither = run_portal("owners", "impact", folder=folder)
+    unknown = run_portal("owners", "impact", "--since", "deadbeef", folder=folder)
+    assert [done.returncode for done in (both, neither, unknown)] == [2, 2, 2]
+    assert "No version in the catalog comes from the commit deadbeef" in unknown.stderr
+
+
+@pytest.mark.parametrize("question", ["entity", "graph", "portfolio", "impact", "lineage"])
 def test_each_answer_is_json_too(folder: Path, question: str) -> None:
     ref = "group:platform" if question == "portfolio" else "component:a"
 

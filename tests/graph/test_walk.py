@@ -80,9 +80,8 @@ def test_the_nearest_owners_are_told_first() -> None:
     found = walk(REFS[0], over(graph((0, 1), (1, 2), (1, 3), (0, 4))))
     owner, other, far = (EntityRef(f"group:default/{name}") for name in ("a", "b", "c"))
 
-    told = owners_to_tell(
-        dependents(found, REFS[0]), {REFS[1]: other, REFS[2]: far, REFS[3]: far, REFS[4]: owner, REFS[5]: None}
-    )
+    owners = {REFS[1]: other, REFS[2]: far, REFS[3]: far, REFS[4]: owner}
+    told = owners_to_tell((owners.get(ref), distance) for ref, distance in found.distances.items())
 
     assert [(item.ref, item.count, item.distance) for item in told] == [(owner, 1, 1), (other, 1, 1), (far, 2, 2)]
 

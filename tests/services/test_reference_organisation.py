@@ -11,6 +11,7 @@ from sqlalchemy import select
 from portal.defaults.kinds import all_kinds
 from portal.graph.policies import RULES
 from portal.model.ref import EntityRef
+from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import schema
@@ -94,9 +95,10 @@ def test_the_workflow_leads_from_a_notebook_to_a_service(reference: Catalog, own
         "component:default/forecast-service",
     ]
 
-    impact = ownership.impact(EntityRef.parse(chain[0]))
+    kinds = KindsService(reference.database, all_kinds())
+    reached = ImpactService(reference.database, ownership, kinds).of_entity(EntityRef.parse(chain[0])).reached
 
-    assert [ref for ref in (item.ref for item, _ in impact.dependents) if ref in chain] == chain[1:]
+    assert [ref for ref in (item.ref for item, _ in reached.dependents) if ref in chain] == chain[1:]
     steps = [reference.body(ref)["metadata"]["annotations"]["portal/ci-step"] for ref in chain]
     assert [step.partition(":")[0] for step in steps] == ["1", "2", "3", "4", "5"]
 

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.api.drift import MOST_DRIFTS
+from portal.api.graph import MEDIA_TYPES, MOST_DEPTH
+from portal.api.impact import MOST_ITEMS
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
-from portal.api.ownership import MOST_DEPTH, MOST_ITEMS
 from portal.api.problems import LONGEST_LABEL
 from portal.services import drift, history, search
 
@@ -96,6 +97,13 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "label": _query(
             "label", {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL}, "What the badge is headed."
         ),
+        "kinds": _query("kinds", _TEXTS, "Kinds of the nodes that are shown beside the root; all without."),
+        "layers": _query("layers", _TEXTS, "Layers of the nodes that are shown beside the root; all without."),
+        "format": _query("format", one_of("json", *MEDIA_TYPES)),
+        "removed": _query("removed", one_of("true", "false"), "`true` tells what would break without the entity too."),
+        "sinceCommit": _query(
+            "since", WORD, "A commit that versions name, by at least 7 digits, or `revision:N`.", required=True
+        ),
         "createdBy": _query("createdBy", many(TEXT)),
         "status": _query("status", many(TEXT)),
         "taskOrder": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}), "`desc:created_at`."),
@@ -110,7 +118,7 @@ class Operation:
     """What a route takes and answers.
 
     `parameters` are keys of `PARAMETERS`; `answers` the schema of each status that is no fault, None where nothing is
-    sent; `faults` the statuses of faults beyond those that every route has.
+    sent; `faults` the statuses of faults beyond those that every route has. In `other_media_types` texts are sent.
     """
 
     tag: str
@@ -119,6 +127,7 @@ class Operation:
     body: Schema | None = None
     faults: Sequence[int] = ()
     media_type: str = "application/json"
+    other_media_types: Sequence[str] = ()
     is_open: bool = False
     fault_bodies: Mapping[int, Schema] = field(default_factory=dict)
 
@@ -215,9 +224,18 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "ownership.lineage": Operation("ownership", {200: ref("Lineage")}, faults=[404]),
         "ownership.graph": Operation(
-            "ownership", {200: ref("Graph")}, ["root", "depth", "direction", "relations"], faults=[404]
+            "ownership",
+            {200: ref("Graph")},
+            ["root", "depth", "direction", "relations", "kinds", "layers", "format"],
+            faults=[404],
+            other_media_types=[*MEDIA_TYPES.values()],
         ),
-        "ownership.impact": Operation("ownership", {200: ref("Impact")}, faults=[404]),
+        "ownership.impact": Operation(
+            "ownership", {200: ref("Impact")}, ["removed", "portfolioLimit", "offset"], faults=[404]
+        ),
+        "ownership.impact_of_changes": Operation(
+            "ownership", {200: ref("ChangeSet")}, ["sinceCommit", "portfolioLimit", "offset"]
+        ),
         "ownership.rules": Operation("ownership", {200: ref("Rules")}),
         "ownership.problems": Operation(
             "ownership", {200: ref("Problems")}, [*_WHICH_PROBLEMS, "problemsLimit", "offset"]

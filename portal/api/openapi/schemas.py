@@ -62,6 +62,11 @@ _METADATA = members(
 )
 NODE = {"ref": TEXT, "kind": TEXT, "title": TEXT, "layer": maybe(TEXT), "owner": maybe(TEXT)}
 _EXEMPTION = {"reason": TEXT, "approver": TEXT, "expires": {"type": "string", "format": "date"}, "policy": TEXT}
+_REACHED = {
+    "total": COUNT,
+    "items": many(ref("Reached")),
+    "owners": many(members({"ref": TEXT, "count": COUNT, "distance": COUNT})),
+}
 _VERSION = {
     "entityRef": TEXT,
     "change": one_of("added", "changed", "removed"),
@@ -208,6 +213,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             {
                 "nodes": many(ref("Node")),
                 "edges": many(members({"source": TEXT, "target": TEXT, "type": TEXT})),
+                "truncated": {"type": "boolean"},
             }
         ),
         "Reached": members(
@@ -329,11 +335,27 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             description="Assets, those whose owner's members do least of the work first.",
         ),
         "Impact": members(
+            {"root": ref("Node"), **_REACHED},
             {
-                "root": ref("Node"),
-                "items": many(ref("Reached")),
-                "owners": many(members({"ref": TEXT, "count": COUNT, "distance": COUNT})),
-            }
+                "breaksTotal": COUNT,
+                "breaks": many(
+                    members(
+                        {"ref": TEXT, "relation": TEXT, "field": maybe(TEXT), "why": TEXT},
+                        description="What an entity would lose if the root were removed.",
+                    )
+                ),
+            },
+            description="`breaks` are told with `removed`.",
+        ),
+        "ChangeSet": members(
+            {
+                "since": COUNT,
+                "revision": COUNT,
+                "changedTotal": COUNT,
+                "changed": many(members({**NODE, "change": one_of("added", "changed", "removed")})),
+                **_REACHED,
+            },
+            description="What changed after a revision, and whom that reaches.",
         ),
         "Problem": members(
             {

@@ -1,0 +1,67 @@
+"""The route that shows the graph around an entity."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, fields, validate
+
+from portal.api.answers import answer
+from portal.errors import InputError
+from portal.graph.export import WRITERS
+from portal.model.ref import EntityRef
+from portal.services.subgraph import SubGraphService
+
+MOST_DEPTH = 100
+#: The media type of each format but JSON.
+MEDIA_TYPES = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "graphml": "application/graphml+xml"}
+
+
+class GraphArguments(Schema):
+    """Where a walk begins, how far it goes, along what, past what, and how it is written down."""
+
+    root = fields.String(required=True)
+    depth = fields.Integer(load_default=1, validate=validate.Range(0, MOST_DEPTH))
+    direction = fields.String(load_default="both", validate=validate.OneOf(["in", "out", "both"]))
+    relations = fields.List(fields.String())
+    kinds = fields.List(fields.String())
+    layers = fields.List(fields.String())
+    format = fields.String(load_default="json", validate=validate.OneOf(["json", *WRITERS]))
+
+
+def add_graph_routes(blueprint: Blueprint, service: SubGraphService) -> None:
+    """Add the route /graph."""
+
+    @blueprint.get("/graph")
+    @blueprint.arguments(GraphArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def graph(arguments: dict[str, Any]) -> Response:
+        """Return what is around an entity: nodes and edges, as JSON, DOT, Mermaid or GraphML."""
+        found = service.around(
+            EntityRef.parse(arguments["root"]),
+            depth=arguments["depth"],
+            direction=arguments["direction"],
+            types=_listed(arguments, "relations"),
+            kinds=_listed(arguments, "kinds"),
+            layers=_listed(arguments, "layers"),
+        )
+        written = arguments["format"]
+        if written == "json":
+            return answer(found.to_json())
+        response = Response(found.written(written), content_type=f"{MEDIA_TYPES[written]}; charset=utf-8")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if found.is_truncated:
+            response.headers["X-Portal-Truncated"] = "true"
+        return response
+
+
+def _listed(arguments: dict[str, Any], name: str) -> list[str] | None:
+    """Return what repeated, comma-separated texts name; None without any. Raises `InputError` for empty ones."""
+    if name not in arguments:
+        return None
+    found = [part.strip() for text in arguments[name] for part in text.split(",") if part.strip()]
+    if not found:
+        raise InputError(f"request/query/{name} names nothing")
+    return found

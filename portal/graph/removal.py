@@ -1,0 +1,95 @@
+"""Says what would break if an entity were removed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from portal.model.kind import Kinds
+from portal.model.ref import EntityRef
+from portal.model.relation import Relation
+
+#: What follows for an entity whose relation of a type would lead to nothing.
+_WHY = MappingProxyType(
+    {
+        "childOf": "its parent would not be there",
+        "inLayer": "its layer would not be there",
+        "memberOf": "it would be a member of a group that is not there",
+        "ownedBy": "nobody would answer for it",
+        "partOf": "it would be part of what is not there",
+        "stewardedBy": "a steward of it would not be there",
+    }
+)
+#: Relations that an entity may have by what another one declares, with what it would have to do without.
+_GIVEN = MappingProxyType(
+    {
+        "apiProvidedBy": "nothing would provide it for {root}",
+        "childOf": "it is below {root} only by what that declares",
+        "memberOf": "it is a member of {root} only by what that declares",
+        "partOf": "it is part of {root} only by what that declares",
+        "producedBy": "it is produced by {root} only by what that declares",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Break:
+    """What an entity would lose: a relation of a type, and why that matters in words.
+
+    `field` is the field that would lead nowhere; None where another entity declares it, or several fields may.
+    """
+
+    ref: EntityRef
+    relation: str
+    why: str
+    field: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the break as JSON tells it."""
+        return {"ref": self.ref, "relation": self.relation, "field": self.field, "why": self.why}
+
+
+def breaks_of(
+    root: EntityRef,
+    relations: Collection[tuple[Relation, bool]],
+    layers: Mapping[EntityRef, tuple[EntityRef | None, EntityRef | None]],
+    *,
+    kinds: Kinds,
+) -> list[Break]:
+    """Return what would break without `root`, sorted by entity.
+
+    `relations` are those that lead to it, each with whether `root` declares it itself; `layers` map what would stand in
+    another layer to the layer before and the one after.
+    """
+    fields: dict[tuple[str, str], str | None] = {}
+    declared = {relation for relation, by_root in relations if not by_root}
+    found = []
+    for relation, by_root in relations:
+        if relation.source == root:
+            continue
+        if not by_root:
+            place = (relation.source.kind, relation.type)
+            if place not in fields:
+                fields[place] = _field(*place, kinds=kinds)
+            field = fields[place]
+            where = f"spec.{field}" if field else f'a relation "{relation.type}"'
+            reason = _WHY.get(relation.type, "what it names would not be there")
+            why = f"{where} leads to {root}: {reason}"
+            found.append(Break(relation.source, relation.type, why, f"spec.{field}" if field else None))
+        elif relation not in declared and relation.type in _GIVEN:
+            found.append(Break(relation.source, relation.type, _GIVEN[relation.type].format(root=root)))
+    for ref, (before, after) in layers.items():
+        now = f"in the layer {before.name}" if before else "in no layer"
+        then = f"in the layer {after.name}" if after else "in no layer"
+        found.append(Break(ref, "inLayer", f"it stands {now} through {root} and would stand {then}"))
+    return sorted(set(found), key=lambda item: (item.ref, item.relation, item.why))
+
+
+def _field(name: str, relation: str, *, kinds: Kinds) -> str | None:
+    """Return the field of a kind's spec that declares a relation of a type, None where not just one can."""
+    kind = kinds.named(name)
+    fields = (item for found in (kind.relation_fields.values() if kind else ()) for item in found)
+    names = {item.field.data_key or item.name for item in fields if item.emits.forward == relation}
+    return names.pop() if len(names) == 1 else None

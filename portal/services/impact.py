@@ -1,0 +1,179 @@
+"""Says whom a change reaches: of one entity, of its removal, of all that came after a commit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from portal.errors import InputError
+from portal.graph.impact import Dependent, OwnerToTell, owners_to_tell
+from portal.graph.removal import Break, breaks_of
+from portal.model.moment import parse_moment
+from portal.model.ref import EntityRef
+from portal.services.dependencies import Dependencies
+from portal.services.kinds import KindsService
+from portal.services.ownership import OwnershipService, missing_node, reached_json
+from portal.store import dependencies, removal, sources, versions
+from portal.store.database import Connection, Database
+from portal.store.graph import Node
+
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a change reaches: a page of it, nearest first, how much there is, and the owners of all to tell."""
+
+    total: int
+    dependents: list[tuple[Dependent, Node]]
+    owners: list[OwnerToTell]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        return {
+            "total": self.total,
+            "items": [reached_json(item, node) for item, node in self.dependents],
+            "owners": [{"ref": owner.ref, "count": owner.count, "distance": owner.distance} for owner in self.owners],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Whom a change of an entity reaches; `breaks`, where its removal was asked for, are a page of what would break."""
+
+    root: Node
+    reached: Reached
+    breaks_total: int = 0
+    breaks: list[Break] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        found = {"root": self.root.to_json()} | self.reached.to_json()
+        if self.breaks is not None:
+            found |= {"breaksTotal": self.breaks_total, "breaks": [item.to_json() for item in self.breaks]}
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """What changed between two revisions, of which a page is told, and whom that reaches."""
+
+    since: int
+    revision: int
+    changed_total: int
+    changed: list[tuple[str, Node]]
+    reached: Reached
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as JSON tells it."""
+        return {
+            "since": self.since,
+            "revision": self.revision,
+            "changedTotal": self.changed_total,
+            "changed": [node.to_json() | {"change": change} for change, node in self.changed],
+        } | self.reached.to_json()
+
+
+class ImpactService:
+    """Answers from the graph of need, of which each is that of one revision."""
+
+    def __init__(self, database: Database, ownership: OwnershipService, kinds: KindsService) -> None:
+        self._database = database
+        self._ownership = ownership
+        self._kinds = kinds
+        self._dependencies = Dependencies()
+
+    def of_entity(self, ref: EntityRef, *, limit: int = 500, offset: int = 0, removed: bool = False) -> Impact:
+        """Return everything that needs an entity, directly or through others. Raises `NotFoundError`.
+
+        With `removed` it says what would break without the entity too, whose owners are told as well.
+        """
+        with self._database.reading() as connection:
+            root = self._ownership.node_seen_by(connection, ref)
+            broken = self._breaks(connection, root) if removed else None
+            also = {item.ref for item in broken or ()}
+            reached = self._reached(connection, [ref], limit=limit, offset=offset, also=also)
+        if broken is None:
+            return Impact(root, reached)
+        return Impact(root, reached, len(broken), broken[offset : offset + limit])
+
+    def of_changes(self, since: str, *, limit: int = 500, offset: int = 0) -> ChangeSet:
+        """Return what changed after a commit, or after a revision written as `revision:N`, and what that reaches.
+
+        Raises `InputError` for a commit or revision that the catalog does not know.
+        """
+        with self._database.reading() as connection:
+            newest = sources.current_revision(connection)
+            revision = _revision(connection, since, newest=newest)
+            changes = versions.changes_since(connection, revision)
+            page = [*changes][offset : offset + limit]
+            known = self._ownership.nodes_seen_by(connection, page)
+            reached = self._reached(connection, changes, limit=limit, offset=offset)
+        changed = [(changes[ref], known.get(ref) or missing_node(ref)) for ref in page]
+        return ChangeSet(revision, newest, len(changes), changed, reached)
+
+    def _reached(
+        self,
+        connection: Connection,
+        roots: Collection[EntityRef],
+        *,
+        limit: int,
+        offset: int,
+        also: Collection[EntityRef] = (),
+    ) -> Reached:
+        """Return what changes of some entities reach; the owners of `also`, one step away, are told as well."""
+        numbers = dependencies.numbers_of(connection, {*roots, *also})
+        reach = self._dependencies.seen_by(connection).reach([numbers[ref] for ref in roots if ref in numbers])
+        distances = reach.distances
+        beside = [numbers[ref] for ref in also if numbers[ref] not in distances]
+        named = dependencies.named(connection, [*distances, *beside])
+        refs = {number: found.ref for number, found in named.items()}
+        reached = sorted([(distances[number], refs[number], number) for number in reach.reached])
+        page = [number for _, _, number in reached[offset : offset + limit]]
+        owned = [(named[number].owner, distance) for distance, _, number in reached]
+        owned += [(named[number].owner, 1) for number in beside]
+        # Whoever is removed is not told of it.
+        gone = set(roots) if also else set()
+        return Reached(
+            len(reached),
+            self._told(connection, [(distances[number], reach.path(number, refs)) for number in page]),
+            owners_to_tell((owner, distance) for owner, distance in owned if owner not in gone),
+        )
+
+    def _told(
+        self, connection: Connection, page: Sequence[tuple[int, tuple[EntityRef, ...]]]
+    ) -> list[tuple[Dependent, Node]]:
+        """Return a page of what was reached, given as (distance, path), as it is told."""
+        found = [Dependent(path[-1], distance, path) for distance, path in page]
+        known = self._ownership.nodes_seen_by(connection, [item.ref for item in found])
+        return [(item, known.get(item.ref) or missing_node(item.ref)) for item in found]
+
+    def _breaks(self, connection: Connection, root: Node) -> list[Break]:
+        kinds = self._kinds.seen_by(connection)
+        return breaks_of(
+            root.ref,
+            removal.relations_around(connection, root.ref),
+            removal.layers_without(connection, root.ref, default_layers=kinds.default_layers),
+            kinds=kinds,
+        )
+
+
+def _revision(connection: Connection, since: str, *, newest: int) -> int:
+    """Return the revision that a text names, or the newest that a commit came with."""
+    if since.startswith("revision:"):
+        revision = parse_moment(since).revision or 0
+        if revision > newest:
+            raise InputError(f"There is no revision {revision}; the newest is {newest}")
+        return revision
+    if not _COMMIT.fullmatch(since):
+        raise InputError(f'"{since}" is no commit; expected at least 7 of its hexadecimal digits, or "revision:7"')
+    found = versions.revisions_of_commits(connection, since)
+    if not found:
+        raise InputError(
+            f"No version in the catalog comes from the commit {since}; the history of an entity names some"
+        )
+    if len(found) > 1:
+        raise InputError(f"Several commits begin with {since}; give more of it")
+    return next(iter(found.values()))
