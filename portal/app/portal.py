@@ -27,6 +27,7 @@ from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
 from portal.store import schema
@@ -218,6 +219,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     catalog = CatalogService(database, integrations=integrations)
     history = HistoryService(database, kinds, integrations=integrations)
     ownership = OwnershipService(database, kinds)
+    past = PastOrganisations(kinds)
     locations = LocationsService(database, refresh)
     return Portal(
         settings=settings,
@@ -232,7 +234,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         history=history,
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
-        accountability=AccountabilityService(database, ownership),
+        accountability=AccountabilityService(database, ownership, past),
         web=web,
     )
 

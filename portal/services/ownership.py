@@ -24,11 +24,11 @@ from portal.store.graph import Node
 
 __all__ = ["Direction", "Impact", "LayerView", "Lineage", "Node", "OwnershipService", "SubGraph", "Summary"]
 
-_RULE_KINDS = ("layer", "policy", "role")
+RULE_KINDS = ("layer", "policy", "role")
 #: Up to so many entities are looked at by themselves where the whole catalog has not been looked at yet.
 _FEW = 2_000
-_PARENT_TYPES = ("memberOf", "childOf")
-_FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
+PARENT_TYPES = ("memberOf", "childOf")
+FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *PARENT_TYPES, "hasRole"})
 _PEOPLE = frozenset({"group", "user"})
 #: What says how an organisation works, rather than being one of its assets.
 _FRAME_KINDS = _PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
@@ -201,7 +201,7 @@ class OwnershipService:
         known = self._known
         is_known = known is not None and known.revision == sources.current_revision(connection)
         if not is_known and len(refs) <= _FEW:
-            rules = graph.declared_of_kinds(connection, _RULE_KINDS)
+            rules = graph.declared_of_kinds(connection, RULE_KINDS)
             return evaluate(self._facts_about(connection, refs, rules))
         by_ref = self._state(connection).findings_by_ref
         return [finding for ref in sorted(set(refs)) for finding in by_ref.get(ref, ())]
@@ -268,7 +268,7 @@ class OwnershipService:
 
     def _read_state(self, connection: Connection, revision: int) -> _State:
         known = self.nodes_seen_by(connection)
-        rules = graph.declared_of_kinds(connection, _RULE_KINDS)
+        rules = graph.declared_of_kinds(connection, RULE_KINDS)
         facts = self._read_facts(connection, known, rules)
         findings = evaluate(facts)
         by_ref: dict[EntityRef, list[Finding]] = {}
@@ -289,25 +289,14 @@ class OwnershipService:
         known: Mapping[EntityRef, Node],
         rules: Mapping[EntityRef, Mapping[str, Any]],
     ) -> Facts:
-        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
         # Without a layer no rule looks at anything: half of all relations need not be read.
-        stewarded = graph.declared_with_relation(connection, "stewardedBy") if layers else {}
-        relations = graph.all_relations(connection, types=_FACT_TYPES) if layers else ()
-        grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {}
-        for relation in sorted(relations):
-            use = "needs" if relation.type in DEPENDENCY_TYPES else relation.type
-            grouped.setdefault("parents" if use in _PARENT_TYPES else use, {}).setdefault(relation.source, []).append(
-                relation.target
-            )
-        layered = self._kinds.seen_by(connection).layered
-        return Facts(
-            _assets(known.values(), layered, stewarded=stewarded, needs=grouped.get("needs", {})),
-            layers,
-            frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
-            grouped.get("hasRole", {}),
-            grouped.get("parents", {}),
-            {node.ref: node.layer for node in known.values()},
-            _severities(rules),
+        has_layers = any(ref.kind == "layer" for ref in rules)
+        return whole_facts(
+            known,
+            rules,
+            stewarded=graph.declared_with_relation(connection, "stewardedBy") if has_layers else {},
+            relations=graph.all_relations(connection, types=FACT_TYPES) if has_layers else (),
+            layered=self._kinds.seen_by(connection).layered,
         )
 
     def _facts_about(
@@ -334,7 +323,7 @@ class OwnershipService:
         frontier = set(answering)
         while frontier:
             seen |= frontier
-            above = sorted(graph.relations_from(connection, frontier, types=_PARENT_TYPES))
+            above = sorted(graph.relations_from(connection, frontier, types=PARENT_TYPES))
             for relation in above:
                 parents.setdefault(relation.source, []).append(relation.target)
             frontier = {relation.target for relation in above} - seen
@@ -353,6 +342,36 @@ class OwnershipService:
             {node.ref: node.layer for node in (*others.values(), *known.values())},
             _severities(rules),
         )
+
+
+def whole_facts(
+    known: Mapping[EntityRef, Node],
+    rules: Mapping[EntityRef, Mapping[str, Any]],
+    *,
+    stewarded: Mapping[EntityRef, Mapping[str, Any]],
+    relations: Iterable[Relation],
+    layered: Collection[str],
+) -> Facts:
+    """Return all that the rules look at.
+
+    `known` are entities, `rules` documents of `RULE_KINDS`, `stewarded` those of entities with stewards, `relations`
+    those of `FACT_TYPES`, `layered` the kinds whose entities stand in layers.
+    """
+    grouped: dict[str, dict[EntityRef, list[EntityRef]]] = {}
+    for relation in sorted(relations):
+        use = "needs" if relation.type in DEPENDENCY_TYPES else relation.type
+        grouped.setdefault("parents" if use in PARENT_TYPES else use, {}).setdefault(relation.source, []).append(
+            relation.target
+        )
+    return Facts(
+        _assets(known.values(), layered, stewarded=stewarded, needs=grouped.get("needs", {})),
+        {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"},
+        frozenset(ref for ref, node in known.items() if node.kind in _PEOPLE),
+        grouped.get("hasRole", {}),
+        grouped.get("parents", {}),
+        {node.ref: node.layer for node in known.values()},
+        _severities(rules),
+    )
 
 
 def _assets(
