@@ -9,9 +9,11 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.api.handovers import add_handovers, moment_of
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
+from portal.services.handovers import HandoversService
 from portal.services.ownership import OwnershipService
 
 MOST_DEPTH = 100
@@ -31,30 +33,40 @@ class GraphArguments(Schema):
     relations = fields.List(fields.String())
 
 
-class PortfolioArguments(Schema):
+class EntityArguments(Schema):
+    """Of which time is told."""
+
+    at = fields.String()
+
+
+class PortfolioArguments(EntityArguments):
     """Which part of a portfolio's items is told."""
 
     limit = fields.Integer(load_default=500, validate=validate.Range(1, MOST_ITEMS))
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
-def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
+def ownership_blueprint(
+    service: OwnershipService, accountability: AccountabilityService, handovers: HandoversService
+) -> Blueprint:
     """Return the routes below /api/ownership."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
     @blueprint.get("/entity/<kind>/<namespace>/<name>")
-    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(EntityArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
-    def entity(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    def entity(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""
-        return answer(accountability.of_entity(EntityRef.of(kind, namespace, name)).to_json())
+        found = accountability.of_entity(EntityRef.of(kind, namespace, name), at=moment_of(arguments))
+        return answer(found.to_json())
 
     @blueprint.get("/portfolio/<kind>/<namespace>/<name>")
     @blueprint.arguments(PortfolioArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def portfolio(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return all that a group or user answers for, itself and through the groups below."""
-        found = accountability.portfolio(EntityRef.of(kind, namespace, name), **arguments)
+        at = moment_of(arguments)
+        found = accountability.portfolio(EntityRef.of(kind, namespace, name), at=at, **arguments)
         return answer(found.to_json())
 
     @blueprint.get("/graph")
@@ -97,6 +109,7 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
             }
         )
 
+    add_handovers(blueprint, handovers)
     return blueprint
 
 

@@ -23,6 +23,7 @@ from portal.providers.git import GitProvider
 from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
 from portal.services.feed import ChangeFeed
+from portal.services.handovers import HandoversService
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
@@ -67,6 +68,7 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
+    handovers: HandoversService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -235,6 +237,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=AccountabilityService(database, ownership, past),
+        handovers=HandoversService(database, kinds),
         web=web,
     )
 

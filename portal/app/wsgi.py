@@ -48,7 +48,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(history_blueprint(portal.history, portal.feed))
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(portal.catalog))
-    api.register_blueprint(ownership_blueprint(portal.ownership, portal.accountability))
+    api.register_blueprint(ownership_blueprint(portal.ownership, portal.accountability, portal.handovers))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))

@@ -10,11 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import Portal, build
+from portal.cli.handovers import at_option, handovers, history
 from portal.cli.output import console, database_option, plain, print_json, print_problems, print_table
 from portal.graph.impact import Dependent
 from portal.model.layer import Finding
+from portal.model.moment import Moment, shown_time
 from portal.model.ref import EntityRef
 from portal.services.accountability import Accountability, Portfolio
+from portal.services.organisation import AsOf
 from portal.services.ownership import Impact, Lineage
 from portal.store.graph import Node
 
@@ -42,19 +45,23 @@ def _asks(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @owners.command()
+@at_option
 @_asks
-def entity(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
+def entity(load: Any, *, ref: str, at: Moment | None, database: str | None, as_json: bool) -> None:
     """Tell who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""
-    found = _asked(load, database, lambda portal: portal.accountability.of_entity(EntityRef.parse(ref)))
+    found = _asked(load, database, lambda portal: portal.accountability.of_entity(EntityRef.parse(ref), at=at))
     print_json(found.to_json()) if as_json else _print_accountability(found)
 
 
 @owners.command()
 @click.option("--limit", type=click.IntRange(1), default=500, show_default=True, help="How many items at most.")
+@at_option
 @_asks
-def portfolio(load: Any, *, ref: str, limit: int, database: str | None, as_json: bool) -> None:
+def portfolio(load: Any, *, ref: str, limit: int, at: Moment | None, database: str | None, as_json: bool) -> None:
     """Tell what a group or user answers for, itself and through the groups below."""
-    found = _asked(load, database, lambda portal: portal.accountability.portfolio(EntityRef.parse(ref), limit=limit))
+    found = _asked(
+        load, database, lambda portal: portal.accountability.portfolio(EntityRef.parse(ref), limit=limit, at=at)
+    )
     print_json(found.to_json()) if as_json else _print_portfolio(found)
 
 
@@ -82,6 +89,7 @@ def _asked(load: Any, database: str | None, ask: Callable[[Portal], Any]) -> Any
 
 def _print_accountability(found: Accountability) -> None:
     out = console()
+    _print_as_of(found.as_of)
     node = found.entity
     out.print(Text.assemble((node.ref, "bold"), f"  {plain(node.title)}, layer {_layer(node)}"), soft_wrap=True)
     if found.owner is None:
@@ -103,6 +111,7 @@ def _print_accountability(found: Accountability) -> None:
 
 def _print_portfolio(found: Portfolio) -> None:
     out = console()
+    _print_as_of(found.as_of)
     count = "1 entity" if found.total == 1 else f"{found.total} entities"
     out.print(
         Text.assemble((found.owner.ref, "bold"), f" answers for {count}, {found.direct} of them itself"), soft_wrap=True
@@ -118,6 +127,13 @@ def _print_portfolio(found: Portfolio) -> None:
         click.echo(f"{found.total - len(found.items)} more; ask with a larger --limit")
     print_problems(found.problems)
     _print_findings(found.findings)
+
+
+def _print_as_of(as_of: AsOf | None) -> None:
+    if as_of is not None:
+        when = "" if as_of.recorded_at_ms is None else f" of {shown_time(as_of.recorded_at_ms)}"
+        line = f"As of revision {as_of.revision}{when}. Not known of that time: {', '.join(as_of.not_known)}."
+        console().print(Text(line, style="dim"), soft_wrap=True)
 
 
 def _print_impact(found: Impact) -> None:
@@ -174,3 +190,7 @@ def _layer(node: Node) -> str:
 
 def _name(ref: EntityRef | None) -> str:
     return _NONE if ref is None else ref.name
+
+
+owners.add_command(history)
+owners.add_command(handovers)

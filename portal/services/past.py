@@ -34,7 +34,7 @@ _MOST_HELD = 250_000
 _MOST_REVISIONS = 8
 _WALKED_TYPES = frozenset({"parentOf", "hasMember", "roleOf", "ownerOf"})
 _KEPT_TYPES = FACT_TYPES | _WALKED_TYPES
-_NOT_KNOWN = ("problems", "how its kinds were understood: they are taken as they are today")
+_NOT_KNOWN = ("problems", "how kinds were understood (they are taken as they are today)")
 
 
 class _Told(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from portal.api.handovers import MOST_MOVES
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.ownership import MOST_DEPTH, MOST_ITEMS
 from portal.services import history, search
@@ -34,6 +35,14 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "limit": _query("limit", COUNT, "How many entities a page has; 0 gives the total alone."),
         "portion": _query("limit", {"type": "integer", "minimum": 1}, "How many entities at most."),
         "offset": _query("offset", COUNT),
+        "from": _query(
+            "from", WORD, "The earlier moment, as `at` names one; `revision:0` is before all.", required=True
+        ),
+        "to": _query("to", WORD, "The later moment; now without."),
+        "movesLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_MOVES}),
+        "handoverOwner": _query("owner", WORD, "Reference of the owner before or after."),
+        "handoverLayer": _query("layer", WORD, "Name of the effective layer."),
+        "handoverKind": _query("kind", _TEXTS, "Kinds, repeated; all without."),
         "portfolioLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}),
         "after": _query("after", WORD, "From the `link` header of the portion before."),
         "cursor": _query("cursor", WORD, "From `pageInfo`; it tells filter, order and text as well."),
@@ -181,9 +190,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "search.search": Operation(
             "search", {200: ref("SearchPage")}, ["term", "types", "filters", "pageLimit", "pageCursor"]
         ),
-        "ownership.entity": Operation("ownership", {200: ref("Accountability")}, faults=[404]),
+        "ownership.entity": Operation("ownership", {200: ref("Accountability")}, ["at"], faults=[404]),
         "ownership.portfolio": Operation(
-            "ownership", {200: ref("Portfolio")}, ["portfolioLimit", "offset"], faults=[404]
+            "ownership", {200: ref("Portfolio")}, ["portfolioLimit", "offset", "at"], faults=[404]
+        ),
+        "ownership.history": Operation(
+            "ownership", {200: ref("OwnershipHistory")}, ["movesLimit", "offset"], faults=[404]
+        ),
+        "ownership.handovers": Operation(
+            "ownership",
+            {200: ref("Handovers")},
+            ["from", "to", "handoverOwner", "handoverLayer", "handoverKind", "movesLimit", "offset"],
         ),
         "ownership.lineage": Operation("ownership", {200: ref("Lineage")}, faults=[404]),
         "ownership.graph": Operation(
