@@ -32,7 +32,7 @@ _offset = click.option("--offset", type=click.IntRange(0), default=0, help="How 
 
 #: Asks for the organisation as it was.
 at_option = click.option(
-    "--at", callback=_moment, metavar="TIME", help='As it was: "2026-03-01T12:00:00Z", or "revision:7".'
+    "--at", callback=_moment, metavar="MOMENT", help='As it was: "2026-03-01T12:00:00Z", or "revision:7".'
 )
 
 
@@ -63,8 +63,8 @@ def history(load: Any, *, ref: str, limit: int, offset: int, database: str | Non
 
 
 @click.command()
-@click.option("--from", "since", callback=_moment, required=True, metavar="TIME", help="The earlier moment.")
-@click.option("--to", "until", callback=_moment, metavar="TIME", help="The later moment; now without it.")
+@click.option("--from", "since", callback=_moment, required=True, metavar="MOMENT", help="The earlier moment.")
+@click.option("--to", "until", callback=_moment, metavar="MOMENT", help="The later moment; now without it.")
 @click.option("--owner", metavar="REF", help="Only what this group or user had before, or has after.")
 @click.option("--layer", metavar="NAME", help="Only what stands in this layer.")
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only entities of this kind; may be repeated.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from portal.model.layer import Finding, stewards_of
 from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES, DeclaredRelation, Relation
+from portal.model.relation import DEPENDENCY_TYPES, Relation
 from portal.services.kinds import KindsService
 from portal.services.moments import absence, revision_of
 from portal.services.organisation import AsOf
@@ -32,13 +33,18 @@ from portal.store.versions import presences, versions_at
 #: What a version tells of a past organisation takes about 1 kB of memory.
 _MOST_HELD = 250_000
 _MOST_REVISIONS = 8
+#: Up to so many entities are looked at by themselves instead of all.
+_FEW = 2_000
 _WALKED_TYPES = frozenset({"parentOf", "hasMember", "roleOf", "ownerOf"})
 _KEPT_TYPES = FACT_TYPES | _WALKED_TYPES
 _NOT_KNOWN = ("problems", "how kinds were understood (they are taken as they are today)")
 
 
 class _Told(NamedTuple):
-    """What a version says of its entity; `stewarded` is its document cut down to stewards, if it has any."""
+    """What a version says of its entity.
+
+    `relations` are (type, inverse, target); `stewarded` is its document cut down to stewards, if it has any.
+    """
 
     version: int
     title: str
@@ -46,7 +52,7 @@ class _Told(NamedTuple):
     system: EntityRef | None
     domain: EntityRef | None
     layer: EntityRef | None
-    relations: tuple[DeclaredRelation, ...]
+    relations: tuple[tuple[str, str, EntityRef], ...]
     stewarded: Mapping[str, Any] | None
     rule: Mapping[str, Any] | None
 
@@ -80,10 +86,17 @@ class PastOrganisation:
     def findings(self, refs: Collection[EntityRef] | None = None) -> list[Finding]:
         """Return what the layers' rules find over all entities, or on some of them."""
         if refs is None:
-            return evaluate(self.facts)
+            return list(self._found)
+        if len(refs) > _FEW:
+            wanted = set(refs)
+            return [finding for finding in self._found if finding.ref in wanted]
         asked = {ref: self.nodes[ref] for ref in sorted(set(refs)) if ref in self.nodes}
         facts = self._facts_about(asked)
         return evaluate(facts, assets=[asset for asset in facts.assets if asset.ref in asked])
+
+    @cached_property
+    def _found(self) -> list[Finding]:
+        return evaluate(self.facts)
 
     def steps_from(self, refs: Collection[EntityRef], *, types: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield where relations of some types lead from some entities, as (from, to); a step may come twice."""
@@ -102,19 +115,20 @@ class PastOrganisation:
         )
 
     @cached_property
-    def _steps(self) -> Mapping[str, Mapping[EntityRef, set[EntityRef]]]:
-        found: dict[str, dict[EntityRef, set[EntityRef]]] = {name: {} for name in _KEPT_TYPES}
+    def _steps(self) -> Mapping[str, Mapping[EntityRef, list[EntityRef]]]:
+        """Where relations lead, by their type; one that two entities declare comes twice."""
+        found: dict[str, defaultdict[EntityRef, list[EntityRef]]] = {name: defaultdict(list) for name in _KEPT_TYPES}
         for ref, told in self.told.items():
             for name, inverse, target in told.relations:
                 if name in found:
-                    found[name].setdefault(ref, set()).add(EntityRef(target))
+                    found[name][ref].append(target)
                 if inverse in found:
-                    found[inverse].setdefault(EntityRef(target), set()).add(ref)
+                    found[inverse][target].append(ref)
         return found
 
     def _all_steps(self, name: str) -> Iterator[tuple[EntityRef, EntityRef]]:
         for source, targets in self._steps[name].items():
-            for target in targets:
+            for target in dict.fromkeys(targets):
                 yield source, target
 
     def _facts_about(self, asked: Mapping[EntityRef, Node]) -> Facts:
@@ -265,7 +279,11 @@ def _told(number: int, ref: EntityRef, declared: Mapping[str, Any], kinds: Kinds
         targets.get("system"),
         targets.get("domain"),
         targets.get("layer"),
-        tuple(found for found in relations if found.type in _KEPT_TYPES or found.inverse in _KEPT_TYPES),
+        tuple(
+            (found.type, found.inverse, EntityRef(found.target))
+            for found in relations
+            if found.type in _KEPT_TYPES or found.inverse in _KEPT_TYPES
+        ),
         {"spec": {"stewards": declared["spec"]["stewards"]}} if has_stewards else None,
         declared if ref.kind in RULE_KINDS else None,
     )
