@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema
+from marshmallow import RAISE, Schema, fields
 
 from portal.api.answers import answer
+from portal.api.handovers import moment_of
 from portal.api.impact import PageArguments
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
@@ -19,23 +20,37 @@ class NoArguments(Schema):
     """A route without parameters."""
 
 
+class EntityArguments(Schema):
+    """Of which time is told."""
+
+    at = fields.String()
+
+
+class PortfolioArguments(PageArguments):
+    """Of which time is told, and which part of a portfolio's items."""
+
+    at = fields.String()
+
+
 def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
     """Return the routes below /api/ownership, to which those of other modules are added."""
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
     @blueprint.get("/entity/<kind>/<namespace>/<name>")
-    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(EntityArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
-    def entity(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
+    def entity(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""
-        return answer(accountability.of_entity(EntityRef.of(kind, namespace, name)).to_json())
+        found = accountability.of_entity(EntityRef.of(kind, namespace, name), at=moment_of(arguments))
+        return answer(found.to_json())
 
     @blueprint.get("/portfolio/<kind>/<namespace>/<name>")
-    @blueprint.arguments(PageArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(PortfolioArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def portfolio(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return all that a group or user answers for, itself and through the groups below."""
-        found = accountability.portfolio(EntityRef.of(kind, namespace, name), **arguments)
+        at = moment_of(arguments)
+        found = accountability.portfolio(EntityRef.of(kind, namespace, name), at=at, **arguments)
         return answer(found.to_json())
 
     @blueprint.get("/lineage/<kind>/<namespace>/<name>")

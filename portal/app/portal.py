@@ -27,12 +27,14 @@ from portal.services.balance import BalanceService
 from portal.services.catalog import CatalogService
 from portal.services.drift import DriftService
 from portal.services.feed import ChangeFeed
+from portal.services.handovers import HandoversService
 from portal.services.history import HistoryService
 from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.layers import LayersService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
@@ -85,6 +87,7 @@ class Portal:
     reorganisation: ReorganisationService
     impact: ImpactService
     subgraphs: SubGraphService
+    handovers: HandoversService
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -243,7 +246,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     history = HistoryService(database, kinds, integrations=integrations)
     rules_known = rule_registry()
     ownership = OwnershipService(database, kinds, rules=rules_known.values())
-    accountability = AccountabilityService(database, ownership)
+    accountability = AccountabilityService(database, ownership, PastOrganisations(kinds, ownership.facts_reader))
     locations = LocationsService(database, refresh)
     return Portal(
         settings=settings,
@@ -282,6 +285,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         ),
         impact=ImpactService(database, ownership, kinds),
         subgraphs=SubGraphService(database, ownership, kinds),
+        handovers=HandoversService(database, kinds),
         web=web,
     )
 

@@ -15,6 +15,7 @@ from portal.api.drift import add_drift_routes
 from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.graph import add_graph_routes
+from portal.api.handovers import add_handover_routes
 from portal.api.history import history_blueprint
 from portal.api.impact import add_impact_routes
 from portal.api.kinds import kinds_blueprint
@@ -59,6 +60,7 @@ def create_app(portal: Portal) -> Flask:
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
     add_impact_routes(ownership, portal.impact)
     add_graph_routes(ownership, portal.subgraphs)
+    add_handover_routes(ownership, portal.handovers)
     add_rule_routes(ownership, portal.rules)
     add_problem_routes(ownership, portal.problems)
     add_layer_routes(ownership, portal.layers)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from portal.cli.drift import drift
 from portal.cli.graph import graph
+from portal.cli.handovers import at_option, handovers, history
 from portal.cli.impact import impact
 from portal.cli.layers import balance, layers
 from portal.cli.output import console, finding_line, plain, print_json, print_problems
@@ -18,8 +19,10 @@ from portal.cli.questions import asked, asks, layer_name, print_line, print_node
 from portal.cli.reorg import reorg
 from portal.cli.rules import rules
 from portal.model.layer import Finding
+from portal.model.moment import Moment, shown_time
 from portal.model.ref import EntityRef
 from portal.services.accountability import Accountability, Portfolio
+from portal.services.organisation import AsOf
 from portal.services.ownership import Lineage
 
 
@@ -32,19 +35,23 @@ def owners() -> None:
 
 
 @owners.command()
+@at_option
 @asks
-def entity(load: Any, *, ref: str, database: str | None, as_json: bool) -> None:
+def entity(load: Any, *, ref: str, at: Moment | None, database: str | None, as_json: bool) -> None:
     """Tell who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""
-    found = asked(load, database, lambda portal: portal.accountability.of_entity(EntityRef.parse(ref)))
+    found = asked(load, database, lambda portal: portal.accountability.of_entity(EntityRef.parse(ref), at=at))
     print_json(found.to_json()) if as_json else _print_accountability(found)
 
 
 @owners.command()
 @click.option("--limit", type=click.IntRange(1), default=500, show_default=True, help="How many items at most.")
+@at_option
 @asks
-def portfolio(load: Any, *, ref: str, limit: int, database: str | None, as_json: bool) -> None:
+def portfolio(load: Any, *, ref: str, limit: int, at: Moment | None, database: str | None, as_json: bool) -> None:
     """Tell what a group or user answers for, itself and through the groups below."""
-    found = asked(load, database, lambda portal: portal.accountability.portfolio(EntityRef.parse(ref), limit=limit))
+    found = asked(
+        load, database, lambda portal: portal.accountability.portfolio(EntityRef.parse(ref), limit=limit, at=at)
+    )
     print_json(found.to_json()) if as_json else _print_portfolio(found)
 
 
@@ -58,6 +65,7 @@ def lineage(load: Any, *, ref: str, database: str | None, as_json: bool) -> None
 
 def _print_accountability(found: Accountability) -> None:
     out = console()
+    _print_as_of(found.as_of)
     node = found.entity
     out.print(Text.assemble((node.ref, "bold"), f"  {plain(node.title)}, layer {layer_name(node)}"), soft_wrap=True)
     if found.owner is None:
@@ -86,6 +94,7 @@ def _co_owner(found: tuple[EntityRef, bool]) -> str:
 
 def _print_portfolio(found: Portfolio) -> None:
     out = console()
+    _print_as_of(found.as_of)
     count = "1 entity" if found.total == 1 else f"{found.total} entities"
     out.print(
         Text.assemble((found.owner.ref, "bold"), f" answers for {count}, {found.direct} of them itself"), soft_wrap=True
@@ -105,6 +114,13 @@ def _print_portfolio(found: Portfolio) -> None:
     _print_findings(found.findings)
 
 
+def _print_as_of(as_of: AsOf | None) -> None:
+    if as_of is not None:
+        when = "" if as_of.recorded_at_ms is None else f" of {shown_time(as_of.recorded_at_ms)}"
+        line = f"As of revision {as_of.revision}{when}. Not known of that time: {', '.join(as_of.not_known)}."
+        console().print(Text(line, style="dim"), soft_wrap=True)
+
+
 def _print_lineage(found: Lineage) -> None:
     print_reached(f"flows into {found.root.ref}", found.upstream)
     print_reached(f"{found.root.ref} flows into", found.downstream)
@@ -117,6 +133,8 @@ def _print_findings(findings: Iterable[Finding]) -> None:
 
 owners.add_command(impact)
 owners.add_command(graph)
+owners.add_command(history)
+owners.add_command(handovers)
 owners.add_command(rules)
 owners.add_command(problems)
 owners.add_command(layers)

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 from portal.graph.walk import Walk, walk
 from portal.model.layer import Duty, Finding, contributors_of, layer_of, stewards_of
+from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.services.organisation import AsOf, Organisation, Present
 from portal.services.ownership import OwnershipService
-from portal.store import graph, sources
+from portal.services.past import PastOrganisations
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
@@ -72,7 +74,8 @@ class Accountability:
 
     `owner` is the accountable one, None where none is named; `owner_exists` says whether it is in the catalog. `chain`
     are the groups above it, the nearest first; `people` those whom it reaches. `co_owners` are named as owners beside
-    it and do not answer for the entity, each with whether it is in the catalog.
+    it and do not answer for the entity, each with whether it is in the catalog. `as_of` says which past it was; None
+    is the present.
     """
 
     entity: Node
@@ -85,6 +88,7 @@ class Accountability:
     contributors: list[Contributor]
     problems: list[Problem]
     findings: list[Finding]
+    as_of: AsOf | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON tells it."""
@@ -100,7 +104,7 @@ class Accountability:
             "contributors": [found.to_json() for found in self.contributors],
             "problems": [problem.to_json() for problem in self.problems],
             "findings": [finding.to_json() for finding in self.findings],
-        }
+        } | (self.as_of.to_json() if self.as_of is not None else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class Portfolio:
     items: list[Node]
     problems: list[Problem]
     findings: list[Finding]
+    as_of: AsOf | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON tells it."""
@@ -135,27 +140,32 @@ class Portfolio:
             "items": [node.to_json() for node in self.items],
             "problems": [problem.to_json() for problem in self.problems],
             "findings": [finding.to_json() for finding in self.findings],
-        }
+        } | (self.as_of.to_json() if self.as_of is not None else {})
 
 
 class AccountabilityService:
     """Answers from owners, groups, layers."""
 
-    def __init__(self, database: Database, ownership: OwnershipService) -> None:
+    def __init__(self, database: Database, ownership: OwnershipService, past: PastOrganisations) -> None:
         self._database = database
         self._ownership = ownership
+        self._past = past
 
-    def of_entity(self, ref: EntityRef) -> Accountability:
-        """Return who answers for an entity. Raises `NotFoundError`."""
+    def of_entity(self, ref: EntityRef, *, at: Moment | None = None) -> Accountability:
+        """Return who answers for an entity, or who did at a moment.
+
+        Raises `NotFoundError`, and `InputError` for a moment that the catalog knows nothing of.
+        """
         with self._database.reading() as connection:
-            entity = self._ownership.node_seen_by(connection, ref)
-            up = _walked(connection, entity.owner, _UP)
-            down = _walked(connection, entity.owner, _DOWN)
-            owners = {EntityRef(who) for _, who in graph.steps_from(connection, [ref], types=("ownedBy",))}
-            known = self._ownership.nodes_seen_by(connection, {*up.distances, *down.distances, *owners})
-            origins = self._origins(connection, entity)
-            stewards = self._stewards(connection, entity, origins)
-            problems, findings = self._faults(connection, [ref])
+            organisation = self._organisation(connection, at)
+            entity = organisation.node(ref)
+            up = _walked(organisation, entity.owner, _UP)
+            down = _walked(organisation, entity.owner, _DOWN)
+            owners = {EntityRef(who) for _, who in organisation.steps_from([ref], types=("ownedBy",))}
+            known = organisation.nodes({*up.distances, *down.distances, *owners})
+            origins = _origins(organisation, entity)
+            stewards = _stewards(organisation, entity, origins)
+            problems, findings = organisation.problems([ref]), organisation.findings([ref])
         return Accountability(
             entity,
             entity.owner,
@@ -171,24 +181,24 @@ class AccountabilityService:
             _contributors(origins),
             problems,
             findings,
+            organisation.as_of,
         )
 
-    def portfolio(self, ref: EntityRef, *, limit: int = 500, offset: int = 0) -> Portfolio:
-        """Return what a group or person answers for. Raises `NotFoundError`."""
+    def portfolio(self, ref: EntityRef, *, limit: int = 500, offset: int = 0, at: Moment | None = None) -> Portfolio:
+        """Return what a group or person answers for, or did at a moment.
+
+        Raises `NotFoundError`, and `InputError` for a moment that the catalog knows nothing of.
+        """
         with self._database.reading() as connection:
-            owner = self._ownership.node_seen_by(connection, ref)
-            below = walk(ref, lambda refs: graph.steps_from(connection, refs, types=("parentOf",)))
-            groups = _by_distance(below, self._ownership.nodes_seen_by(connection, below.distances))
-            owned = {
-                EntityRef(target) for _, target in graph.steps_from(connection, below.distances, types=("ownerOf",))
-            }
+            organisation = self._organisation(connection, at)
+            owner = organisation.node(ref)
+            below = walk(ref, lambda refs: organisation.steps_from(refs, types=("parentOf",)))
+            groups = _by_distance(below, organisation.nodes(below.distances))
+            owned = {EntityRef(target) for _, target in organisation.steps_from(below.distances, types=("ownerOf",))}
             # Whoever else is named beside the accountable owner does not answer for it.
-            items = [
-                node
-                for node in self._ownership.nodes_seen_by(connection, owned).values()
-                if node.owner in below.distances
-            ]
-            problems, findings = self._faults(connection, [node.ref for node in items])
+            items = [node for node in organisation.nodes(owned).values() if node.owner in below.distances]
+            refs = [node.ref for node in items]
+            problems, findings = organisation.problems(refs), organisation.findings(refs)
         owners: dict[EntityRef, int] = {}
         counts: dict[str, dict[str, int]] = {}
         for node in items:
@@ -206,48 +216,50 @@ class AccountabilityService:
             items[offset : offset + limit],
             problems,
             findings,
+            organisation.as_of,
         )
 
-    def _origins(self, connection: Connection, entity: Node) -> list[tuple[Origin, Mapping[str, Any]]]:
-        """Return an entity's document and that of its system, the nearer first: what they say counts for it."""
-        bodies = graph.documents_of(connection, [ref for ref in (entity.ref, entity.system) if ref is not None])
-        found = [(Origin("entity", entity.ref), bodies[entity.ref])]
-        if entity.system is not None and entity.system in bodies:
-            found.append((Origin("system", entity.system), bodies[entity.system]))
-        return found
+    def _organisation(self, connection: Connection, at: Moment | None) -> Organisation:
+        return Present(connection, self._ownership) if at is None else self._past.seen_by(connection, at)
 
-    def _stewards(
-        self, connection: Connection, entity: Node, origins: Iterable[tuple[Origin, Mapping[str, Any]]]
-    ) -> list[Steward]:
-        """Return who answers for which duty; for a duty of the layer that nobody is named for, who holds its role."""
-        told: dict[tuple[str, EntityRef], Steward] = {}
-        for origin, body in origins:
-            for who, duty in stewards_of(body, origin.ref):
-                # What is said nearer need not be said again.
-                told.setdefault((duty, who), Steward(duty, who, origin))
-        found = list(told.values())
-        layer = graph.documents_of(connection, [entity.layer]) if entity.layer is not None else {}
-        named = {steward.duty for steward in found}
-        for ref, body in layer.items():
-            duties = [duty for duty in layer_of(body, ref).duties if duty.duty not in named]
-            found += self._by_role(connection, duties, Origin("layer", ref))
-        return found
 
-    @staticmethod
-    def _by_role(connection: Connection, duties: Collection[Duty], origin: Origin) -> list[Steward]:
-        holders: dict[str, list[EntityRef]] = {}
-        for role, who in graph.steps_from(connection, {duty.role for duty in duties}, types=("roleOf",)):
-            holders.setdefault(role, []).append(EntityRef(who))
-        nobody: list[EntityRef | None] = [None]
-        return [
-            Steward(duty.duty, who, origin, duty.role)
-            for duty in duties
-            for who in sorted(holders.get(duty.role, ())) or nobody
-        ]
+def _origins(organisation: Organisation, entity: Node) -> list[tuple[Origin, Mapping[str, Any]]]:
+    """Return an entity's document and that of its system, the nearer first: what they say counts for it."""
+    bodies = organisation.documents_of([ref for ref in (entity.ref, entity.system) if ref is not None])
+    found = [(Origin("entity", entity.ref), bodies[entity.ref])]
+    if entity.system is not None and entity.system in bodies:
+        found.append((Origin("system", entity.system), bodies[entity.system]))
+    return found
 
-    def _faults(self, connection: Connection, refs: Collection[EntityRef]) -> tuple[list[Problem], list[Finding]]:
-        known = sources.problems_of_refs(connection, sorted(refs))
-        return [found.problem for _, found in known], self._ownership.findings_seen_by(connection, refs)
+
+def _stewards(
+    organisation: Organisation, entity: Node, origins: Iterable[tuple[Origin, Mapping[str, Any]]]
+) -> list[Steward]:
+    """Return who answers for which duty; for a duty of the layer that nobody is named for, who holds its role."""
+    told: dict[tuple[str, EntityRef], Steward] = {}
+    for origin, body in origins:
+        for who, duty in stewards_of(body, origin.ref):
+            # What is said nearer need not be said again.
+            told.setdefault((duty, who), Steward(duty, who, origin))
+    found = list(told.values())
+    layer = organisation.documents_of([entity.layer]) if entity.layer is not None else {}
+    named = {steward.duty for steward in found}
+    for ref, body in layer.items():
+        duties = [duty for duty in layer_of(body, ref).duties if duty.duty not in named]
+        found += _by_role(organisation, duties, Origin("layer", ref))
+    return found
+
+
+def _by_role(organisation: Organisation, duties: Collection[Duty], origin: Origin) -> list[Steward]:
+    holders: dict[str, set[EntityRef]] = {}
+    for role, who in organisation.steps_from({duty.role for duty in duties}, types=("roleOf",)):
+        holders.setdefault(role, set()).add(EntityRef(who))
+    nobody: list[EntityRef | None] = [None]
+    return [
+        Steward(duty.duty, who, origin, duty.role)
+        for duty in duties
+        for who in sorted(holders.get(duty.role, ())) or nobody
+    ]
 
 
 def _contributors(origins: Iterable[tuple[Origin, Mapping[str, Any]]]) -> list[Contributor]:
@@ -258,10 +270,10 @@ def _contributors(origins: Iterable[tuple[Origin, Mapping[str, Any]]]) -> list[C
     return list(found.values())
 
 
-def _walked(connection: Connection, owner: EntityRef | None, types: Collection[str]) -> Walk:
+def _walked(organisation: Organisation, owner: EntityRef | None, types: Collection[str]) -> Walk:
     if owner is None:
         return Walk()
-    return walk(owner, lambda refs: graph.steps_from(connection, refs, types=types))
+    return walk(owner, lambda refs: organisation.steps_from(refs, types=types))
 
 
 def _by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node, int]]:

@@ -23,11 +23,14 @@ RULE_KINDS = ("layer", "policy", "role")
 #: The rules that ship with Portal.
 BUILT_IN_RULES: tuple[Rule, ...] = (*RULES, *POLICY_RULES)
 _PARENT_TYPES = ("memberOf", "childOf")
-_FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
+FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
 #: The stricter of two policies for one rule in one layer counts.
 _STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
 #: So many documents are held at once while rules look at them.
 _PORTION = 5_000
+
+#: Gives the documents of those of some entities that are there.
+DocumentsOf = Callable[[Collection[EntityRef]], Mapping[EntityRef, Mapping[str, Any]]]
 
 
 def utc_today() -> date:
@@ -56,7 +59,7 @@ class FactsReader:
         self.today = today
         self._clock = clock
 
-    def findings(self, connection: Connection, facts: Facts) -> list[Finding]:
+    def findings(self, facts: Facts, documents_of: DocumentsOf) -> list[Finding]:
         """Return what all rules, those that policies declare too, find; documents are read for those that ask."""
         declared = declared_rules(facts, clock=self._clock) if facts.layers else ()
         rules = [*self._rules, *(rule for rule, _ in declared)]
@@ -68,7 +71,7 @@ class FactsReader:
         assets = [wanted[ref] for ref in sorted(wanted)]
         for start in range(0, len(assets), _PORTION):
             portion = assets[start : start + _PORTION]
-            facts.documents = graph.documents_of(connection, [asset.ref for asset in portion])
+            facts.documents = documents_of([asset.ref for asset in portion])
             found += evaluate(facts, rules=reading, assets=portion)
         facts.documents = {}
         return sorted(found, key=by_entity)
@@ -77,16 +80,35 @@ class FactsReader:
         self, connection: Connection, known: Mapping[EntityRef, Node], rules: Mapping[EntityRef, Mapping[str, Any]]
     ) -> Facts:
         """Return the facts of a whole catalog. `known` are its nodes, `rules` the documents of `RULE_KINDS`."""
-        layers = {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"}
         # Without a layer no rule looks at anything: half of all relations need not be read.
-        stewarded = graph.declared_with_relation(connection, "stewardedBy") if layers else {}
-        leading = graph.targets_by_source(connection, types=_FACT_TYPES) if layers else {}
-        needs = _joined(leading, DEPENDENCY_TYPES)
-        layered = self._kinds.seen_by(connection).layered
+        has_layers = any(ref.kind == "layer" for ref in rules)
+        return self.of(
+            known,
+            rules,
+            stewarded=graph.declared_with_relation(connection, "stewardedBy") if has_layers else {},
+            leading=graph.targets_by_source(connection, types=FACT_TYPES) if has_layers else {},
+            layered=self._kinds.seen_by(connection).layered,
+        )
+
+    def of(
+        self,
+        known: Mapping[EntityRef, Node],
+        rules: Mapping[EntityRef, Mapping[str, Any]],
+        *,
+        stewarded: Mapping[EntityRef, Mapping[str, Any]],
+        leading: Mapping[str, Mapping[EntityRef, Sequence[EntityRef]]],
+        layered: Collection[str],
+        today: date | None = None,
+    ) -> Facts:
+        """Return the facts of an organisation that has been read.
+
+        `known` are its nodes, `rules` the documents of `RULE_KINDS`, `stewarded` those of entities with stewards;
+        `leading` says where relations of `FACT_TYPES` lead, `layered` which kinds stand in layers.
+        """
         policies = _policies(rules)
         return Facts(
-            _assets(known.values(), layered, stewarded=stewarded, needs=needs),
-            layers,
+            _assets(known.values(), layered, stewarded=stewarded, needs=_joined(leading, DEPENDENCY_TYPES)),
+            {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"},
             frozenset(ref for ref, node in known.items() if node.kind in PEOPLE),
             leading.get("hasRole", {}),
             _joined(leading, _PARENT_TYPES),
@@ -94,7 +116,7 @@ class FactsReader:
             _severities(policies.values()),
             policies,
             self._rule_ids,
-            self.today(),
+            self.today() if today is None else today,
         )
 
     def about(

@@ -21,23 +21,20 @@ from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.moment import Moment, shown_time
 from portal.model.ref import EntityRef
 from portal.services.kinds import KindsService
+from portal.services.moments import absence, revision_of
 from portal.store import sources
-from portal.store.database import Connection, Database
+from portal.store.database import Database
 from portal.store.entities import held_entities
 from portal.store.versions import (
-    Presence,
     Version,
     presences,
     refs_by_change,
-    revision_at,
     versions_at,
     versions_of,
     versions_since,
 )
 
 MOST_AT_ONCE = 1_000
-#: So many of an entity's times in the catalog are told to those who ask for another time.
-_PRESENCES_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +127,11 @@ class HistoryService:
         for a moment to come, `NotFoundError` where the entity was not in the catalog, saying when it was.
         """
         with self._database.reading() as connection:
-            revision = self._revision_of(connection, moment)
+            revision = revision_of(connection, moment, now_ms=int(self._clock() * 1000))
             version = versions_at(connection, [ref], revision).get(ref)
             known = presences(connection, [ref]).get(ref, ())
             if version is None or version.change == "removed":
-                raise NotFoundError(_absence(ref, moment, known))
+                raise NotFoundError(absence(ref, moment, known))
             is_same = all(found.is_there or found.revision <= revision for found in known)
             uid = held_entities(connection, [ref])[ref].uid if is_same else ""
             origins = {source.id: source.location for source in sources.list_sources(connection)}
@@ -154,34 +151,6 @@ class HistoryService:
             del document["metadata"]["annotations"][ORIGIN_ANNOTATION]
             unknown.append("the location that led there")
         return document | {"status": {"items": [_status_item(version, unknown)]}}
-
-    def _revision_of(self, connection: Connection, moment: Moment) -> int:
-        newest = sources.current_revision(connection)
-        if moment.time_ms is None:
-            if moment.revision is None or moment.revision > newest:
-                raise InputError(f"There is no {moment} yet; the newest is {newest}")
-            return moment.revision
-        if moment.time_ms > int(self._clock() * 1000):
-            raise InputError(f'The time "{moment.time_ms}" (in milliseconds since 1970) is yet to come')
-        return revision_at(connection, moment.time_ms)
-
-
-def _absence(ref: EntityRef, moment: Moment, known: Sequence[Presence]) -> str:
-    """Return that an entity was not there at a moment, and when it was."""
-    if not known:
-        return f"Entity {ref} has never been in the catalog"
-    words: list[str] = []
-    for found in known[-2 * _PRESENCES_TOLD :]:
-        place = f"{shown_time(found.recorded_at_ms)} (revision {found.revision})"
-        if found.is_there:
-            words.append(f"from {place}")
-        elif words:
-            words[-1] += f" to {place}"
-        else:
-            words.append(f"until {place}")
-    if known[-1].is_there:
-        words[-1] += " on"
-    return f"Entity {ref} was not in the catalog at {moment}; it was there {', '.join(words)}"
 
 
 def _status_item(version: Version, unknown: Sequence[str]) -> dict[str, str]:

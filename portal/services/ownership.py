@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from portal.errors import NotFoundError
@@ -158,9 +159,18 @@ class OwnershipService:
                 nodes_of=lambda others: self.nodes_seen_by(connection, others),
             )
             wanted = set(refs)
-            return [finding for finding in self._facts.findings(connection, facts) if finding.ref in wanted]
+            return [
+                finding
+                for finding in self._facts.findings(facts, partial(graph.documents_of, connection))
+                if finding.ref in wanted
+            ]
         by_ref = self._state(connection).findings_by_ref
         return [finding for ref in sorted(set(refs)) for finding in by_ref.get(ref, ())]
+
+    @property
+    def facts_reader(self) -> FactsReader:
+        """Reads what the rules look at."""
+        return self._facts
 
     def facts_seen_by(self, connection: Connection) -> Facts:
         """Return what the rules look at, for the catalog as a connection that only reads sees it."""
@@ -238,7 +248,7 @@ class OwnershipService:
         known = self.nodes_seen_by(connection)
         rules = graph.declared_of_kinds(connection, RULE_KINDS)
         facts = self._facts.whole(connection, known, rules)
-        findings = self._facts.findings(connection, facts)
+        findings = self._facts.findings(facts, partial(graph.documents_of, connection))
         by_ref: dict[EntityRef, list[Finding]] = {}
         for finding in findings:
             by_ref.setdefault(finding.ref, []).append(finding)

@@ -68,7 +68,7 @@ class Presence(NamedTuple):
     recorded_at_ms: int
 
 
-_COLUMNS = (
+COLUMNS = (
     versions.c.id,
     versions.c.ref,
     versions.c.revision,
@@ -106,12 +106,12 @@ def versions_since(connection: Connection, revision: int, *, after: int, limit: 
 
     Ids grow with revisions, as only one transaction writes at a time: from a place on, the key alone tells the order.
     """
-    statement = select(*_COLUMNS).where(versions.c.revision > revision).limit(limit)
+    statement = select(*COLUMNS).where(versions.c.revision > revision).limit(limit)
     if after:
         statement = statement.where(versions.c.id > after).order_by(versions.c.id)
     else:
         statement = statement.order_by(versions.c.revision, versions.c.id)
-    return [_version(row) for row in connection.execute(statement)]
+    return [version_of(row) for row in connection.execute(statement)]
 
 
 def refs_by_change(connection: Connection, revisions: Collection[int]) -> dict[str, list[EntityRef]]:
@@ -177,8 +177,8 @@ def versions_at(connection: Connection, refs: Sequence[EntityRef], revision: int
             .where(versions.c.ref.in_(chunk), versions.c.revision <= revision)
             .group_by(versions.c.ref)
         )
-        for row in connection.execute(select(*_COLUMNS, versions.c.declared).where(versions.c.id.in_(newest))):
-            version = _version(row)
+        for row in connection.execute(select(*COLUMNS, versions.c.declared).where(versions.c.id.in_(newest))):
+            version = version_of(row)
             found[version.ref] = version
     return found
 
@@ -196,13 +196,14 @@ def presences(connection: Connection, refs: Sequence[EntityRef]) -> Mapping[Enti
 
 def versions_of(connection: Connection, ref: EntityRef, *, before: int | None, limit: int) -> Sequence[Version]:
     """Return the versions of one entity, the newest first, from before the one with the id `before`."""
-    columns = (*_COLUMNS, versions.c.declared)
+    columns = (*COLUMNS, versions.c.declared)
     statement = select(*columns).where(versions.c.ref == ref).order_by(versions.c.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(versions.c.id < before)
-    return [_version(row) for row in connection.execute(statement)]
+    return [version_of(row) for row in connection.execute(statement)]
 
 
-def _version(row: Sequence[object]) -> Version:
+def version_of(row: Sequence[object]) -> Version:
+    """Return the version that a row of `COLUMNS`, with or without its document, tells of."""
     identity, ref, *rest = row
     return Version(identity, EntityRef(ref), *rest)  # type: ignore[arg-type]

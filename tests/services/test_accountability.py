@@ -15,6 +15,7 @@ from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService, Portfolio
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
 from portal.store.bulk import insert_rows
 from portal.store.database import Database
 from portal.store.tables import entities, relations
@@ -53,7 +54,8 @@ def accountability(catalog: Catalog) -> AccountabilityService:
 
 
 def service(database: Database) -> AccountabilityService:
-    return AccountabilityService(database, OwnershipService(database, KindsService(database, all_kinds())))
+    kinds = KindsService(database, all_kinds())
+    return AccountabilityService(database, OwnershipService(database, kinds), PastOrganisations(kinds))
 
 
 def names(refs: Collection[EntityRef]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from portal.api.drift import MOST_DRIFTS
 from portal.api.graph import MEDIA_TYPES, MOST_DEPTH
+from portal.api.handovers import MOST_MOVES
 from portal.api.impact import MOST_ITEMS
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.problems import LONGEST_LABEL
@@ -37,6 +38,14 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "limit": _query("limit", COUNT, "How many entities a page has; 0 gives the total alone."),
         "portion": _query("limit", {"type": "integer", "minimum": 1}, "How many entities at most."),
         "offset": _query("offset", COUNT),
+        "from": _query(
+            "from", WORD, "The earlier moment, as `at` names one; `revision:0` is before all.", required=True
+        ),
+        "to": _query("to", WORD, "The later moment; now without."),
+        "movesLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_MOVES}),
+        "handoverOwner": _query("owner", WORD, "Reference of the owner before or after."),
+        "handoverLayer": _query("layer", WORD, "Name of the effective layer."),
+        "handoverKind": _query("kind", _TEXTS, "Kinds, repeated; all without."),
         "portfolioLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}),
         "oneLayer": _query("layer", WORD, "Name or reference of the one layer to tell of."),
         "layersLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS}, "Items of each list."),
@@ -218,9 +227,17 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "search.search": Operation(
             "search", {200: ref("SearchPage")}, ["term", "types", "filters", "pageLimit", "pageCursor"]
         ),
-        "ownership.entity": Operation("ownership", {200: ref("Accountability")}, faults=[404]),
+        "ownership.entity": Operation("ownership", {200: ref("Accountability")}, ["at"], faults=[404]),
         "ownership.portfolio": Operation(
-            "ownership", {200: ref("Portfolio")}, ["portfolioLimit", "offset"], faults=[404]
+            "ownership", {200: ref("Portfolio")}, ["portfolioLimit", "offset", "at"], faults=[404]
+        ),
+        "ownership.history": Operation(
+            "ownership", {200: ref("OwnershipHistory")}, ["movesLimit", "offset"], faults=[404]
+        ),
+        "ownership.handovers": Operation(
+            "ownership",
+            {200: ref("Handovers")},
+            ["from", "to", "handoverOwner", "handoverLayer", "handoverKind", "movesLimit", "offset"],
         ),
         "ownership.lineage": Operation("ownership", {200: ref("Lineage")}, faults=[404]),
         "ownership.graph": Operation(

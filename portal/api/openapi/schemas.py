@@ -77,6 +77,9 @@ _VERSION = {
     "recordedAt": TIME,
     "location": TEXT,
 }
+#: What an answer about the past says beside: which past it is, what is not known of it.
+_AT = members({"revision": COUNT, "recordedAt": maybe(TIME)})
+_AS_OF = {"at": _AT, "notKnown": many(TEXT)}
 _PREDICATE = "the form that `query` has in requests: a path with a value, `$all`, `$any`, `$not`, `$exists`, `$in`, ..."
 
 #: The components of the document, by name.
@@ -244,6 +247,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "problems": many(ref("Problem")),
                 "findings": many(ref("Finding")),
             },
+            _AS_OF,
             description="Who answers for an entity.",
         ),
         "Portfolio": members(
@@ -260,7 +264,58 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "problems": many(ref("Problem")),
                 "findings": many(ref("Finding")),
             },
+            _AS_OF,
             description="What a group or user answers for; counts by layer (empty: none) and kind.",
+        ),
+        "OwnershipHistory": members(
+            {
+                "ref": TEXT,
+                "total": COUNT,
+                "periods": many(
+                    members(
+                        {
+                            "owner": maybe(TEXT),
+                            "layer": maybe(TEXT),
+                            "stewards": many(members({"ref": TEXT, "duty": TEXT})),
+                            "changed": many(one_of("owner", "layer", "stewards")),
+                            "from": ref("Version"),
+                            "to": maybe(ref("Version")),
+                        }
+                    )
+                ),
+                "moves": many(
+                    members(
+                        {
+                            "move": one_of("gained", "lost"),
+                            "entity": TEXT,
+                            "other": maybe(TEXT),
+                            "version": ref("Version"),
+                        }
+                    )
+                ),
+            },
+            description="Whose an entity was when; of a group or user what it gained and lost. The newest first.",
+        ),
+        "Handovers": members(
+            {
+                "from": _AT,
+                "to": _AT,
+                "total": COUNT,
+                "counts": members({"handed-over": COUNT, "came": COUNT, "went": COUNT}),
+                "items": many(
+                    members(
+                        {
+                            "ref": TEXT,
+                            "change": one_of("handed-over", "came", "went"),
+                            "before": maybe(TEXT),
+                            "after": maybe(TEXT),
+                            "layer": maybe(TEXT),
+                            "version": ref("Version"),
+                        }
+                    )
+                ),
+            },
+            description="Entities whose accountable owner differs between two moments, the newest change first.",
         ),
         "Drift": members(
             {
