@@ -55,7 +55,8 @@ def accountability(catalog: Catalog) -> AccountabilityService:
 
 def service(database: Database) -> AccountabilityService:
     kinds = KindsService(database, all_kinds())
-    return AccountabilityService(database, OwnershipService(database, kinds), PastOrganisations(kinds))
+    ownership = OwnershipService(database, kinds)
+    return AccountabilityService(database, ownership, PastOrganisations(kinds, ownership.facts_reader))
 
 
 def names(refs: Collection[EntityRef]) -> list[str]:

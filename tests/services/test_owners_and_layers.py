@@ -19,6 +19,7 @@ from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
 from portal.services.search import SearchQuery, SearchService
 from portal.store import graph
 
@@ -27,7 +28,9 @@ PORTAL = "portal/v1alpha1"
 
 
 def answers(catalog: Catalog) -> AccountabilityService:
-    return AccountabilityService(catalog.database, ownership(catalog))
+    service = ownership(catalog)
+    past = PastOrganisations(KindsService(catalog.database, all_kinds()), service.facts_reader)
+    return AccountabilityService(catalog.database, service, past)
 
 
 def ownership(catalog: Catalog) -> OwnershipService:

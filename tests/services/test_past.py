@@ -37,7 +37,8 @@ RULES = documents(
 
 def services(database: Database) -> tuple[AccountabilityService, OwnershipService, PastOrganisations]:
     kinds = KindsService(database, all_kinds())
-    ownership, past = OwnershipService(database, kinds), PastOrganisations(kinds)
+    ownership = OwnershipService(database, kinds)
+    past = PastOrganisations(kinds, ownership.facts_reader)
     return AccountabilityService(database, ownership, past), ownership, past
 
 
@@ -183,9 +184,11 @@ def test_the_past_is_what_was_told_when_it_was_the_present(
     for revision, expected in seen.items():
         then = Moment(revision=revision)
         with catalog.database.reading() as connection:
-            organisation = past.seen_by(connection, then).organisation
+            seen_then = past.seen_by(connection, then)
+            organisation = seen_then.organisation
+            findings = organisation.findings(seen_then.documents_of)
         refs = [ref for ref, question in expected if question == "entity"]
-        found = answered(answers, catalog, then, refs=refs) | {("", "findings"): organisation.findings()}
+        found = answered(answers, catalog, then, refs=refs) | {("", "findings"): findings}
         assert found == expected
         assert [ref for ref in organisation.nodes if ref.kind != "location"] == refs
 

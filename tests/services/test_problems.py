@@ -21,6 +21,7 @@ from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
 from portal.services.problems import Asked, Faults, ProblemsService
 from portal.services.refresher import Refresher
 
@@ -48,7 +49,9 @@ FILES: Mapping[str, str | bytes | None] = {
 def service(catalog: Catalog) -> ProblemsService:
     kinds = KindsService(catalog.database, all_kinds())
     ownership = OwnershipService(catalog.database, kinds)
-    return ProblemsService(catalog.database, ownership, AccountabilityService(catalog.database, ownership), kinds)
+    past = PastOrganisations(kinds, ownership.facts_reader)
+    accountability = AccountabilityService(catalog.database, ownership, past)
+    return ProblemsService(catalog.database, ownership, accountability, kinds)
 
 
 @pytest.fixture
