@@ -1,4 +1,4 @@
-"""`portal owners layers`, `portal owners balance`: how layers and teams stand, on the command line."""
+"""`portal owners layers`, `portal owners balance`: how layers stand, how teams do, on the command line."""
 
 from __future__ import annotations
 

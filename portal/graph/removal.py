@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.model.kind import Kinds
 from portal.model.ref import EntityRef
-from portal.model.relation import Relation
+from portal.model.relation import OWNED_BY, Relation
 
 #: What follows for an entity whose relation of a type would lead to nothing.
 _WHY = MappingProxyType(
@@ -39,6 +39,7 @@ class Break:
     """What an entity would lose: a relation of a type, and why that matters in words.
 
     `field` is the field that would lead nowhere; None where another entity declares it, or several fields may.
+    `spec.owner` stands for the first of `spec.owners` too, where that is the accountable one.
     """
 
     ref: EntityRef
@@ -56,12 +57,13 @@ def breaks_of(
     relations: Collection[tuple[Relation, bool]],
     layers: Mapping[EntityRef, tuple[EntityRef | None, EntityRef | None]],
     *,
+    accountable_for: Collection[EntityRef],
     kinds: Kinds,
 ) -> list[Break]:
     """Return what would break without `root`, sorted by entity.
 
     `relations` are those that lead to it, each with whether `root` declares it itself; `layers` map what would stand in
-    another layer to the layer before and the one after.
+    another layer to the layer before and the one after. `accountable_for` is what `root` answers for, of what it owns.
     """
     fields: dict[tuple[str, str], str | None] = {}
     declared = {relation for relation, by_root in relations if not by_root}
@@ -73,9 +75,12 @@ def breaks_of(
             place = (relation.source.kind, relation.type)
             if place not in fields:
                 fields[place] = _field(*place, kinds=kinds)
-            field = fields[place]
+            field, reason = fields[place], _WHY.get(relation.type, "what it names would not be there")
+            if relation.type == OWNED_BY.forward:
+                is_accountable = relation.source in accountable_for
+                field = "owner" if is_accountable else "owners"
+                reason = reason if is_accountable else "it would have an owner less"
             where = f"spec.{field}" if field else f'a relation "{relation.type}"'
-            reason = _WHY.get(relation.type, "what it names would not be there")
             why = f"{where} leads to {root}: {reason}"
             found.append(Break(relation.source, relation.type, why, f"spec.{field}" if field else None))
         elif relation not in declared and relation.type in _GIVEN:

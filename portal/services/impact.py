@@ -12,6 +12,7 @@ from portal.graph.impact import Dependent, OwnerToTell, owners_to_tell
 from portal.graph.removal import Break, breaks_of
 from portal.model.moment import parse_moment
 from portal.model.ref import EntityRef
+from portal.model.relation import OWNED_BY
 from portal.services.dependencies import Dependencies
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService, missing_node, reached_json
@@ -152,10 +153,14 @@ class ImpactService:
 
     def _breaks(self, connection: Connection, root: Node) -> list[Break]:
         kinds = self._kinds.seen_by(connection)
+        around = removal.relations_around(connection, root.ref)
+        owned = {relation.source for relation, _ in around if relation.type == OWNED_BY.forward}
+        nodes = self._ownership.nodes_seen_by(connection, owned)
         return breaks_of(
             root.ref,
-            removal.relations_around(connection, root.ref),
+            around,
             removal.layers_without(connection, root.ref, default_layers=kinds.default_layers),
+            accountable_for={ref for ref, node in nodes.items() if node.owner == root.ref},
             kinds=kinds,
         )
 

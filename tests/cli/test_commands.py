@@ -98,7 +98,7 @@ def test_schema_prints_the_json_schema_of_a_kind(kind: str, tmp_path: Path) -> N
     schema = json.loads(run_portal("schema", kind, folder=tmp_path).stdout)
 
     assert schema["title"].lower() == kind.lower()
-    assert "owner" in schema["properties"]["spec"]["required"]
+    assert schema["properties"]["spec"]["anyOf"] == [{"required": ["owner"]}, {"required": ["owners"]}]
 
 
 def test_schema_all_writes_a_file_for_each_kind_and_one_for_all(tmp_path: Path) -> None:

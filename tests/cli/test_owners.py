@@ -98,7 +98,7 @@ def test_a_removal_a_change_set_and_a_graph_are_told(folder: Path) -> None:
     drawn = told(folder, "graph", "component:a", "--format", "mermaid")
     listed = told(folder, "graph", "component:a", "--relation", "dependsOn", "--kind", "component")
 
-    assert removed.startswith("breaks without group:default/platform: 4\n")
+    assert removed.startswith("breaks without group:default/platform: 5\n")
     assert "more; ask with a larger --limit\nneeds group:default/platform: nothing\n" in removed
     assert changed.startswith("changed since revision 0: ")
     assert drawn.startswith("flowchart LR\n")

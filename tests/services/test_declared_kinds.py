@@ -18,6 +18,7 @@ from portal.services.catalog import CatalogService
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import RefreshReport
+from portal.services.subgraph import SubGraphService
 from portal.store import sources
 from portal.store.database import Database
 
@@ -321,9 +322,10 @@ def test_owners_and_layers_hold_for_declared_kinds(catalog: Catalog, repo: MakeR
     node = ownership.nodes([EntityRef(STORE)])[EntityRef(STORE)]
     assert (node.owner, node.layer) == ("group:default/team-a", "layer:default/shared")
     assert ownership.summary().counts["FeatureStore"] == {"": 1}
-    found = ownership.graph(EntityRef(STORE), types=["servedBy"], direction="out")
+    graphs = SubGraphService(catalog.database, ownership, KindsService(catalog.database, all_kinds()))
+    found = graphs.around(EntityRef(STORE), types=["servedBy"], direction="out")
     assert [(edge.type, edge.target) for edge in found.edges] == [("servedBy", "component:default/api")]
-    assert {edge.type for edge in ownership.graph(EntityRef("component:default/api")).edges} >= {"servedBy"}
+    assert {edge.type for edge in graphs.around(EntityRef("component:default/api")).edges} >= {"servedBy"}
 
     made.commit({"catalog-info.yaml": documents(definition(layer="project"), store(), component("api"))})
     catalog.service.refresh()

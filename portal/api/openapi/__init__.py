@@ -15,6 +15,7 @@ from werkzeug.routing import Rule
 from portal.api.answers import JSON
 from portal.api.openapi.layer_schemas import LAYER_SCHEMAS
 from portal.api.openapi.operations import COOKIE_OPERATIONS, OPERATIONS, PARAMETERS, Operation
+from portal.api.openapi.ownership_schemas import OWNERSHIP_SCHEMAS
 from portal.api.openapi.schemas import SCHEMAS, ref
 
 __all__ = ["PATH", "openapi_document", "register_openapi"]
@@ -76,7 +77,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
         "security": [{}, {"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **LAYER_SCHEMAS},
+            "schemas": {**SCHEMAS, **OWNERSHIP_SCHEMAS, **LAYER_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
