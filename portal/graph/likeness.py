@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from rapidfuzz import fuzz
-
 from portal.model.ref import EntityRef
 
 #: Names less alike are not looked at any further, in percent.
@@ -88,7 +86,7 @@ def alike(
             told.append("same tags" if tags == other_tags else f"{len(tags & other_tags)} tags in common")
         text, other_text = (" ".join(_words(str(said.get("description") or ""))) for said in (one, other))
         if text and other_text:
-            share = int(fuzz.ratio(text, other_text))
+            share = int(_ratio(text, other_text))
             marks.append((1, share))
             told.append("same description" if text == other_text else f"descriptions {share} % alike")
         mark = sum(weight * value for weight, value in marks) // sum(weight for weight, _ in marks)
@@ -120,12 +118,19 @@ class _Names(NamedTuple):
         """Return how much names or titles are alike in percent, whichever more; 0 where they differ too much."""
         if self.numbers != other.numbers and self.numbers and other.numbers:
             return 0
-        found = fuzz.ratio(self.name, other.name, score_cutoff=_LEAST_NAMES)
+        found = _ratio(self.name, other.name, least=_LEAST_NAMES)
         if self.title and other.title:
-            found = max(found, fuzz.ratio(self.title, other.title, score_cutoff=_LEAST_NAMES))
+            found = max(found, _ratio(self.title, other.title, least=_LEAST_NAMES))
         return int(found)
 
 
 def _words(text: str) -> list[str]:
     """Return the words and numbers of a name or text, sorted: their order makes no difference."""
     return sorted(word.casefold() for word in _WORD.findall(_BEFORE_CAPITAL.sub(" ", text)))
+
+
+def _ratio(text: str, other: str, *, least: int = 0) -> float:
+    """Return how much two texts are alike in percent; 0 below the least that counts."""
+    from rapidfuzz import fuzz  # noqa: PLC0415  # 3 MB that an ingest does not need
+
+    return fuzz.ratio(text, other, score_cutoff=least)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
-
-import rustworkx
+from typing import TYPE_CHECKING, TypeAlias
 
 from portal.model.ref import EntityRef
+
+if TYPE_CHECKING:
+    import rustworkx
 
 #: From what is needed to what needs it, and whether the first of the two declares it (the second does otherwise).
 Step: TypeAlias = tuple[int, int, bool]
@@ -27,6 +28,8 @@ class DependencyGraph:
     @classmethod
     def of(cls, portions: Iterable[Collection[Step]]) -> DependencyGraph:
         """Return the graph of some steps, which come in portions."""
+        import rustworkx  # noqa: PLC0415  # 4 MB that an ingest does not need
+
         graph: _Graph = rustworkx.PyDiGraph()
         for steps in portions:
             _add(graph, steps)
@@ -50,6 +53,8 @@ class DependencyGraph:
     def reach(self, roots: Collection[int]) -> Reach:
         """Return what is reached from some entities, each with its distance from the nearest of them."""
         there = sorted(number for number in set(roots) if self._graph.has_node(number))
+        import rustworkx  # noqa: PLC0415
+
         layers = rustworkx.bfs_layers(self._graph, there) if there else []
         distances: dict[int, int] = {}
         for distance, layer in enumerate(layers):

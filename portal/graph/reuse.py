@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import rustworkx
-
 from portal.model.ref import EntityRef
 
 #: So many of the projects that use an asset are named; all are counted.
@@ -64,6 +62,8 @@ def uses(needs: _Steps, belonging: Mapping[EntityRef, Collection[str]]) -> dict[
         dependents[target] = dependents.get(target, 0) + 1
     refs = sorted({ref for step in steps for ref in step})
     numbers = {ref: number for number, ref in enumerate(refs)}
+    import rustworkx  # noqa: PLC0415  # 4 MB that an ingest does not need
+
     graph: rustworkx.PyDiGraph[str, None] = rustworkx.PyDiGraph(multigraph=False)
     graph.add_nodes_from(refs)
     graph.add_edges_from_no_data([(numbers[source], numbers[target]) for source, target in steps])
