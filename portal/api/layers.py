@@ -9,6 +9,7 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.api.handovers import moment_of
 from portal.model.ref import EntityRef
 from portal.services.balance import BalanceService
 from portal.services.layers import LayersService
@@ -17,11 +18,12 @@ _MOST_ITEMS = 10_000
 
 
 class LayersArguments(Schema):
-    """Which layer is told of, and which part of its lists."""
+    """Which layer is told of, of which time, and which part of its lists."""
 
     layer = fields.String(validate=validate.Length(min=1))
     limit = fields.Integer(load_default=20, validate=validate.Range(1, _MOST_ITEMS))
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
+    at = fields.String()
 
 
 class BalanceArguments(Schema):
@@ -36,7 +38,8 @@ def add_layer_routes(blueprint: Blueprint, service: LayersService) -> None:
     @blueprint.response(200)
     def layers(arguments: dict[str, Any]) -> Response:
         """Return how each layer stands: entities, owners, coverage, violations, reuse, near-duplicates."""
-        return answer(service.layers(**arguments).to_json())
+        at = moment_of(arguments)
+        return answer(service.layers(**arguments, at=at).to_json())
 
 
 def add_balance_routes(blueprint: Blueprint, service: BalanceService) -> None:

@@ -246,7 +246,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     history = HistoryService(database, kinds, integrations=integrations)
     rules_known = rule_registry()
     ownership = OwnershipService(database, kinds, rules=rules_known.values())
-    accountability = AccountabilityService(database, ownership, PastOrganisations(kinds, ownership.facts_reader))
+    past = PastOrganisations(kinds, ownership.facts_reader)
+    accountability = AccountabilityService(database, ownership, past)
     locations = LocationsService(database, refresh)
     return Portal(
         settings=settings,
@@ -264,7 +265,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         accountability=accountability,
         rules=RulesService(database, ownership, rules_known),
         problems=ProblemsService(database, ownership, accountability, kinds),
-        layers=LayersService(database, kinds, ownership),
+        layers=LayersService(database, kinds, ownership, past),
         balance=BalanceService(database, ownership),
         drift=DriftService(
             database,

@@ -14,6 +14,7 @@ from portal.cli.output import console, database_option, plain, print_json, print
 from portal.model.moment import Moment, parse_moment, shown_time
 from portal.model.ref import EntityRef
 from portal.services.handovers import Handover, Move, Period
+from portal.services.organisation import AsOf
 from portal.store.versions import Version
 
 _COMMIT_SHOWN = 10
@@ -171,3 +172,11 @@ def _when(version: Version) -> str:
 
 def _name(ref: EntityRef | None, nothing: str = _NONE) -> str:
     return nothing if ref is None else ref.name
+
+
+def print_as_of(as_of: AsOf | None) -> None:
+    """Print which past an answer is about; nothing for the present."""
+    if as_of is not None:
+        when = "" if as_of.recorded_at_ms is None else f" of {shown_time(as_of.recorded_at_ms)}"
+        line = f"As of revision {as_of.revision}{when}. Not known of that time: {', '.join(as_of.not_known)}."
+        console().print(Text(line, style="dim"), soft_wrap=True)

@@ -10,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import build
+from portal.cli.handovers import at_option, print_as_of
 from portal.cli.output import console, database_option, plain, print_json, print_table
 from portal.graph.balance import Held
+from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.services.balance import BalanceAnswer
 from portal.services.layers import LayerReport, LayersAnswer
@@ -27,14 +29,15 @@ _json_option = click.option(
 @click.command()
 @click.option("--layer", metavar="NAME", help="One layer alone.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many items of each list.")
+@at_option
 @_json_option
 @database_option
 @click.pass_obj
-def layers(load: Any, *, layer: str | None, limit: int, as_json: bool, database: str | None) -> None:
+def layers(load: Any, *, layer: str | None, limit: int, at: Moment | None, as_json: bool, database: str | None) -> None:
     """Tell how each layer stands: entities, owners, coverage, violations, reuse, near-duplicates."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.layers.layers(layer=layer, limit=limit)
+        found = portal.layers.layers(layer=layer, limit=limit, at=at)
     print_json(found.to_json()) if as_json else _print_layers(found)
 
 
@@ -52,6 +55,7 @@ def balance(load: Any, *, ref: str, as_json: bool, database: str | None) -> None
 
 
 def _print_layers(found: LayersAnswer) -> None:
+    print_as_of(found.as_of)
     if not found.reports:
         click.echo("The catalog is empty.")
         return

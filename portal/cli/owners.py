@@ -10,7 +10,7 @@ from rich.text import Text
 
 from portal.cli.drift import drift
 from portal.cli.graph import graph
-from portal.cli.handovers import at_option, handovers, history
+from portal.cli.handovers import at_option, handovers, history, print_as_of
 from portal.cli.impact import impact
 from portal.cli.layers import balance, layers
 from portal.cli.output import console, finding_line, plain, print_json, print_problems
@@ -19,10 +19,9 @@ from portal.cli.questions import asked, asks, layer_name, print_line, print_node
 from portal.cli.reorg import reorg
 from portal.cli.rules import rules
 from portal.model.layer import Finding
-from portal.model.moment import Moment, shown_time
+from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.services.accountability import Accountability, Portfolio
-from portal.services.organisation import AsOf
 from portal.services.ownership import Lineage
 
 
@@ -65,7 +64,7 @@ def lineage(load: Any, *, ref: str, database: str | None, as_json: bool) -> None
 
 def _print_accountability(found: Accountability) -> None:
     out = console()
-    _print_as_of(found.as_of)
+    print_as_of(found.as_of)
     node = found.entity
     out.print(Text.assemble((node.ref, "bold"), f"  {plain(node.title)}, layer {layer_name(node)}"), soft_wrap=True)
     if found.owner is None:
@@ -94,7 +93,7 @@ def _co_owner(found: tuple[EntityRef, bool]) -> str:
 
 def _print_portfolio(found: Portfolio) -> None:
     out = console()
-    _print_as_of(found.as_of)
+    print_as_of(found.as_of)
     count = "1 entity" if found.total == 1 else f"{found.total} entities"
     out.print(
         Text.assemble((found.owner.ref, "bold"), f" answers for {count}, {found.direct} of them itself"), soft_wrap=True
@@ -112,13 +111,6 @@ def _print_portfolio(found: Portfolio) -> None:
         click.echo(f"{found.total - len(found.items)} more; ask with a larger --limit")
     print_problems(found.problems)
     _print_findings(found.findings)
-
-
-def _print_as_of(as_of: AsOf | None) -> None:
-    if as_of is not None:
-        when = "" if as_of.recorded_at_ms is None else f" of {shown_time(as_of.recorded_at_ms)}"
-        line = f"As of revision {as_of.revision}{when}. Not known of that time: {', '.join(as_of.not_known)}."
-        console().print(Text(line, style="dim"), soft_wrap=True)
 
 
 def _print_lineage(found: Lineage) -> None:

@@ -55,13 +55,17 @@ def effects_of(changes: Changes, documents: Documents, facts: Facts, teams: Coll
     """Return the effects of changes on an organisation; `teams` are the groups and users that the plan names."""
     after = documents_after(changes, documents)
     changed = facts_after(facts, documents, after)
-    findings, others = evaluate(facts), evaluate(changed)
+    findings, others = _counting(facts), _counting(changed)
     had, has = {_key(finding) for finding in findings}, {_key(finding) for finding in others}
     return Effects(
         [finding for finding in others if _key(finding) not in had],
         [finding for finding in findings if _key(finding) not in has],
         _unbalanced(sorted(teams), (documents, facts), (after, changed)),
     )
+
+
+def _counting(facts: Facts) -> list[Finding]:
+    return [finding for finding in evaluate(facts) if finding.severity != "exempt"]
 
 
 def documents_after(changes: Changes, documents: Documents) -> dict[EntityRef, Mapping[str, Any]]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from portal.errors import InputError
 from portal.graph.likeness import Described, Pair, alike, candidates
 from portal.graph.reuse import Use, belongings, uses
 from portal.model.layer import Finding, Layer
+from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
+from portal.services.facts import DocumentsOf
 from portal.services.kinds import KindsService
+from portal.services.organisation import AsOf
 from portal.services.ownership import FRAME_KINDS, LayerView, OwnershipService
+from portal.services.past import Past, PastOrganisations
 from portal.store import graph, sources, standing
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
@@ -23,6 +29,7 @@ from portal.store.standing import Standing
 #: Systems and projects hold assets, templates make them: nobody depends on these to use what they stand for.
 _NO_ASSETS = frozenset({"system", "project", "template"})
 _PER_MILLE = 1000
+_PART_TYPES = ("hasPart",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,7 @@ class LayersAnswer:
     duplicates: Sequence[Duplicate]
     limit: int
     offset: int
+    as_of: AsOf | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON tells it."""
@@ -151,23 +159,37 @@ class LayersAnswer:
                 "total": len(self.duplicates),
                 "items": [item.to_json() for item in self.duplicates[page]],
             },
-        }
+        } | (self.as_of.to_json() if self.as_of is not None else {})
 
 
 class LayersService:
     """Answers from the layers as a whole, worked out once for each revision."""
 
-    def __init__(self, database: Database, kinds: KindsService, ownership: OwnershipService) -> None:
+    def __init__(
+        self, database: Database, kinds: KindsService, ownership: OwnershipService, past: PastOrganisations
+    ) -> None:
         self._database = database
         self._kinds = kinds
         self._ownership = ownership
+        self._past = past
         self._lock = threading.Lock()
         self._known: tuple[int, list[LayerReport], list[Duplicate]] | None = None
 
-    def layers(self, *, layer: str | None = None, limit: int = 20, offset: int = 0) -> LayersAnswer:
-        """Return how the layers stand, or one, given by name or reference. Raises `InputError` for an unknown one."""
+    def layers(
+        self, *, layer: str | None = None, limit: int = 20, offset: int = 0, at: Moment | None = None
+    ) -> LayersAnswer:
+        """Return how the layers stand, or stood at a moment; or one of them, given by name or reference.
+
+        Raises `InputError` for an unknown layer, and for a moment that the catalog knows nothing of.
+        """
+        as_of = None
         with self._database.reading() as connection:
-            _, reports, duplicates = self._state(connection)
+            if at is None:
+                _, reports, duplicates = self._state(connection)
+            else:
+                past = self._past.seen_by(connection, at)
+                as_of = past.as_of
+                reports, duplicates = _reports(_seen_then(past))
         if layer is not None:
             wanted = EntityRef.parse(layer, default_kind="layer")
             found = [report for report in reports if report.layer is not None and report.layer.ref == wanted]
@@ -175,8 +197,8 @@ class LayersService:
                 names = ", ".join(report.layer.name for report in reports if report.layer is not None)
                 raise InputError(f'There is no layer "{layer}"; known are: {names or "none"}')
             is_highest = found[0] is reports[0]
-            return LayersAnswer(found, duplicates if is_highest else [], limit, offset)
-        return LayersAnswer(reports, duplicates, limit, offset)
+            return LayersAnswer(found, duplicates if is_highest else [], limit, offset, as_of)
+        return LayersAnswer(reports, duplicates, limit, offset, as_of)
 
     def _state(self, connection: Connection) -> tuple[int, list[LayerReport], list[Duplicate]]:
         revision = sources.current_revision(connection)
@@ -184,57 +206,97 @@ class LayersService:
         with self._lock:
             if self._known is not None and self._known[0] == revision:
                 return self._known
-            state = (revision, *self._read_state(connection))
+            state = (revision, *_reports(self._seen_now(connection)))
             if self._known is None or self._known[0] < revision:
                 self._known = state
             return state
 
-    def _read_state(self, connection: Connection) -> tuple[list[LayerReport], list[Duplicate]]:
-        views = self._ownership.layers_seen_by(connection)
+    def _seen_now(self, connection: Connection) -> _Seen:
         kinds = self._kinds.seen_by(connection)
-        known = {view.layer.ref for view in views if view.layer is not None}
-        counts = standing.standings(connection, default_layers=kinds.default_layers)
-        findings = self._ownership.findings_seen_by(connection)
-        nodes = {node.ref: node for view in views for node in view.nodes}
-        steps = standing.steps_of(connection, types=DEPENDENCY_TYPES)
-        layers: dict[str, str | None] = {ref: node.layer for ref, node in nodes.items()}
-        projects = [ref for ref in nodes if ref.kind == "project"]
-        belonging = belongings(
-            projects,
-            needs=_grouped(steps),
-            parts=_grouped(standing.steps_of(connection, types=("hasPart",))) if projects else {},
-            layers=layers,
+        views = self._ownership.layers_seen_by(connection)
+        has_projects = any(node.kind == "project" for view in views for node in view.nodes)
+        return _Seen(
+            views,
+            kinds.layered,
+            standing.standings(connection, default_layers=kinds.default_layers),
+            self._ownership.findings_seen_by(connection),
+            standing.steps_of(connection, types=DEPENDENCY_TYPES),
+            standing.steps_of(connection, types=_PART_TYPES) if has_projects else [],
+            standing.types_of(connection),
+            partial(graph.documents_of, connection),
         )
-        used = uses(steps, belonging)
-        highest = max((view.layer.rank for view in views if view.layer is not None), default=0)
-        assets = {
-            view.layer.ref: [node for node in view.nodes if node.kind in kinds.layered - _NO_ASSETS]
-            for view in views
-            if view.layer is not None
-        }
-        reports = []
-        for view in views:
-            ref = None if view.layer is None else view.layer.ref
-            is_reused = view.layer is not None and view.layer.rank < highest
-            reports.append(
-                _report(
-                    view,
-                    [item for item in counts if (item.layer if item.layer in known else None) == ref],
-                    [item for item in findings if (item.layer if item.layer in known else None) == ref],
-                    [Reused(node, used.get(node.ref, Use())) for node in assets[ref]] if ref and is_reused else None,
-                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What reports on layers look at, of the present or a past.
+
+    `needs` and `parts` are steps as (from, to), `types` what `spec.type` says, lower case.
+    """
+
+    views: Sequence[LayerView]
+    layered: frozenset[str]
+    counts: Sequence[Standing]
+    findings: Sequence[Finding]
+    needs: Sequence[tuple[str, str]]
+    parts: Sequence[tuple[str, str]]
+    types: Mapping[str, str]
+    documents_of: DocumentsOf
+
+
+def _seen_then(past: Past) -> _Seen:
+    organisation = past.organisation
+    people = organisation.facts.people
+    counts = Counter((node.layer, node.kind, node.owner, node.owner in people) for node in organisation.nodes.values())
+    return _Seen(
+        organisation.layer_views,
+        organisation.kinds.layered,
+        [Standing(*key, count) for key, count in counts.items()],
+        organisation.findings(past.documents_of),
+        organisation.all_steps(DEPENDENCY_TYPES),
+        organisation.all_steps(_PART_TYPES),
+        organisation.types,
+        past.documents_of,
+    )
+
+
+def _reports(seen: _Seen) -> tuple[list[LayerReport], list[Duplicate]]:
+    """Return how each layer stands, and the near-duplicates in the highest."""
+    views = seen.views
+    known = {view.layer.ref for view in views if view.layer is not None}
+    nodes = {node.ref: node for view in views for node in view.nodes}
+    layers: dict[str, str | None] = {ref: node.layer for ref, node in nodes.items()}
+    projects = [ref for ref in nodes if ref.kind == "project"]
+    belonging = belongings(projects, needs=_grouped(seen.needs), parts=_grouped(seen.parts), layers=layers)
+    used = uses(seen.needs, belonging)
+    highest = max((view.layer.rank for view in views if view.layer is not None), default=0)
+    assets = {
+        view.layer.ref: [node for node in view.nodes if node.kind in seen.layered - _NO_ASSETS]
+        for view in views
+        if view.layer is not None
+    }
+    reports = []
+    for view in views:
+        ref = None if view.layer is None else view.layer.ref
+        is_reused = view.layer is not None and view.layer.rank < highest
+        reports.append(
+            _report(
+                view,
+                [item for item in seen.counts if (item.layer if item.layer in known else None) == ref],
+                [item for item in seen.findings if (item.layer if item.layer in known else None) == ref],
+                [Reused(node, used.get(node.ref, Use())) for node in assets[ref]] if ref and is_reused else None,
             )
-        top = [node for view in views if view.layer and view.layer.rank == highest for node in assets[view.layer.ref]]
-        below = next((view.layer for view in views if view.layer and view.layer.rank < highest), None)
-        homes = _homes(top, belonging)
-        types = standing.types_of(connection)
-        pairs = candidates([Described(node.ref, node.title, types.get(node.ref, ""), homes[node.ref]) for node in top])
-        documents = graph.documents_of(connection, {ref for pair in pairs for ref in pair})
-        duplicates = [
-            _duplicate(pair, (nodes[pair.first], nodes[pair.second]), homes, used, below)
-            for pair in alike(pairs, documents)
-        ]
-        return reports, sorted(duplicates, key=lambda item: (-item.pair.alike, item.pair.first, item.pair.second))
+        )
+    top = [node for view in views if view.layer and view.layer.rank == highest for node in assets[view.layer.ref]]
+    below = next((view.layer for view in views if view.layer and view.layer.rank < highest), None)
+    homes = _homes(top, belonging)
+    pairs = candidates([Described(node.ref, node.title, seen.types.get(node.ref, ""), homes[node.ref]) for node in top])
+    documents = seen.documents_of({ref for pair in pairs for ref in pair})
+    duplicates = [
+        _duplicate(pair, (nodes[pair.first], nodes[pair.second]), homes, used, below)
+        for pair in alike(pairs, documents)
+    ]
+    return reports, sorted(duplicates, key=lambda item: (-item.pair.alike, item.pair.first, item.pair.second))
 
 
 def _report(
@@ -253,6 +315,8 @@ def _report(
             owners[item.owner] = Owned(item.owner, before + item.count, item.owner_exists)
     broken: dict[tuple[str, str], int] = {}
     for finding in findings:
+        if finding.severity == "exempt":
+            continue
         key = (finding.rule, finding.severity)
         broken[key] = broken.get(key, 0) + 1
     order = sorted(reused or (), key=lambda item: (-item.use.projects, -item.use.dependents, item.node.ref))

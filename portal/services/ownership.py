@@ -259,7 +259,7 @@ class OwnershipService:
             facts,
             findings,
             by_ref,
-            _views(facts.layers, known.values(), roles),
+            layer_views(facts.layers, known.values(), roles),
         )
 
 
@@ -282,9 +282,10 @@ def _counts(
     return dict(sorted(counts.items()))
 
 
-def _views(
+def layer_views(
     layers: Mapping[EntityRef, Layer], nodes: Iterable[Node], roles: Mapping[EntityRef, Role]
 ) -> list[LayerView]:
+    """Return layers, the highest first, each with its assets of some nodes; what stands in none comes last."""
     standing: dict[EntityRef | None, list[Node]] = {}
     for node in nodes:
         if node.kind not in FRAME_KINDS:

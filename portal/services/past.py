@@ -18,7 +18,7 @@ from portal.graph.policies import Facts
 from portal.ingest.relate import declared_relations, declared_targets
 from portal.model.declared_kinds import GONE
 from portal.model.kind import Kinds
-from portal.model.layer import Finding
+from portal.model.layer import Finding, role_of
 from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
@@ -26,6 +26,7 @@ from portal.services.facts import FACT_TYPES, RULE_KINDS, DocumentsOf, FactsRead
 from portal.services.kinds import KindsService
 from portal.services.moments import absence, revision_of
 from portal.services.organisation import AsOf
+from portal.services.ownership import LayerView, layer_views
 from portal.store import past
 from portal.store.database import Connection
 from portal.store.graph import Node
@@ -36,7 +37,7 @@ _MOST_HELD = 250_000
 _MOST_REVISIONS = 8
 #: Up to so many entities are looked at by themselves instead of all.
 _FEW = 2_000
-_WALKED_TYPES = frozenset({"parentOf", "hasMember", "roleOf", "ownerOf", "ownedBy"})
+_WALKED_TYPES = frozenset({"parentOf", "hasMember", "roleOf", "ownerOf", "ownedBy", "hasPart"})
 _KEPT_TYPES = FACT_TYPES | _WALKED_TYPES
 _NOT_KNOWN = ("problems", "how kinds were understood (they are taken as they are today)")
 
@@ -49,6 +50,7 @@ class _Told(NamedTuple):
 
     version: int
     title: str
+    type: str
     owner: EntityRef | None
     system: EntityRef | None
     domain: EntityRef | None
@@ -94,6 +96,24 @@ class PastOrganisation:
             layered=self.kinds.layered,
             today=self._day,
         )
+
+    @property
+    def types(self) -> dict[str, str]:
+        """What `spec.type` says of the entities that have one, lower case."""
+        return {ref: found.type for ref, found in self.told.items() if found.type}
+
+    @property
+    def layer_views(self) -> list[LayerView]:
+        """The layers, the highest first, each with its assets; what stands in none comes last."""
+        rules = {ref: found.rule for ref, found in self.told.items() if found.rule is not None and ref.kind == "role"}
+        roles = {ref: role_of(body, ref) for ref, body in rules.items()}
+        return layer_views(self.facts.layers, self.nodes.values(), roles)
+
+    def all_steps(self, types: Collection[str]) -> list[tuple[str, str]]:
+        """Return where all relations of some types lead, as (from, to); a step may come twice."""
+        return [
+            (source, target) for name in types for source, targets in self._steps[name].items() for target in targets
+        ]
 
     def findings(self, documents_of: DocumentsOf, refs: Collection[EntityRef] | None = None) -> list[Finding]:
         """Return what the layers' rules find over all entities, or on some of them."""
@@ -252,6 +272,7 @@ def _told(number: int, ref: EntityRef, declared: Mapping[str, Any], kinds: Kinds
     return _Told(
         number,
         str(metadata.get("title") or metadata["name"]),
+        str((declared.get("spec") or {}).get("type") or "").lower(),
         targets.get("owner"),
         targets.get("system"),
         targets.get("domain"),

@@ -8,9 +8,11 @@ from sqlalchemy import event
 
 from portal.defaults.kinds import all_kinds
 from portal.errors import InputError
+from portal.model.moment import Moment
 from portal.services.kinds import KindsService
 from portal.services.layers import LayerReport, LayersAnswer, LayersService
 from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
 from portal.store.database import Database
 
 PORTAL = "portal/v1alpha1"
@@ -50,7 +52,8 @@ CATALOG = documents(
 
 def service(database: Database) -> LayersService:
     kinds = KindsService(database, all_kinds())
-    return LayersService(database, kinds, OwnershipService(database, kinds))
+    ownership = OwnershipService(database, kinds)
+    return LayersService(database, kinds, ownership, PastOrganisations(kinds, ownership.facts_reader))
 
 
 def by_name(answer: LayersAnswer) -> dict[str, LayerReport]:
@@ -155,3 +158,32 @@ def test_an_answer_follows_the_catalog_and_costs_the_same_however_much_there_is(
 
     assert totals == [5, 44]
     assert counts[0] == counts[1]
+
+
+def test_layers_of_a_past_are_told_as_they_were_told_then(catalog: Catalog, repo: MakeRepository) -> None:
+    made = repo({"catalog-info.yaml": CATALOG})
+    catalog.ingest(made.url)
+    then = service(catalog.database).layers().to_json()
+    made.commit({"catalog-info.yaml": documents(group("builders"), project("one", "first"))})
+    catalog.service.refresh()
+    answers = service(catalog.database)
+
+    found = answers.layers(at=Moment(revision=1)).to_json()
+
+    assert (found.pop("at")["revision"], found.pop("notKnown")[0]) == (1, "problems")
+    assert found == then
+    assert answers.layers().to_json() != then
+
+
+def test_what_is_exempt_is_no_violation(catalog: Catalog, repo: MakeRepository) -> None:
+    leave = "{entity: 'dataset:idle', reason: old, approver: 'group:data', expires: 2999-12-31}"
+    policy = f"owner: data, rule: portal/owner-exists, exemptions: [{leave}]"
+    layer = "rank: 1, owner: builders, ownerRoles: [builder], approvers: [scientist]"
+    changed = CATALOG.replace("rank: 1, owner: builders, ownerRoles: [builder]", layer)
+    catalog.ingest(
+        repo({"catalog-info.yaml": documents(changed, entity("Policy", "leave", policy, version=PORTAL))}).url
+    )
+
+    shared = by_name(service(catalog.database).layers())["shared"]
+
+    assert [item.rule for item in shared.broken] == ["portal/owner-role"]

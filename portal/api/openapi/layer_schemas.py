@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from portal.api.openapi.ownership_schemas import AS_OF
 from portal.api.openapi.schemas import COUNT, NODE, TEXT, WORD, Schema, many, maybe, members, one_of, ref
 
 _FLAG: Schema = {"type": "boolean"}
@@ -68,6 +69,7 @@ LAYER_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "layers": many(ref("LayerReport")),
                 "duplicates": members({"total": COUNT, "items": many(ref("Duplicate"))}),
             },
+            AS_OF,
             description="The layers, the highest first; each list is a page of all that its `total` counts.",
         ),
         "Balance": members(

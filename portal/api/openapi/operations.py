@@ -264,7 +264,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             "ownership", {200: TEXT, 304: None}, ["label"], faults=[404], media_type="image/svg+xml"
         ),
         "metrics.metrics": Operation("health", {200: TEXT}, media_type="text/plain"),
-        "ownership.layers": Operation("ownership", {200: ref("Layers")}, ["oneLayer", "layersLimit", "offset"]),
+        "ownership.layers": Operation("ownership", {200: ref("Layers")}, ["oneLayer", "at", "layersLimit", "offset"]),
         "ownership.balance": Operation("ownership", {200: ref("Balance")}, faults=[404]),
         "ownership.drift_of_entity": Operation("ownership", {200: ref("Drift")}, ["halfLife"], faults=[404]),
         "ownership.drift": Operation(

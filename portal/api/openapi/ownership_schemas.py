@@ -29,7 +29,7 @@ _REACHED = {
 }
 #: What an answer about the past says beside: which past it is, what is not known of it.
 _AT = members({"revision": COUNT, "recordedAt": maybe(TIME)})
-_AS_OF = {"at": _AT, "notKnown": many(TEXT)}
+AS_OF = {"at": _AT, "notKnown": many(TEXT)}
 
 #: Further components of the document, by name.
 OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
@@ -70,7 +70,7 @@ OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "problems": many(ref("Problem")),
                 "findings": many(ref("Finding")),
             },
-            _AS_OF,
+            AS_OF,
             description="Who answers for an entity.",
         ),
         "Portfolio": members(
@@ -87,7 +87,7 @@ OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "problems": many(ref("Problem")),
                 "findings": many(ref("Finding")),
             },
-            _AS_OF,
+            AS_OF,
             description="What a group or user answers for; counts by layer (empty: none) and kind.",
         ),
         "OwnershipHistory": members(
