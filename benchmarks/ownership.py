@@ -107,7 +107,7 @@ def main() -> None:
             git(repository, "commit", "--quiet", "--all", "--message", "second")
             subprocess.run([*command, target], check=True, stdout=subprocess.DEVNULL)
             with portal.database.reading() as connection:
-                followed = _milliseconds(lambda: portal.impact._dependencies.seen_by(connection), times=1)  # noqa: SLF001
+                followed = _milliseconds(lambda: portal.answers.impact._dependencies.seen_by(connection), times=1)  # noqa: SLF001
                 anew = _milliseconds(lambda: DependencyGraph.of(dependencies.all_steps(connection)), times=3)
             print(f"following one changed entity {followed:,.0f} ms, reading everything {anew:,.0f} ms")
 
@@ -115,7 +115,7 @@ def main() -> None:
 def _measure(portal: Any) -> None:
     with portal.database.reading() as connection:
         started = time.perf_counter()
-        held = portal.impact._dependencies.seen_by(connection)  # noqa: SLF001
+        held = portal.answers.impact._dependencies.seen_by(connection)  # noqa: SLF001
         print(f"first reading {time.perf_counter() - started:.2f} s, {len(held.steps()):,} steps of need")
         graph = held._graph  # noqa: SLF001
         chance = random.Random(1)
@@ -130,7 +130,7 @@ def _measure(portal: Any) -> None:
             reached = rustworkx.descendants(graph, number)
             walked = _milliseconds(lambda number=number: rustworkx.descendants(graph, number))
             fetched = _milliseconds(lambda reached=reached, ref=ref: _rows(portal, connection, ref, reached))
-            took = _milliseconds(lambda ref=ref: portal.impact.of_entity(ref))
+            took = _milliseconds(lambda ref=ref: portal.answers.impact.of_entity(ref))
             print(
                 f"impact of {name:14} {len(reached):>7,} reached {took:>8,.1f} ms  descendants {walked:,.1f} ms"
                 f"  rows {fetched:,.1f} ms  {took / (walked + fetched):.2f} times both"
@@ -140,7 +140,7 @@ def _measure(portal: Any) -> None:
         "entity": lambda: portal.accountability.of_entity(middle),
         "portfolio of all": lambda: portal.accountability.portfolio(team),
         "lineage": lambda: portal.ownership.lineage(middle),
-        "impact, removed": lambda: portal.impact.of_entity(EntityRef("component:default/c-0"), removed=True),
+        "impact, removed": lambda: portal.answers.impact.of_entity(EntityRef("component:default/c-0"), removed=True),
     }.items():
         print(f"{name:16} {_milliseconds(ask):>8,.1f} ms")
 

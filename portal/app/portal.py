@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,35 +21,28 @@ from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
-from portal.providers.work import GitWork
 from portal.services.accountability import AccountabilityService
-from portal.services.balance import BalanceService
 from portal.services.catalog import CatalogService
-from portal.services.drift import DriftService
 from portal.services.feed import ChangeFeed
-from portal.services.handovers import HandoversService
 from portal.services.history import HistoryService
-from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
-from portal.services.layers import LayersService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
-from portal.services.reorg import ReorganisationService
-from portal.services.rules import RulesService
-from portal.services.subgraph import SubGraphService
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
-from portal.vcs.proposal import Proposals
 
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
+    from portal.app.answers import AnswerServices
     from portal.app.tasks import TaskServices
+    from portal.graph.policies import Rule
+    from portal.plugins import Registry
     from portal.providers.contract import TreeProvider
     from portal.providers.web import WebProvider
     from portal.services.jobs import Jobs
@@ -79,15 +72,10 @@ class Portal:
     feed: ChangeFeed
     ownership: OwnershipService
     accountability: AccountabilityService
-    rules: RulesService
     problems: ProblemsService
-    layers: LayersService
-    balance: BalanceService
-    drift: DriftService
-    reorganisation: ReorganisationService
-    impact: ImpactService
-    subgraphs: SubGraphService
-    handovers: HandoversService
+    past: PastOrganisations
+    known_rules: Registry[Rule]
+    providers: Mapping[str, TreeProvider]
     web: _OnDemand
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -103,6 +91,24 @@ class Portal:
             catalog=self.catalog,
             ownership=self.ownership,
             locations=self.locations,
+            mirrors=self.mirrors,
+            policy=self.policy,
+            integrations=self.integrations,
+        )
+
+    @cached_property
+    def answers(self) -> AnswerServices:
+        """What answers questions on owners beyond one entity."""
+        from portal.app.answers import wire_answers  # noqa: PLC0415  # an ingest asks nothing
+
+        return wire_answers(
+            self.settings,
+            self.database,
+            kinds=self.kinds,
+            ownership=self.ownership,
+            past=self.past,
+            known_rules=self.known_rules,
+            providers=self.providers,
             mirrors=self.mirrors,
             policy=self.policy,
             integrations=self.integrations,
@@ -244,8 +250,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     )
     catalog = CatalogService(database, integrations=integrations)
     history = HistoryService(database, kinds, integrations=integrations)
-    rules_known = rule_registry()
-    ownership = OwnershipService(database, kinds, rules=rules_known.values())
+    known_rules = rule_registry()
+    ownership = OwnershipService(database, kinds, rules=known_rules.values())
     past = PastOrganisations(kinds, ownership.facts_reader)
     accountability = AccountabilityService(database, ownership, past)
     locations = LocationsService(database, refresh)
@@ -263,30 +269,10 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         feed=ChangeFeed(database, most=settings.followers),
         ownership=ownership,
         accountability=accountability,
-        rules=RulesService(database, ownership, rules_known),
         problems=ProblemsService(database, ownership, accountability, kinds),
-        layers=LayersService(database, kinds, ownership, past),
-        balance=BalanceService(database, ownership),
-        drift=DriftService(
-            database,
-            ownership,
-            GitWork(mirrors),
-            integrations=integrations,
-            half_life_days=settings.half_life_days,
-            bots=settings.bots,
-        ),
-        reorganisation=ReorganisationService(
-            database,
-            ownership,
-            kinds,
-            providers=providers,
-            proposals=Proposals(policy),
-            integrations=integrations,
-            size_limit_bytes=settings.file_size_bytes,
-        ),
-        impact=ImpactService(database, ownership, kinds),
-        subgraphs=SubGraphService(database, ownership, kinds),
-        handovers=HandoversService(database, kinds),
+        past=past,
+        known_rules=known_rules,
+        providers=providers,
         web=web,
     )
 

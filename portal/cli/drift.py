@@ -44,10 +44,10 @@ def drift(
     with build(load(database=database)) as portal:
         portal.migrate()
         if ref is not None:
-            found = portal.drift.of_entity(EntityRef.parse(ref), half_life_days=half_life)
+            found = portal.answers.drift.of_entity(EntityRef.parse(ref), half_life_days=half_life)
             print_json(found.to_json()) if as_json else _print_one(found)
             return
-        page = portal.drift.overall(
+        page = portal.answers.drift.overall(
             owner=None if owner is None else EntityRef.parse(owner, default_kind="group"),
             layer=layer,
             half_life_days=half_life,

@@ -41,7 +41,7 @@ def graph(
     found = asked(
         load,
         database,
-        lambda portal: portal.subgraphs.around(
+        lambda portal: portal.answers.subgraphs.around(
             EntityRef.parse(ref),
             depth=depth,
             direction=cast("Direction", direction),

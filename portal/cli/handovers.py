@@ -48,7 +48,7 @@ def history(load: Any, *, ref: str, limit: int, offset: int, database: str | Non
     """Tell whose an entity was when; of a group or user what it gained and lost. The newest comes first."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.handovers.history(EntityRef.parse(ref), limit=limit, offset=offset)
+        found = portal.answers.handovers.history(EntityRef.parse(ref), limit=limit, offset=offset)
     if as_json:
         print_json(found.to_json())
         return
@@ -90,7 +90,7 @@ def handovers(
     """Tell what changed hands between two moments, the newest first: times with an offset, or `revision:N`."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.handovers.between(
+        found = portal.answers.handovers.between(
             since,
             until,
             owner=None if owner is None else EntityRef.parse(owner, default_kind="group"),

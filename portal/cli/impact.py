@@ -33,13 +33,15 @@ def impact(
     if since is not None:
         if ref is not None or removed:
             raise fault
-        changes = asked(load, database, lambda portal: portal.impact.of_changes(since, limit=limit))
+        changes = asked(load, database, lambda portal: portal.answers.impact.of_changes(since, limit=limit))
         print_json(changes.to_json()) if as_json else _print_changes(changes)
     elif ref is None:
         raise fault
     else:
         root = EntityRef.parse(ref)
-        found = asked(load, database, lambda portal: portal.impact.of_entity(root, limit=limit, removed=removed))
+        found = asked(
+            load, database, lambda portal: portal.answers.impact.of_entity(root, limit=limit, removed=removed)
+        )
         print_json(found.to_json()) if as_json else _print_impact(found)
 
 

@@ -37,7 +37,7 @@ def layers(load: Any, *, layer: str | None, limit: int, at: Moment | None, as_js
     """Tell how each layer stands: entities, owners, coverage, violations, reuse, near-duplicates."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.layers.layers(layer=layer, limit=limit, at=at)
+        found = portal.answers.layers.layers(layer=layer, limit=limit, at=at)
     print_json(found.to_json()) if as_json else _print_layers(found)
 
 
@@ -50,7 +50,7 @@ def balance(load: Any, *, ref: str, as_json: bool, database: str | None) -> None
     """Tell whether a team is balanced: roles needed, who holds each, what is missing."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.balance.balance(EntityRef.parse(ref))
+        found = portal.answers.balance.balance(EntityRef.parse(ref))
     print_json(found.to_json()) if as_json else _print_balance(found)
 
 

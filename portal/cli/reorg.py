@@ -59,10 +59,10 @@ def reorg(
         raise InputError(f"{plan}: cannot be read: {error.strerror}") from error
     with build(load(database=database)) as portal:
         portal.migrate()
-        preview = portal.reorganisation.preview(content, location=str(plan))
+        preview = portal.answers.reorganisation.preview(content, location=str(plan))
         if not as_json:
             _print_preview(preview)
-        written = portal.reorganisation.write(preview, author=who) if is_written else []
+        written = portal.answers.reorganisation.write(preview, author=who) if is_written else []
     if as_json:
         commits = {"written": [item.to_json() for item in written]} if is_written else {}
         print_json(preview.to_json() | commits)

@@ -20,7 +20,7 @@ def rules(load: Any, *, database: str | None, as_json: bool) -> None:
     """Tell every rule: what it asks for, where it comes from, its severity by layer, its exemptions."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.rules.book()
+        found = portal.answers.rules.book()
     print_json(found.to_json()) if as_json else _print(found)
 
 
