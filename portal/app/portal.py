@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+#: A server works the findings of larger catalogs out only when somebody asks.
+_MOST_LOOKED_AT = 20_000
 
 
 @dataclass
@@ -137,7 +139,8 @@ class Portal:
         It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
         """
         if self.settings.worker and self.settings.refresh_seconds:
-            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds, after=self.problems.look)
+            after = partial(self.problems.look, most=_MOST_LOOKED_AT)
+            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds, after=after)
             self._refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()

@@ -171,8 +171,11 @@ class ProblemsService:
             found = _faults(answers.problems, answers.findings)
         return Faults(revision, len(found), counted(found), [], [])
 
-    def look(self) -> bool:
+    def look(self, *, most: int | None = None) -> bool:
         """Mark what findings there are at the newest revision; return whether that was still to do.
+
+        Catalogs of more than `most` entities are left alone: findings of 100,000 keep a server busy for half a minute,
+        in which its answers are late. What came up since is told as inexact then.
 
         What comes up later is known as new by that. Findings are worked out where nobody has asked for them yet, which
         takes seconds for 100,000 entities: it comes after a refresh, not in its transaction.
@@ -180,6 +183,8 @@ class ProblemsService:
         with self._database.reading() as connection:
             revision = sources.current_revision(connection)
             if findings.last_look(connection) >= revision:
+                return False
+            if most is not None and sum(graph.counts_by_owner(connection).values()) > most:
                 return False
             # Without a layer no rule looks at anything.
             has_layers = bool(graph.declared_of_kinds(connection, ("layer",)))

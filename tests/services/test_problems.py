@@ -277,3 +277,7 @@ def test_measures_agree_with_the_list(problems: ProblemsService) -> None:
     # Of a, c, d only c has an owner that is not there.
     assert found.coverage == {"layer:default/low": pytest.approx(2 / 3), "layer:default/high": 1}
     assert found is problems.measures()
+
+
+def test_a_server_leaves_a_large_catalog_alone(problems: ProblemsService) -> None:
+    assert [problems.look(most=1), problems.look(most=1_000), problems.look()] == [False, True, False]
