@@ -28,8 +28,8 @@ class Repository:
             ["git", *arguments], cwd=self.path, check=True, capture_output=True, text=True
         ).stdout.strip()
 
-    def commit(self, files: Mapping[str, str | bytes | None], *, message: str = "change") -> str:
-        """Write the files, commit them, and return the commit's id (40 hex characters)."""
+    def write(self, files: Mapping[str, str | bytes | None]) -> None:
+        """Write the files into the work tree; None removes one."""
         for name, content in files.items():
             path = self.path / name
             if content is None:
@@ -40,6 +40,10 @@ class Repository:
                 path.write_text(content, encoding="utf-8", newline="")
             else:
                 path.write_bytes(content)
+
+    def commit(self, files: Mapping[str, str | bytes | None], *, message: str = "change") -> str:
+        """Write the files, commit them, and return the commit's id (40 hex characters)."""
+        self.write(files)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")

@@ -35,6 +35,13 @@ def run_portal(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+def told(folder: Path, *words: str) -> str:
+    """Return what `portal owners` tells in a folder."""
+    done = run_portal("owners", *words, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 class Server:
     """A server that runs."""
 

@@ -32,13 +32,7 @@ def commit_as(
     made: Repository, author: str, files: Mapping[str, str | bytes | None], *, days_ago: float = 0, now: datetime = NOW
 ) -> str:
     """Commit files as `Name <address>`, so many days before `now`."""
-    for name, content in files.items():
-        path = made.path / name
-        if content is None:
-            path.unlink()
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    made.write(files)
     name, _, email = author.partition(" <")
     moment = (now - timedelta(days=days_ago)).isoformat()
     environment = os.environ | {

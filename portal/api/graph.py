@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
-from portal.errors import InputError
+from portal.api.arguments import listed
 from portal.graph.export import WRITERS
 from portal.model.ref import EntityRef
 from portal.services.subgraph import SubGraphService
@@ -43,9 +43,9 @@ def add_graph_routes(blueprint: Blueprint, service: SubGraphService) -> None:
             EntityRef.parse(arguments["root"]),
             depth=arguments["depth"],
             direction=arguments["direction"],
-            types=_listed(arguments, "relations"),
-            kinds=_listed(arguments, "kinds"),
-            layers=_listed(arguments, "layers"),
+            types=listed(arguments, "relations"),
+            kinds=listed(arguments, "kinds"),
+            layers=listed(arguments, "layers"),
         )
         written = arguments["format"]
         if written == "json":
@@ -55,13 +55,3 @@ def add_graph_routes(blueprint: Blueprint, service: SubGraphService) -> None:
         if found.is_truncated:
             response.headers["X-Portal-Truncated"] = "true"
         return response
-
-
-def _listed(arguments: dict[str, Any], name: str) -> list[str] | None:
-    """Return what repeated, comma-separated texts name; None without any. Raises `InputError` for empty ones."""
-    if name not in arguments:
-        return None
-    found = [part.strip() for text in arguments[name] for part in text.split(",") if part.strip()]
-    if not found:
-        raise InputError(f"request/query/{name} names nothing")
-    return found

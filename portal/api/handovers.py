@@ -10,21 +10,21 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
 from portal.errors import InputError
-from portal.model.moment import Moment, parse_moment
+from portal.model.moment import parse_moment
 from portal.model.ref import EntityRef
 from portal.services.handovers import HandoversService
 
 MOST_MOVES = 1_000
 
 
-class PageArguments(Schema):
+class HistoryArguments(Schema):
     """Which part of a list is told."""
 
     limit = fields.Integer(load_default=100, validate=validate.Range(1, MOST_MOVES))
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
-class HandoverArguments(PageArguments):
+class HandoverArguments(HistoryArguments):
     """Between which moments, and of whom, where, of which kinds."""
 
     since = fields.String(data_key="from", required=True)
@@ -34,17 +34,11 @@ class HandoverArguments(PageArguments):
     kind = fields.List(fields.String())
 
 
-def moment_of(arguments: dict[str, Any]) -> Moment | None:
-    """Take `at` out of arguments and return the moment that it names, None without it. Raises `InputError`."""
-    text = arguments.pop("at", None)
-    return None if text is None else parse_moment(text)
-
-
 def add_handover_routes(blueprint: Blueprint, service: HandoversService) -> None:
     """Add the routes of ownership in time to those below /api/ownership."""
 
     @blueprint.get("/history/<kind>/<namespace>/<name>")
-    @blueprint.arguments(PageArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(HistoryArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def history(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return whose an entity was when; of a group or user what it gained and lost."""

@@ -6,20 +6,12 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, fields, validate
 
 from portal.api.answers import answer
+from portal.api.arguments import PageArguments
 from portal.model.ref import EntityRef
 from portal.services.impact import ImpactService
-
-MOST_ITEMS = 10_000
-
-
-class PageArguments(Schema):
-    """Which part of an answer's items is told."""
-
-    limit = fields.Integer(load_default=500, validate=validate.Range(1, MOST_ITEMS))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
 class ImpactArguments(PageArguments):

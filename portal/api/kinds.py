@@ -5,16 +5,13 @@ from __future__ import annotations
 import orjson
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema
+from marshmallow import RAISE
 
 from portal.api.answers import answer_text
+from portal.api.arguments import NoArguments
 from portal.model.kind import Kinds
 from portal.model.kind_fields import kind_json
 from portal.services.kinds import KindsService
-
-
-class NoParameters(Schema):
-    """A route without parameters."""
 
 
 def kinds_blueprint(kinds: KindsService) -> Blueprint:
@@ -23,7 +20,7 @@ def kinds_blueprint(kinds: KindsService) -> Blueprint:
     told: list[tuple[Kinds, str]] = []
 
     @blueprint.get("/kinds")
-    @blueprint.arguments(NoParameters, location="query", unknown=RAISE)
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def list_kinds(_parameters: dict[str, str]) -> Response:
         """Return the kinds that there are now, those declared by KindDefinitions among them."""

@@ -6,28 +6,21 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, fields, validate
 
 from portal.api.answers import answer
-from portal.api.handovers import moment_of
+from portal.api.arguments import MOST_ITEMS, MomentArguments, NoArguments, moment_of
 from portal.model.ref import EntityRef
 from portal.services.balance import BalanceService
 from portal.services.layers import LayersService
 
-_MOST_ITEMS = 10_000
 
-
-class LayersArguments(Schema):
+class LayersArguments(MomentArguments):
     """Which layer is told of, of which time, and which part of its lists."""
 
     layer = fields.String(validate=validate.Length(min=1))
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, _MOST_ITEMS))
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, MOST_ITEMS))
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
-    at = fields.String()
-
-
-class BalanceArguments(Schema):
-    """A route without parameters."""
 
 
 def add_layer_routes(blueprint: Blueprint, service: LayersService) -> None:
@@ -46,7 +39,7 @@ def add_balance_routes(blueprint: Blueprint, service: BalanceService) -> None:
     """Add the route that tells whether a team is balanced."""
 
     @blueprint.get("/balance/<kind>/<namespace>/<name>")
-    @blueprint.arguments(BalanceArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def balance(_arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return which roles a project, another entity or a group needs, who holds them, and what is missing."""

@@ -7,17 +7,14 @@ from typing import Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema
+from marshmallow import RAISE
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from portal.api.arguments import NoArguments
 from portal.services.problems import ProblemsService
-
-
-class NoMetricsArguments(Schema):
-    """A scrape takes no parameters."""
 
 
 class CatalogCollector(Collector):
@@ -72,7 +69,7 @@ def metrics_blueprint(service: ProblemsService) -> Blueprint:
     registry.register(CatalogCollector(service))
 
     @blueprint.get("/metrics")
-    @blueprint.arguments(NoMetricsArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def metrics(_arguments: dict[str, Any]) -> Response:
         """Return the figures of the catalog, in the format of Prometheus or OpenMetrics."""

@@ -6,30 +6,17 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields
+from marshmallow import RAISE
 
 from portal.api.answers import answer
-from portal.api.handovers import moment_of
-from portal.api.impact import PageArguments
+from portal.api.arguments import MomentArguments, NoArguments, PageArguments, moment_of
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.ownership import OwnershipService
 
 
-class NoArguments(Schema):
-    """A route without parameters."""
-
-
-class EntityArguments(Schema):
-    """Of which time is told."""
-
-    at = fields.String()
-
-
-class PortfolioArguments(PageArguments):
+class PortfolioArguments(PageArguments, MomentArguments):
     """Of which time is told, and which part of a portfolio's items."""
-
-    at = fields.String()
 
 
 def ownership_blueprint(service: OwnershipService, accountability: AccountabilityService) -> Blueprint:
@@ -37,7 +24,7 @@ def ownership_blueprint(service: OwnershipService, accountability: Accountabilit
     blueprint = Blueprint("ownership", __name__, url_prefix="/api/ownership", description="Who owns, who is hit")
 
     @blueprint.get("/entity/<kind>/<namespace>/<name>")
-    @blueprint.arguments(EntityArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(MomentArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def entity(arguments: dict[str, Any], kind: str, namespace: str, name: str) -> Response:
         """Return who answers for an entity: owner, the groups above, people, stewards, contributors, problems."""

@@ -9,12 +9,11 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.api.arguments import MOST_ITEMS, listed
 from portal.api.badge import GREEN, RED, YELLOW, badge
-from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.problems import Asked, Faults, ProblemsService
 
-MOST_AT_ONCE = 10_000
 LONGEST_LABEL = 100
 #: The largest revision that databases can hold.
 _LAST_REVISION = 2**63 - 1
@@ -36,7 +35,7 @@ class _Which(Schema):
 class ProblemsArguments(_Which):
     """Which problems are asked for, and which part of them is told."""
 
-    limit = fields.Integer(validate=validate.Range(0, MOST_AT_ONCE))
+    limit = fields.Integer(validate=validate.Range(0, MOST_ITEMS))
     offset = fields.Integer(load_default=0, validate=validate.Range(0))
 
 
@@ -80,16 +79,8 @@ def add_problem_routes(blueprint: Blueprint, service: ProblemsService) -> None:
 
 
 def _asked(arguments: dict[str, Any]) -> Asked:
-    chosen = {name: _parts(name, arguments[name]) for name in _FIELDS if name in arguments}
+    chosen = {name: found for name in _FIELDS if (found := listed(arguments, name)) is not None}
     return Asked(**chosen, since=arguments.get("since"))
-
-
-def _parts(name: str, texts: list[str]) -> list[str]:
-    """Return what repeated, comma-separated texts name. Raises `InputError` for nothing."""
-    found = [part.strip() for text in texts for part in text.split(",") if part.strip()]
-    if not found:
-        raise InputError(f"request/query/{name} names nothing")
-    return found
 
 
 def _badge(label: str, found: Faults) -> Response:

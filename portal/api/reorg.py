@@ -6,19 +6,16 @@ from typing import Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema
+from marshmallow import RAISE
 
 from portal.api.answers import answer
+from portal.api.arguments import NoArguments
 from portal.errors import InputError
 from portal.services.reorg import ReorganisationService
 
 _TYPES = frozenset(
     {"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain", ""}
 )
-
-
-class NoQuery(Schema):
-    """The route takes its plan from the body alone."""
 
 
 def add_reorganisation_routes(blueprint: Blueprint, service: ReorganisationService) -> None:
@@ -28,7 +25,7 @@ def add_reorganisation_routes(blueprint: Blueprint, service: ReorganisationServi
     """
 
     @blueprint.post("/reorg/plan")
-    @blueprint.arguments(NoQuery, location="query", unknown=RAISE)
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def plan_reorganisation(_arguments: dict[str, Any]) -> Response:
         """Return what a plan, as YAML or JSON, would change: entities, rules, teams, files with diffs."""

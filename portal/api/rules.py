@@ -6,21 +6,18 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema
+from marshmallow import RAISE
 
 from portal.api.answers import answer
+from portal.api.arguments import NoArguments
 from portal.services.rules import RulesService
-
-
-class RulesArguments(Schema):
-    """A route without parameters."""
 
 
 def add_rule_routes(blueprint: Blueprint, service: RulesService) -> None:
     """Add the route of the rules to those below /api/ownership."""
 
     @blueprint.get("/rules")
-    @blueprint.arguments(RulesArguments, location="query", unknown=RAISE)
+    @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def rules(_arguments: dict[str, Any]) -> Response:
         """Return every rule: what it asks for, where it comes from, its severity by layer, its exemptions."""

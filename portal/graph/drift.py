@@ -75,7 +75,7 @@ class Drift:
     suggestion: Suggestion | None = None
 
 
-class Organisation:
+class Memberships:
     """Who belongs to which group: `members` of each (users) directly, and the groups right `below` each."""
 
     def __init__(
@@ -198,7 +198,7 @@ def effort(
     return Effort(people, sum(person.weight for person in people), bots)
 
 
-def drift(found: Effort, owner: EntityRef | None, organisation: Organisation) -> Drift:
+def drift(found: Effort, owner: EntityRef | None, organisation: Memberships) -> Drift:
     """Return how far an owner is from the work, with the group that is nearer, if there is one.
 
     A group is suggested whose own members did more than those who stand for the owner; not one below the owner, as its

@@ -11,11 +11,10 @@ from portal.errors import InputError
 from portal.model.amendment import Addition, Amendment
 from portal.model.envelope import Path
 from portal.model.leaves import leaves
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.reorg_plan import AssetRule, ClosedGroup, NewGroup, Plan, PlanError, PlanFault
 
 _MOST_NAMED = 5
-_PEOPLE = frozenset({"group", "user"})
 Documents = Mapping[EntityRef, Mapping[str, Any]]
 
 
@@ -134,7 +133,7 @@ class _Work:
 
     def _check_ref(self, path: Path, ref: EntityRef) -> None:
         name = path[-2] if isinstance(path[-1], int) else path[-1]
-        people = frozenset({"group"}) if path[0] in {"groups", "users"} else _PEOPLE
+        people = frozenset({"group"}) if path[0] in {"groups", "users"} else PEOPLE
         people = frozenset({"user"}) if path[0] == "users" and name == "ref" else people
         if name not in {"refs", "roles", "beside"} and ref.kind not in people:
             self._fault(path, f"found {ref}; expected a {' or '.join(sorted(people))}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from portal.graph.reorg import Changes, Documents, places
 from portal.model.amendment import amended
 from portal.model.entity import ref_of
 from portal.model.layer import Finding, named, stewards_of
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 
 Lack = Literal["members", "owner-role", "needs"]
 
@@ -51,21 +51,34 @@ class Effects:
     unbalanced: list[Imbalance]
 
 
-def effects_of(changes: Changes, documents: Documents, facts: Facts, teams: Collection[EntityRef]) -> Effects:
+#: Gives what all rules find; documents, where given, say something else than the catalog's.
+Finds = Callable[[Facts, Documents], list[Finding]]
+
+
+def by_built_in_rules(facts: Facts, documents: Documents) -> list[Finding]:  # noqa: ARG001  # these look at facts alone
+    """Return what the rules find that ship with Portal."""
+    return evaluate(facts)
+
+
+def effects_of(
+    changes: Changes,
+    documents: Documents,
+    facts: Facts,
+    teams: Collection[EntityRef],
+    *,
+    find: Finds = by_built_in_rules,
+) -> Effects:
     """Return the effects of changes on an organisation; `teams` are the groups and users that the plan names."""
     after = documents_after(changes, documents)
     changed = facts_after(facts, documents, after)
-    findings, others = _counting(facts), _counting(changed)
+    findings = [finding for finding in find(facts, {}) if finding.severity != "exempt"]
+    others = [finding for finding in find(changed, after) if finding.severity != "exempt"]
     had, has = {_key(finding) for finding in findings}, {_key(finding) for finding in others}
     return Effects(
         [finding for finding in others if _key(finding) not in had],
         [finding for finding in findings if _key(finding) not in has],
         _unbalanced(sorted(teams), (documents, facts), (after, changed)),
     )
-
-
-def _counting(facts: Facts) -> list[Finding]:
-    return [finding for finding in evaluate(facts) if finding.severity != "exempt"]
 
 
 def documents_after(changes: Changes, documents: Documents) -> dict[EntityRef, Mapping[str, Any]]:
@@ -79,7 +92,7 @@ def documents_after(changes: Changes, documents: Documents) -> dict[EntityRef, M
 def facts_after(facts: Facts, before: Documents, after: Documents) -> Facts:
     """Return what the rules look at once documents say something else."""
     gone, come = before.keys() - after.keys(), after.keys() - before.keys()
-    people = (facts.people - gone) | {ref for ref in come if ref.kind in {"group", "user"}}
+    people = (facts.people - gone) | {ref for ref in come if ref.kind in PEOPLE}
     old, new = _memberships(before), _memberships(after)
     parents = {ref: set(above) for ref, above in facts.parents.items()}
     for ref, group in old - new:
@@ -111,7 +124,7 @@ def _memberships(documents: Documents) -> set[tuple[EntityRef, EntityRef]]:
     """Return who is in, or below, which group by these documents."""
     found = set()
     for ref, document in documents.items():
-        for place in places(ref, document) if ref.kind in {"group", "user"} else ():
+        for place in places(ref, document) if ref.kind in PEOPLE else ():
             is_from_above = place.capacity in {"children", "members"}
             found.add((place.who, ref) if is_from_above else (ref, place.who))
     return found

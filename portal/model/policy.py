@@ -14,14 +14,13 @@ from portal.model.envelope import FieldFault, Path, is_kind
 from portal.model.expression import Expression
 from portal.model.fields import Fault
 from portal.model.layer import Exemption, named
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 
 if TYPE_CHECKING:
     from portal.model.kind import Kinds
 
 #: The prefix of the rules that Portal ships: a document cannot take one of their names.
 BUILT_IN_PREFIX = "portal/"
-PEOPLE = frozenset({"group", "user"})
 
 _RULE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)

@@ -7,6 +7,8 @@ from typing import Self
 from portal.errors import InputError
 
 DEFAULT_NAMESPACE = "default"
+#: The kinds, lower case, whose entities own others.
+PEOPLE = frozenset({"group", "user"})
 
 
 class EntityRef(str):

@@ -94,3 +94,7 @@ DEPENDENCY_TYPES: tuple[str, ...] = (
     "producedBy",
     "trainedOn",
 )
+
+#: From a group or person to the groups above, from a group to the groups and people below.
+ABOVE_TYPES: tuple[str, ...] = ("childOf", "memberOf")
+BELOW_TYPES: tuple[str, ...] = ("parentOf", "hasMember")

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from portal.model.ref import DEFAULT_NAMESPACE
+from portal.model.ref import DEFAULT_NAMESPACE, PEOPLE
 from portal.model.words import humps, words
 
 #: So many characters of each part are read: PostgreSQL keeps no more than 1 MB of words.
 _MOST_NAMES, _MOST_TEXT = 2_000, 50_000
 #: Fields whose references say what an entity belongs to.
 _PARENTS = ("owner", "system", "domain", "layer")
-_PEOPLE = frozenset({"user", "group"})
 
 
 class Searchable(NamedTuple):
@@ -55,7 +54,7 @@ def search_document(entity: Mapping[str, Any]) -> dict[str, str]:
     metadata, spec = entity["metadata"], _object(entity.get("spec"))
     kind, namespace, name = entity["kind"], metadata.get("namespace") or DEFAULT_NAMESPACE, metadata["name"]
     said = [metadata.get("description")]
-    if kind.lower() in _PEOPLE:
+    if kind.lower() in PEOPLE:
         profile = _object(spec.get("profile"))
         said += [profile.get("displayName"), profile.get("email") if kind.lower() == "user" else None]
     sort = str(spec.get("type") or "other")

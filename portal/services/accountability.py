@@ -11,14 +11,12 @@ from portal.model.layer import Duty, Finding, contributors_of, layer_of, steward
 from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
 from portal.services.organisation import AsOf, Organisation, Present
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
-
-#: From a group or person to the groups above, from a group to groups and people below.
-_UP, _DOWN = ("childOf", "memberOf"), ("parentOf", "hasMember")
 
 
 class Origin(NamedTuple):
@@ -159,8 +157,8 @@ class AccountabilityService:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             entity = organisation.node(ref)
-            up = _walked(organisation, entity.owner, _UP)
-            down = _walked(organisation, entity.owner, _DOWN)
+            up = _walked(organisation, entity.owner, ABOVE_TYPES)
+            down = _walked(organisation, entity.owner, BELOW_TYPES)
             owners = {EntityRef(who) for _, who in organisation.steps_from([ref], types=("ownedBy",))}
             known = organisation.nodes({*up.distances, *down.distances, *owners})
             origins = _origins(organisation, entity)

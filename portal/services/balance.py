@@ -12,12 +12,12 @@ from portal.graph.policies import Facts
 from portal.graph.walk import over, walk
 from portal.model.layer import Layer, Role, contributors_of, layer_of, named, role_of, stewards_of
 from portal.model.ref import EntityRef
+from portal.model.relation import BELOW_TYPES
+from portal.services.facts import climbed
 from portal.services.ownership import OwnershipService
 from portal.store import graph
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
-
-_UP, _DOWN = ("childOf", "memberOf"), ("parentOf", "hasMember")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class BalanceService:
             seen |= frontier
             # People lead to nobody.
             found = sorted(
-                set(graph.steps_from(connection, [ref for ref in frontier if ref.kind != "user"], types=_DOWN))
+                set(graph.steps_from(connection, [ref for ref in frontier if ref.kind != "user"], types=BELOW_TYPES))
             )
             for above, below in found:
                 steps.setdefault(EntityRef(above), []).append(EntityRef(below))
@@ -161,15 +161,8 @@ class BalanceService:
     @staticmethod
     def _facts(connection: Connection, refs: Collection[EntityRef]) -> Facts:
         """Return who is above some groups and people, and the roles that all of these hold directly."""
-        parents: dict[EntityRef, list[EntityRef]] = {}
-        seen: set[EntityRef] = set()
-        frontier = set(refs)
-        while frontier:
-            seen |= frontier
-            found = sorted(set(graph.steps_from(connection, frontier, types=_UP)))
-            for below, above in found:
-                parents.setdefault(EntityRef(below), []).append(EntityRef(above))
-            frontier = {EntityRef(above) for _, above in found} - seen
+        parents = climbed(connection, refs)
+        seen = {*refs}.union(parents, *parents.values())
         roles: dict[EntityRef, list[EntityRef]] = {}
         for who, role in sorted(graph.steps_from(connection, seen, types=("hasRole",))):
             roles.setdefault(EntityRef(who), []).append(EntityRef(role))

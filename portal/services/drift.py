@@ -13,17 +13,17 @@ import orjson
 
 from portal.errors import InputError, PortalError
 from portal.graph.codeowners import OwnersFile
-from portal.graph.drift import STATUSES, BotNames, Drift, Effort, Organisation, drift, effort, order
+from portal.graph.drift import STATUSES, BotNames, Drift, Effort, Memberships, drift, effort, order
 from portal.graph.people import People
 from portal.model.entity import SOURCE_ANNOTATION
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.location import Tree
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.providers.work import GitWork, Work
 from portal.services.assets import Place, Places
 from portal.services.drift_answers import AssetDrift, CodeOwnersView, DriftPage, Worker, WorkPlace
 from portal.services.fingerprints import commits_of
-from portal.services.ownership import OwnershipService
+from portal.services.ownership import FRAME_KINDS, OwnershipService
 from portal.store import catalog, graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
@@ -36,7 +36,6 @@ LONGEST_HALF_LIFE_DAYS = 36_500
 #: People who did least are not named where there are more than so many.
 MOST_PEOPLE = 100
 #: What says how an organisation works, rather than being worked on.
-_FRAME_KINDS = frozenset({"group", "user", "location", "layer", "role", "policy", "kinddefinition"})
 _BODIES_AT_ONCE = 5_000
 #: So many touches, of 100 bytes about, are kept of all repositories together.
 _TOUCHES_KEPT = 300_000
@@ -71,7 +70,7 @@ class _Assets:
     nodes: Mapping[EntityRef, Node]
     origins: Mapping[EntityRef, _Origin]
     people: People
-    organisation: Organisation
+    organisation: Memberships
     layers: frozenset[EntityRef]
 
 
@@ -240,14 +239,14 @@ class DriftService:
 
     def _read_assets(self, connection: Connection, revision: int) -> _Assets:
         known = self._ownership.nodes_seen_by(connection)
-        nodes = {ref: node for ref, node in known.items() if node.kind not in _FRAME_KINDS}
+        nodes = {ref: node for ref, node in known.items() if node.kind not in FRAME_KINDS}
         below = graph.targets_by_source(connection, types=("hasMember", "parentOf"))
         return _Assets(
             revision,
             nodes,
             _origins(connection, list(nodes)),
-            People(graph.declared_of_kinds(connection, ("group", "user"))),
-            Organisation(below["hasMember"], below["parentOf"]),
+            People(graph.declared_of_kinds(connection, PEOPLE)),
+            Memberships(below["hasMember"], below["parentOf"]),
             frozenset(ref for ref in known if ref.kind == "layer"),
         )
 

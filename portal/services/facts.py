@@ -10,9 +10,9 @@ from typing import Any
 from portal.graph.declared_rules import POLICY_RULES, declared_rules
 from portal.graph.policies import RULES, Asset, DocumentRule, Facts, Rule, by_entity, evaluate
 from portal.model.layer import Finding, layer_of, stewards_of
-from portal.model.policy import PEOPLE, Policy, policy_of
-from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES
+from portal.model.policy import Policy, policy_of
+from portal.model.ref import PEOPLE, EntityRef
+from portal.model.relation import ABOVE_TYPES, DEPENDENCY_TYPES
 from portal.services.kinds import KindsService
 from portal.store import graph
 from portal.store.database import Connection
@@ -22,8 +22,7 @@ from portal.store.graph import Node
 RULE_KINDS = ("layer", "policy", "role")
 #: The rules that ship with Portal.
 BUILT_IN_RULES: tuple[Rule, ...] = (*RULES, *POLICY_RULES)
-_PARENT_TYPES = ("memberOf", "childOf")
-FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *_PARENT_TYPES, "hasRole"})
+FACT_TYPES = frozenset({*DEPENDENCY_TYPES, *ABOVE_TYPES, "hasRole"})
 #: The stricter of two policies for one rule in one layer counts.
 _STRICTNESS = {"off": 0, "warn": 1, "enforce": 2}
 #: So many documents are held at once while rules look at them.
@@ -111,7 +110,7 @@ class FactsReader:
             {ref: layer_of(body, ref) for ref, body in rules.items() if ref.kind == "layer"},
             frozenset(ref for ref, node in known.items() if node.kind in PEOPLE),
             leading.get("hasRole", {}),
-            _joined(leading, _PARENT_TYPES),
+            _joined(leading, ABOVE_TYPES),
             {node.ref: node.layer for node in known.values()},
             _severities(policies.values()),
             policies,
@@ -150,15 +149,7 @@ class FactsReader:
         answering = {asset.owner for asset in assets if asset.owner is not None}
         answering.update(who for asset in assets for who, _ in asset.stewards)
         answering.update(exemption.approver for exemption in exemptions)
-        parents: dict[EntityRef, list[EntityRef]] = {}
-        seen: set[EntityRef] = set()
-        frontier = set(answering)
-        while frontier:
-            seen |= frontier
-            above = sorted(graph.relations_from(connection, frontier, types=_PARENT_TYPES))
-            for relation in above:
-                parents.setdefault(relation.source, []).append(relation.target)
-            frontier = {relation.target for relation in above} - seen
+        parents = climbed(connection, answering)
         asked = {role for layer in layers.values() for role in (*layer.owner_roles, *layer.approvers)}
         asked.update(duty.role for layer in layers.values() for duty in layer.duties)
         held = set(graph.relations_from(connection, asked, types=("roleOf",)))
@@ -167,7 +158,8 @@ class FactsReader:
             roles.setdefault(who, []).append(role)
         if self._rule_ids != self._shipped or any(policy.expression for policy in policies.values()):
             # Rules that are not Portal's may ask for any role, not only for those that layers name.
-            for relation in sorted(graph.relations_from(connection, seen, types=("hasRole",))):
+            everybody = answering.union(parents, *parents.values())
+            for relation in sorted(graph.relations_from(connection, everybody, types=("hasRole",))):
                 if relation.target not in roles.get(relation.source, ()):
                     roles.setdefault(relation.source, []).append(relation.target)
         others = nodes_of(answering.union({exemption.entity for exemption in exemptions}, *needs.values()))
@@ -183,6 +175,20 @@ class FactsReader:
             self._rule_ids,
             self.today(),
         )
+
+
+def climbed(connection: Connection, refs: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
+    """Return the groups right above some groups and people, and above these, by who is in them; cycles end."""
+    found: dict[EntityRef, list[EntityRef]] = {}
+    seen: set[EntityRef] = set()
+    frontier = set(refs)
+    while frontier:
+        seen |= frontier
+        above = sorted(set(graph.steps_from(connection, frontier, types=ABOVE_TYPES)))
+        for who, group in above:
+            found.setdefault(EntityRef(who), []).append(EntityRef(group))
+        frontier = {EntityRef(group) for _, group in above} - seen
+    return found
 
 
 def _concerned(rule: DocumentRule, facts: Facts) -> list[Asset]:

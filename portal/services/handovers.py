@@ -16,18 +16,16 @@ from portal.model.declared_kinds import GONE
 from portal.model.kind import Kinds
 from portal.model.layer import stewards_of
 from portal.model.moment import Moment, shown_time
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.services.kinds import KindsService
 from portal.services.moments import revision_of
 from portal.store import past, sources
 from portal.store.database import Connection, Database
-from portal.store.versions import Version
+from portal.store.versions import Version, versions_at
 
 #: How an owner differs between two moments.
 Change = Literal["handed-over", "came", "went"]
 CHANGES: tuple[Change, ...] = ("handed-over", "came", "went")
-
-_PEOPLE = ("group", "user")
 
 
 class Said(NamedTuple):
@@ -180,7 +178,7 @@ class HandoversService:
         chosen = slice(offset, offset + limit)
         with self._database.reading() as connection:
             kinds = self._kinds.seen_by(connection)
-            if ref.kind in _PEOPLE:
+            if ref.kind in PEOPLE:
                 moves = list(_moves(ref, _said_by(past.documents_naming(connection, ref.name), kinds)))
                 if not moves and next(past.documents_of(connection, ref), None) is None:
                     raise NotFoundError(f"Entity {ref} has never been in the catalog")
@@ -337,8 +335,9 @@ def _said_at(
     connection: Connection, known: Kinds, refs: Collection[EntityRef | None], revision: int
 ) -> dict[EntityRef, Said]:
     """Return what those of the entities said that were in the catalog as of a revision."""
-    asked = {ref for ref in refs if ref is not None and "\0" not in ref}
-    return {ref: _said(ref, declared, known) for ref, declared in past.documents_at(connection, asked, revision)}
+    asked = sorted({ref for ref in refs if ref is not None and "\0" not in ref})
+    found = versions_at(connection, asked, revision)
+    return {ref: _said(ref, found[ref].declared, known) for ref in asked if ref in found and found[ref].declared}
 
 
 def _moment_json(moment: tuple[int, int | None]) -> dict[str, Any]:

@@ -220,8 +220,8 @@ class LayersService:
             kinds.layered,
             standing.standings(connection, default_layers=kinds.default_layers),
             self._ownership.findings_seen_by(connection),
-            standing.steps_of(connection, types=DEPENDENCY_TYPES),
-            standing.steps_of(connection, types=_PART_TYPES) if has_projects else [],
+            _steps(graph.targets_by_source(connection, types=DEPENDENCY_TYPES)),
+            _steps(graph.targets_by_source(connection, types=_PART_TYPES)) if has_projects else [],
             standing.types_of(connection),
             partial(graph.documents_of, connection),
         )
@@ -359,6 +359,10 @@ def _duplicate(
     where = f"offer {share} in the layer {below.name}" if below is not None else f"keep {share}"
     advice = f"{more}: {where}, and let those who use {other} use it."
     return Duplicate(pair, nodes, (homes[pair.first], homes[pair.second]), share, advice)
+
+
+def _steps(leading: Mapping[str, Mapping[EntityRef, Iterable[EntityRef]]]) -> list[tuple[str, str]]:
+    return [(source, target) for found in leading.values() for source, targets in found.items() for target in targets]
 
 
 def _grouped(steps: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

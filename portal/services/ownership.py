@@ -16,9 +16,8 @@ from portal.graph.policies import Asset, Facts, LayerKnown, OwnerExists, OwnerRo
 from portal.graph.walk import walk
 from portal.model.kind import Kinds
 from portal.model.layer import Finding, Layer, Role, layer_of, role_of
-from portal.model.policy import PEOPLE
 from portal.model.problem import Problem
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.relation import INVERSES, Relation
 from portal.services.facts import BUILT_IN_RULES, RULE_KINDS, FactsReader, utc_today
 from portal.services.kinds import KindsService

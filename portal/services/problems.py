@@ -21,7 +21,7 @@ from portal.graph.faults import (
 from portal.graph.policies import RULES
 from portal.model.layer import Finding
 from portal.model.problem import PROBLEM_MESSAGES, Problem
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
@@ -30,7 +30,6 @@ from portal.store.database import Connection, Database
 from portal.store.findings import Seen
 from portal.store.graph import Node
 
-_PEOPLE = frozenset({"group", "user"})
 #: What stands for no layer, no owner where one is asked for by name.
 NONE = "none"
 
@@ -163,10 +162,10 @@ class ProblemsService:
             revision = sources.current_revision(connection)
             if ref.kind == "layer":
                 found = [fault for fault in self._state(connection).faults if fault.layer == ref]
-            elif ref.kind not in _PEOPLE:
+            elif ref.kind not in PEOPLE:
                 problems = [known.problem for _, known in sources.problems_of_refs(connection, [ref])]
                 found = _faults(problems, self._ownership.findings_seen_by(connection, [ref]))
-        if ref.kind in _PEOPLE:
+        if ref.kind in PEOPLE:
             answers = self._accountability.portfolio(ref, limit=1)
             found = _faults(answers.problems, answers.findings)
         return Faults(revision, len(found), counted(found), [], [])
@@ -296,7 +295,7 @@ def _faults(problems: Collection[Problem], found: Collection[Finding]) -> list[F
 
 
 def _is_owned(node: Node, known: Collection[EntityRef]) -> bool:
-    return node.owner is not None and node.owner.kind in _PEOPLE and node.owner in known
+    return node.owner is not None and node.owner.kind in PEOPLE and node.owner in known
 
 
 def _known_among(name: str, values: Collection[str], known: Collection[str]) -> frozenset[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from portal.errors import InputError, PortalError, SourceError
+from portal.graph.policies import Facts
 from portal.graph.reorg import Changes, Documents, changes_of
 from portal.graph.reorg_effects import Effects, effects_of
 from portal.ingest import yaml
@@ -16,8 +18,9 @@ from portal.ingest.amend import amend
 from portal.model.amendment import FileAmendments
 from portal.model.entity import ref_of
 from portal.model.integration import NO_INTEGRATIONS, Integrations
+from portal.model.layer import Finding
 from portal.model.location import GENERATED_PREFIX, Target, parse_location, parse_target
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.reorg_plan import Plan, PlanError, parse_plan
 from portal.providers.contract import Listing, TreeProvider
 from portal.services.kinds import KindsService
@@ -33,7 +36,6 @@ from portal.vcs.publish import Author
 __all__ = ["Author", "FileChange", "Preview", "ReorganisationService", "Written"]
 
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
-_PEOPLE = frozenset({"group", "user"})
 _FOLDER = "it lies in a folder that is no repository to Portal; register its git repository to have the change written"
 _WEB = "it is read from a web server; its owner must edit it"
 
@@ -151,10 +153,11 @@ class ReorganisationService:
                 changes = changes_of(plan, documents, above=above)
                 facts = self._ownership.facts_seen_by(connection)
                 targets = self._targets(connection, changes)
+                teams = {ref for _, ref in plan.refs() if ref.kind in PEOPLE}
+                find = partial(self._find, connection)
+                effects = effects_of(changes, documents, facts, teams, find=find)
         except PlanError as error:
             raise _placed(error, content, location) from error
-        teams = {ref for _, ref in plan.refs() if ref.kind in _PEOPLE}
-        effects = effects_of(changes, documents, facts, teams)
         return Preview(plan, changes, effects, self._files(changes, targets))
 
     def write(self, preview: Preview, *, author: Author | None = None) -> list[Written]:
@@ -192,12 +195,20 @@ class ReorganisationService:
             written.append(Written(without_credentials(head.remote), branch, commit))
         return written
 
+    def _find(self, connection: Connection, facts: Facts, changed: Documents) -> list[Finding]:
+        """Return what all rules find, those of distributions and policies too, where some documents have changed."""
+
+        def documents_of(refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
+            return graph.documents_of(connection, refs) | {ref: changed[ref] for ref in refs if ref in changed}
+
+        return self._ownership.facts_reader.findings(facts, documents_of)
+
     def _around(self, connection: Connection, plan: Plan) -> tuple[Documents, Mapping[EntityRef, list[EntityRef]]]:
         """Return the documents of all that a plan names or concerns, and the groups above each group."""
         mentioned = {ref for _, ref in plan.refs()} | {new.ref for new in plan.created}
         pairs = self._kinds.seen_by(connection).relation_types
         types = {name for pair in pairs for name in (pair.forward, pair.inverse)}
-        people = {ref for ref in mentioned if ref.kind in _PEOPLE}
+        people = {ref for ref in mentioned if ref.kind in PEOPLE}
         related = {relation.target for relation in graph.relations_from(connection, people, types=types)}
         above = graph.targets_by_source(connection, types=("childOf",))["childOf"]
         return graph.documents_of(connection, mentioned | related), above

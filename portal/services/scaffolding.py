@@ -15,7 +15,7 @@ from portal.errors import InputError, NotFoundError, ValuesError
 from portal.ingest.yaml_text import to_yaml
 from portal.model.entity import LOCATION_ANNOTATION
 from portal.model.moment import shown_time
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.secret import Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.parameters import owner_parameters, pages, parameter_schema, values_errors
@@ -33,7 +33,6 @@ from portal.store.database import Database
 from portal.store.tasks import ORDER_FIELDS, EventRow, TaskFilter, TaskRow
 
 JOB = "scaffolder-task"
-_OWNER_KINDS = frozenset({"group", "user"})
 
 
 class Finding(Protocol):
@@ -233,7 +232,7 @@ class ScaffoldingService:
         faults = [
             f"{name}: found {owner}, which is not in the catalog; expected a Group or User that is"
             for name, owner in owners.items()
-            if owner not in known or owner.kind not in _OWNER_KINDS
+            if owner not in known or owner.kind not in PEOPLE
         ]
         if not faults:
             faults = self._forbidden(creates, owners, values)

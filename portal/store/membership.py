@@ -7,11 +7,10 @@ from collections.abc import Collection
 from sqlalchemy import Connection, select
 
 from portal.model.ref import EntityRef
+from portal.model.relation import ABOVE_TYPES
 from portal.store.dialect import in_chunks
 from portal.store.relations import is_of_types
 from portal.store.tables import entities, refs, relations
-
-_PARENT_TYPES = ("memberOf", "childOf")
 
 
 def groups_of(connection: Connection, users: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
@@ -30,7 +29,7 @@ def groups_of(connection: Connection, users: Collection[EntityRef]) -> dict[Enti
             select(reached.c.user_id, relations.c.target_id)
             .join(relations, relations.c.source_id == reached.c.ref_id)
             .join(refs, refs.c.id == relations.c.target_id)
-            .where(is_of_types(_PARENT_TYPES), refs.c.ref.like("group:%"))
+            .where(is_of_types(ABOVE_TYPES), refs.c.ref.like("group:%"))
         )
         both = reached.union(further)
         user_refs = refs.alias("users")

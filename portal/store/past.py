@@ -62,20 +62,6 @@ def documents_naming(connection: Connection, name: str) -> Iterator[tuple[Versio
     yield from _streamed(connection, statement.order_by(versions.c.ref, versions.c.id))
 
 
-def documents_at(connection: Connection, refs: Collection[EntityRef], revision: int) -> Iterator[tuple[EntityRef, str]]:
-    """Yield what those of the entities declared that were in the catalog as of a revision, as (entity, JSON)."""
-    for chunk in in_chunks(sorted(refs)):
-        newest = (
-            select(func.max(versions.c.id))
-            .where(versions.c.ref.in_(chunk), versions.c.revision <= revision)
-            .group_by(versions.c.ref)
-        )
-        there = select(versions.c.ref, versions.c.declared)
-        rows = connection.execute(there.where(versions.c.id.in_(newest), versions.c.change != "removed")).all()
-        for ref, declared in rows:
-            yield EntityRef(ref), declared
-
-
 def documents_of(connection: Connection, ref: EntityRef) -> Iterator[tuple[Version, str]]:
     """Yield all versions of an entity in their order."""
     statement = select(*_WHOLE).where(versions.c.ref == ref)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, select
 
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.store.graph import with_declared_layer
-from portal.store.relations import SOURCES, TARGETS, is_of_types, relations_by_ref
 from portal.store.tables import entities, postings, terms
-
-_PEOPLE = ("group", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ def standings(connection: Connection, *, default_layers: Mapping[str, str]) -> l
     people = entities.alias("people")
     told = (
         with_declared_layer(entities.c.kind, entities.c.owner, people.c.id.is_not(None).label("owner_exists"))
-        .outerjoin(people, and_(people.c.ref == entities.c.owner, people.c.kind.in_(_PEOPLE)))
+        .outerjoin(people, and_(people.c.ref == entities.c.owner, people.c.kind.in_(PEOPLE)))
         .subquery()
     )
     columns = (told.c.layer, told.c.kind, told.c.owner, told.c.owner_exists)
@@ -47,12 +44,6 @@ def standings(connection: Connection, *, default_layers: Mapping[str, str]) -> l
         )
         for layer, kind, owner, exists, count in rows
     ]
-
-
-def steps_of(connection: Connection, *, types: Collection[str]) -> list[tuple[str, str]]:
-    """Return all relations of some types, as (from, to); a step may come twice."""
-    rows = connection.execute(relations_by_ref(SOURCES.c.ref, TARGETS.c.ref).where(is_of_types(types))).all()
-    return [(source, target) for source, target in rows]
 
 
 def types_of(connection: Connection) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from catalogs import component
 from repositories import MakeRepository
-from servers import run_portal
+from servers import run_portal, told
 from worked import commit_as, worked_repository
 
 
@@ -21,14 +21,8 @@ def folder(tmp_path: Path, repo: MakeRepository) -> Path:
     return tmp_path
 
 
-def told(folder: Path, *words: str) -> str:
-    done = run_portal("owners", "drift", *words, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_the_drift_of_an_entity_is_told_in_lines(folder: Path) -> None:
-    text = told(folder, "component:b", "--half-life", "36500")
+    text = told(folder, "drift", "component:b", "--half-life", "36500")
 
     assert "component:default/b  b\nowner: group:default/data\n67 % of recent work on it is by members of" in text
     assert "read: 3 commits to services/b of file:///" in text
@@ -39,23 +33,23 @@ def test_the_drift_of_an_entity_is_told_in_lines(folder: Path) -> None:
 
 
 def test_all_are_told_the_worst_first(folder: Path) -> None:
-    text = told(folder)
+    text = told(folder, "drift")
 
     lines = [line.split() for line in text.splitlines()]
     assert lines[0][:3] == ["Entity", "Owner", "Share"]
     assert lines[1][:3] == ["component:default/c", "data", "0%"]
     assert text.endswith("4 assets: 4 known; 1 differ from CODEOWNERS\n")
-    assert "3 more; ask with a larger --limit or --offset" in told(folder, "--limit", "1")
-    assert told(folder, "--layer", "shared").count("component:") == 1
+    assert "3 more; ask with a larger --limit or --offset" in told(folder, "drift", "--limit", "1")
+    assert told(folder, "drift", "--layer", "shared").count("component:") == 1
 
 
 def test_the_same_is_told_as_json(folder: Path) -> None:
-    assert json.loads(told(folder, "component:b", "--json"))["codeowners"]["agrees"] is False
-    assert json.loads(told(folder, "--owner", "data", "--json"))["total"] == 4
+    assert json.loads(told(folder, "drift", "component:b", "--json"))["codeowners"]["agrees"] is False
+    assert json.loads(told(folder, "drift", "--owner", "data", "--json"))["total"] == 4
 
 
 def test_a_name_gives_a_terminal_no_commands(folder: Path) -> None:
-    assert "\x1b" not in told(folder) + told(folder, "component:c")
+    assert "\x1b" not in told(folder, "drift") + told(folder, "drift", "component:c")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from catalogs import component, documents, group
 from repositories import MakeRepository
-from servers import run_portal
+from servers import run_portal, told
 
 
 @pytest.fixture
@@ -17,12 +17,6 @@ def folder(tmp_path: Path, repo: MakeRepository) -> Path:
     made.commit({"catalog-info.yaml": documents(group("data"), group("watch"), component("a", owner="watch"))})
     run_portal("ingest", made.url, folder=tmp_path)
     return tmp_path
-
-
-def told(folder: Path, *words: str) -> str:
-    done = run_portal("owners", *words, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_history_tells_periods_and_moves(folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from catalogs import component, documents, entity, group
 from repositories import MakeRepository
-from servers import run_portal
+from servers import run_portal, told
 
 PORTAL = "portal/v1alpha1"
 
@@ -41,12 +41,6 @@ def folder(tmp_path: Path, repo: MakeRepository) -> Path:
     )  # fmt: skip
     run_portal("ingest", made.url, folder=tmp_path)
     return tmp_path
-
-
-def told(folder: Path, *words: str) -> str:
-    done = run_portal("owners", *words, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_layers_are_told_in_tables_and_lines(folder: Path) -> None:

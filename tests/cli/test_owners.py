@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from catalogs import component, documents, entity, group
 from repositories import MakeRepository
-from servers import run_portal
+from servers import run_portal, told
 
 
 @pytest.fixture
@@ -40,12 +40,6 @@ def folder(tmp_path: Path, repo: MakeRepository) -> Path:
     )
     run_portal("ingest", made.url, folder=tmp_path)
     return tmp_path
-
-
-def told(folder: Path, *words: str) -> str:
-    done = run_portal("owners", *words, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_an_entity_is_told_in_lines(folder: Path) -> None:

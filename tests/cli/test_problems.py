@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from catalogs import component, documents, entity, group
 from repositories import MakeRepository, Repository
-from servers import run_portal
+from servers import run_portal, told
 
 FRAME = documents(
     group("team-a"),
@@ -24,14 +24,8 @@ def made(repo: MakeRepository, tmp_path: Path) -> Repository:
     return made
 
 
-def told(folder: Path, *words: str) -> str:
-    done = run_portal("owners", "problems", *words, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def test_problems_are_told_in_lines_with_counts(made: Repository, tmp_path: Path) -> None:
-    lines = told(tmp_path).splitlines()
+    lines = told(tmp_path, "problems").splitlines()
 
     assert lines[0] == "2 problems at revision 1"
     assert "by rule: field-invalid 1, portal/owner-role 1" in lines
@@ -39,13 +33,15 @@ def test_problems_are_told_in_lines_with_counts(made: Repository, tmp_path: Path
     assert "by owner: none 1, team-a 1" in lines
     assert "by severity: error 1, warn 1" in lines
     assert lines[-1].startswith("warn: component:default/a: portal/owner-role: Its owner group:default/team-a holds no")
-    assert told(tmp_path, "--limit", "0").splitlines()[-1] == "2 more; ask with a larger --limit"
+    assert told(tmp_path, "problems", "--limit", "0").splitlines()[-1] == "2 more; ask with a larger --limit"
 
 
 def test_problems_are_chosen_by_options(made: Repository, tmp_path: Path) -> None:
-    assert told(tmp_path, "--severity", "error,enforce", "--rule", "field-invalid").startswith("1 problem at")
-    assert told(tmp_path, "--layer", "low", "--owner", "team-b") == "no problems at revision 1\n"
-    found = json.loads(told(tmp_path, "--layer", "low", "--json"))
+    assert told(tmp_path, "problems", "--severity", "error,enforce", "--rule", "field-invalid").startswith(
+        "1 problem at"
+    )
+    assert told(tmp_path, "problems", "--layer", "low", "--owner", "team-b") == "no problems at revision 1\n"
+    found = json.loads(told(tmp_path, "problems", "--layer", "low", "--json"))
     assert (found["total"], found["counts"]["rule"]) == (1, {"portal/owner-role": 1})
     for words in (["--rule", "x"], ["--rule", ","], ["--since", "9"], ["--layer", "x"]):
         refused = run_portal("owners", "problems", *words, folder=tmp_path)
@@ -57,18 +53,18 @@ def test_what_is_new_since_a_revision_is_known_after_each_ingest(made: Repositor
     made.commit({"b.yaml": component("b", more="layer: low")})
     run_portal("ingest", f"{made.url}#main:*.yaml", folder=tmp_path)
 
-    lines = told(tmp_path, "--since", "1").splitlines()
+    lines = told(tmp_path, "problems", "--since", "1").splitlines()
 
     assert lines[0] == "1 problem new since revision 1 at revision 2"
     assert lines[-1].startswith("warn: component:default/b")
-    assert told(tmp_path, "--since", "2").startswith("no problems new since revision 2")
+    assert told(tmp_path, "problems", "--since", "2").startswith("no problems new since revision 2")
 
 
 def test_what_a_catalog_says_gives_a_terminal_no_commands(repo: MakeRepository, tmp_path: Path) -> None:
     made = repo({"a.yaml": FRAME, "b.yaml": component("b", owner='"x\\x1b[31m"')})
     run_portal("ingest", f"{made.url}#main:*.yaml", folder=tmp_path)
 
-    text = told(tmp_path)
+    text = told(tmp_path, "problems")
 
     assert "\x1b" not in text
     assert "x\N{REPLACEMENT CHARACTER}[31m is not in the catalog" in text

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.graph.drift import Author, BotNames, Drift, FolderOf, Organisation, Touch, drift, effort, order
+from portal.graph.drift import Author, BotNames, Drift, FolderOf, Memberships, Touch, drift, effort, order
 from portal.model.ref import EntityRef
 
 DAY = 86_400
@@ -71,7 +71,7 @@ def test_bots_are_told_by_patterns(patterns: list[str], author: Author, is_one: 
 
 
 def test_the_group_that_holds_most_of_the_work_is_suggested() -> None:
-    organisation = Organisation({GROUPS[0]: [USERS[0]], GROUPS[1]: [USERS[1], USERS[2]], GROUPS[2]: [USERS[3]]}, {})
+    organisation = Memberships({GROUPS[0]: [USERS[0]], GROUPS[1]: [USERS[1], USERS[2]], GROUPS[2]: [USERS[3]]}, {})
     found = worked(days_ago(0, 0), *[days_ago(1, 0)] * 2, days_ago(2, 0))
 
     told = drift(found, GROUPS[0], organisation)
@@ -82,7 +82,7 @@ def test_the_group_that_holds_most_of_the_work_is_suggested() -> None:
 
 
 def test_a_group_below_the_owner_is_not_suggested_for_it() -> None:
-    organisation = Organisation({GROUPS[1]: [USERS[1]]}, {GROUPS[0]: [GROUPS[1]], GROUPS[1]: [GROUPS[0]]})
+    organisation = Memberships({GROUPS[1]: [USERS[1]]}, {GROUPS[0]: [GROUPS[1]], GROUPS[1]: [GROUPS[0]]})
 
     told = drift(worked(days_ago(1, 0)), GROUPS[0], organisation)
 
@@ -90,14 +90,14 @@ def test_a_group_below_the_owner_is_not_suggested_for_it() -> None:
 
 
 def test_little_work_says_so_and_none_says_nothing() -> None:
-    organisation = Organisation({}, {})
+    organisation = Memberships({}, {})
 
     assert drift(worked(days_ago(1, 181)), GROUPS[0], organisation).status == "little"
     assert drift(worked(days_ago(6, 0)), GROUPS[0], organisation).status == "unknown"
 
 
 def test_an_owner_agrees_with_itself_its_people_and_the_groups_that_it_is_in() -> None:
-    organisation = Organisation({GROUPS[1]: [USERS[1]]}, {GROUPS[0]: [GROUPS[1]]})
+    organisation = Memberships({GROUPS[1]: [USERS[1]]}, {GROUPS[0]: [GROUPS[1]]})
 
     assert organisation.agrees(GROUPS[0], [USERS[1]])
     assert organisation.agrees(GROUPS[0], [GROUPS[1]])
@@ -109,7 +109,7 @@ def test_an_owner_agrees_with_itself_its_people_and_the_groups_that_it_is_in() -
 
 @given(touches, members, below, st.sampled_from([*GROUPS, *USERS]), half_lives)
 def test_shares_are_those_of_a_naive_sum(done, members, below, owner, half_life) -> None:
-    organisation = Organisation(members, below)
+    organisation = Memberships(members, below)
 
     found = worked(*done, half_life=half_life)
     told = drift(found, owner, organisation)
@@ -153,7 +153,7 @@ def test_shares_are_those_of_a_naive_sum(done, members, below, owner, half_life)
 
 @given(touches, members, st.sampled_from(GROUPS), st.integers(1, 3_000))
 def test_shares_of_old_work_are_the_same_whenever_one_asks(done, members, owner, days) -> None:
-    organisation = Organisation(members, {})
+    organisation = Memberships(members, {})
     done = [touch for touch in done if touch.time_seconds <= NOW]
 
     today, later = (drift(worked(*done, now=now, half_life=90), owner, organisation) for now in (NOW, NOW + days * DAY))
@@ -176,7 +176,7 @@ def test_a_path_counts_for_the_nearest_folder_above_it(folders, files) -> None:
 
 
 def test_the_worst_comes_first_and_what_is_not_known_last() -> None:
-    organisation = Organisation({GROUPS[0]: [USERS[0]]}, {})
+    organisation = Memberships({GROUPS[0]: [USERS[0]]}, {})
     efforts = {
         "much": worked(*[days_ago(1, 0)] * 3),
         "some": worked(*[days_ago(1, 0)] * 2),

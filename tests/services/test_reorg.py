@@ -126,6 +126,21 @@ def bare(tmp_path: Path, repo: MakeRepository, catalog: Catalog) -> tuple[Reposi
     return made[0], made[1]
 
 
+def test_conditions_of_policies_are_asked_of_what_documents_will_say(
+    service: ReorganisationService, bare: tuple[Repository, Repository], catalog: Catalog, repo: MakeRepository
+) -> None:
+    says = "entity.kind != 'Component' || entity.spec.owner == 'data' || entity.spec.owner == 'serving'"
+    rule = "rule: acme/known-hands, explanation: Known hands., fix: Give it to them., kinds: [Component]"
+    spec = f'{{owner: top, {rule}, expression: "{says}"}}'
+    policy = f"apiVersion: portal/v1alpha1\nkind: Policy\nmetadata: {{name: hands}}\nspec: {spec}\n"
+    catalog.ingest(repo({"catalog-info.yaml": policy}, name="policies").url)
+
+    broken = service.preview(PLAN.encode(), location="plan.yaml").effects.broken
+
+    assert ("acme/known-hands", "component:default/loader") in [(finding.rule, finding.ref) for finding in broken]
+    assert all(finding.ref != "component:default/user" for finding in broken if finding.rule == "acme/known-hands")
+
+
 def test_a_preview_tells_changes_rules_teams_and_diffs(
     service: ReorganisationService, bare: tuple[Repository, Repository]
 ) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from portal.api.arguments import MOST_ITEMS
 from portal.api.drift import MOST_DRIFTS
 from portal.api.graph import MEDIA_TYPES, MOST_DEPTH
 from portal.api.handovers import MOST_MOVES
-from portal.api.impact import MOST_ITEMS
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.problems import LONGEST_LABEL
 from portal.services import drift, history, search
