@@ -12,6 +12,9 @@ from codeowners import CodeOwners
 _SECTION = re.compile(r"\^?\[([^\]]+)\](?:\[\d*\])?(?P<owners>(?:\s+\S+)*)")
 _COMMENT = re.compile(r"\s#.*")
 _STARS = re.compile(r"\*{3,}")
+#: A bracket or wildcard within brackets: the library makes a set within a set of it, which Python may come to read in
+#: another way, and warns of.
+_NESTED = re.compile(r"\[[^\]]*[\[*?]")
 #: A pattern with more wildcards could be made to take for ever.
 _MOST_STARS = 5
 _LONGEST_LINE = 2_000
@@ -78,7 +81,8 @@ def _understood(line: str) -> tuple[str, tuple[str, tuple[str, ...]] | None]:
         if all("@" in owner for owner in owners):
             return f"[{section[1]}]", (section[1].lower(), tuple(owners))
     text = _STARS.sub("**", text)
-    if text.startswith("!") or len(re.findall(r"\*+", text.split()[0])) > _MOST_STARS:
+    pattern = text.split()[0]
+    if text.startswith("!") or _NESTED.search(text) or len(re.findall(r"\*+", pattern)) > _MOST_STARS:
         return "", None
     try:
         CodeOwners(text)

@@ -64,6 +64,11 @@ def test_each_section_of_gitlab_has_owners_and_defaults_of_its_own() -> None:
     assert owners(text, "late.md") == [(1, ("@all",)), (6, ("@data",)), (8, ("@writers",))]
 
 
+@pytest.mark.parametrize("pattern", ["/[[a]", "/[*a]"])
+def test_a_bracket_or_wildcard_within_brackets_is_no_pattern(pattern: str) -> None:
+    assert owners(f"* @c\n{pattern} @b", "a") == [(1, ("@c",))]
+
+
 @given(st.text(alphabet="@ab/*[]^\\!#? \n-", max_size=80), st.text(alphabet="ab/ ", max_size=12))
 def test_no_file_is_too_odd_to_be_read(text: str, path: str) -> None:
     for rule in OwnersFile(text).rules_for(path):
