@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import resource
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+import portal
 from catalog import git, write_repository
 from portal.app import build
 from portal.config import load_settings
@@ -25,6 +27,8 @@ def main() -> None:
     parser.add_argument("--database", help="another database than SQLite in a temporary folder; it must be empty")
     arguments = parser.parse_args()
     count = arguments.entities
+    # As pip leaves an installed package: some environments tell Python to write no bytecode, and each start compiles.
+    compileall.compile_dir(str(Path(portal.__file__).parent), quiet=1)
     with tempfile.TemporaryDirectory() as temporary:
         repository = Path(temporary, "repository")
         texts = write_repository(repository, entities=count)

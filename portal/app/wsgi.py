@@ -32,6 +32,7 @@ from portal.api.search import search_blueprint
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
+from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
 
@@ -87,10 +88,11 @@ def create_app(portal: Portal) -> Flask:
 
 def from_environment() -> Any:
     """Return the application that a server process serves: settings come from PORTAL_* variables alone."""
-    portal = build(load_settings(environment=os.environ), is_server=True)
-    portal.start()
-    when_asked_to_end(portal.feed.close)
-    return create_app(portal)
+    with cycles_kept():
+        portal = build(load_settings(environment=os.environ), is_server=True)
+        portal.start()
+        when_asked_to_end(portal.feed.close)
+        return create_app(portal)
 
 
 class _WhenServed:

@@ -19,6 +19,7 @@ from portal.cli.catalog import ingest_with_progress
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
 from portal.config import SETTINGS, Settings
+from portal.services.memory import cycles_kept
 
 #: What makes the application that a server process serves.
 _APPLICATION = "portal.app.wsgi:from_environment"
@@ -73,7 +74,8 @@ def _serve(settings: Settings) -> None:
     if sys.platform == "linux":
         # From Python 3.14 on the default is another, which imports everything again.
         multiprocessing.set_start_method("fork")
-    importlib.import_module(_APPLICATION.partition(":")[0])
+    with cycles_kept():
+        importlib.import_module(_APPLICATION.partition(":")[0])
     # What is there by now stays: it shall be one memory for both processes, which a look at each object would copy.
     gc.collect()
     gc.freeze()

@@ -14,7 +14,6 @@ from portal.graph.policies import Facts
 from portal.graph.reorg import Changes, Documents, changes_of
 from portal.graph.reorg_effects import Effects, effects_of
 from portal.ingest import yaml
-from portal.ingest.amend import amend
 from portal.model.amendment import FileAmendments
 from portal.model.entity import ref_of
 from portal.model.integration import NO_INTEGRATIONS, Integrations
@@ -291,6 +290,8 @@ def _file(
     if isinstance(content, str):
         return FileChange(location, repository, path, "", content)
     try:
+        from portal.ingest.amend import amend  # noqa: PLC0415  # a server need not wait for ruamel.yaml
+
         result = amend(content, amendments, location=path or location)
     except InputError as error:
         return FileChange(location, repository, path, "", error.message)
