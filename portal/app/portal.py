@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -27,19 +27,21 @@ from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
+from portal.services.look import LookService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
 from portal.store import schema
-from portal.store.database import Database
+from portal.store.database import Connection, Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
+    from portal.app.looking import Looking
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
     from portal.plugins import Registry
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-#: A server works the findings of larger catalogs out only when somebody asks.
-_MOST_LOOKED_AT = 20_000
 
 
 @dataclass
@@ -79,6 +79,7 @@ class Portal:
     known_rules: Registry[Rule]
     providers: Mapping[str, TreeProvider]
     web: _OnDemand
+    _looking: Looking | None = None
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
 
@@ -117,6 +118,16 @@ class Portal:
         )
 
     @cached_property
+    def look(self) -> LookService:
+        """What keeps that which follows from a revision."""
+
+        def lists(connection: Connection) -> dict[str, list[Any]]:
+            # Asked for where there are layers alone: an ingest of what stands in none need not import it.
+            return self.answers.layers.lists(connection) | self.accountability.lists(connection)
+
+        return LookService(self.database, self.ownership, lists=lists)
+
+    @cached_property
     def access(self) -> AccessServices:
         """Who asks, and whether they may."""
         from portal.app.access import wire_access  # noqa: PLC0415  # only a server is asked by anybody
@@ -139,8 +150,11 @@ class Portal:
         It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
         """
         if self.settings.worker and self.settings.refresh_seconds:
-            after = partial(self.problems.look, most=_MOST_LOOKED_AT)
-            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds, after=after)
+            from portal.app.looking import Looking  # noqa: PLC0415  # which builds a Portal of its own
+
+            self._looking = Looking(self.look, self.settings)
+            seconds = self.settings.refresh_seconds
+            self._refresher = Refresher(self.refresh, seconds=seconds, after=self._looking.look)
             self._refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
@@ -177,6 +191,8 @@ class Portal:
 
     def close(self) -> None:
         """End background work and close what is open."""
+        if self._looking is not None:
+            self._looking.stop()
         if self._refresher is not None:
             self._refresher.stop()
         if self._starting is not None:

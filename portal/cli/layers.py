@@ -16,7 +16,7 @@ from portal.graph.balance import Held
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.services.balance import BalanceAnswer
-from portal.services.layers import LayerReport, LayersAnswer
+from portal.services.layers import LayerReport, LayersAnswer, Page
 
 _NONE = "-"
 _MOST_NAMED = 5
@@ -64,45 +64,44 @@ def _print_layers(found: LayersAnswer) -> None:
         [_overview(report) for report in found.reports],
     )
     for report in found.reports:
-        _print_report(report, found.limit)
-    if found.duplicates:
-        _print_title(f"near-duplicates: {len(found.duplicates)}")
-    for item in found.duplicates[: found.limit]:
+        _print_report(report)
+    if found.duplicates.total:
+        _print_title(f"near-duplicates: {found.duplicates.total}")
+    for item in found.duplicates.items:
         first, second = (
             f"{node.ref} of {', '.join(sorted(homes))}" for node, homes in zip(item.nodes, item.homes, strict=True)
         )
         told = f"{item.pair.alike} %: {first}, and {second}: {item.pair.reason}. {item.advice}"
         console().print(Text(plain(told)), soft_wrap=True)
-    _print_more(len(found.duplicates), found.limit)
+    _print_more(found.duplicates)
 
 
 def _overview(report: LayerReport) -> Sequence[str]:
     reused = report.reused
-    used = 0 if reused is None else sum(1 for item in reused if item.use.projects)
     return (
         _name(report),
         str(report.total),
-        str(len(report.owners)),
+        str(report.owners.total),
         _NONE if report.percent is None else f"{report.percent:g} %",
         str(sum(item.count for item in report.broken)),
-        _NONE if reused is None else str(len(reused) + len(report.unused)),
-        _NONE if reused is None else str(used),
-        _NONE if reused is None else str(len(report.unused)),
+        _NONE if reused is None else str(reused.total + report.unused.total),
+        _NONE if reused is None else str(report.used),
+        _NONE if reused is None else str(report.unused.total),
     )
 
 
-def _print_report(report: LayerReport, limit: int) -> None:
+def _print_report(report: LayerReport) -> None:
     _print_title(_name(report))
     _print_line("kinds", (f"{kind} {count}" for kind, count in report.kinds.items()))
     owners = (
         f"{owner.ref.name} {owner.count}{'' if owner.exists else ' (not in the catalog)'}"
-        for owner in report.owners[:limit]
+        for owner in report.owners.items
     )
     _print_line("owners", owners)
-    _print_more(len(report.owners), limit)
+    _print_more(report.owners)
     for item in report.broken:
         console().print(Text(plain(f"{item.severity}: {item.rule}: {item.count}")), soft_wrap=True)
-    if report.reused:
+    if report.reused is not None and report.reused.items:
         rows = [
             (
                 item.node.ref,
@@ -112,13 +111,13 @@ def _print_report(report: LayerReport, limit: int) -> None:
                 + (", ..." if item.use.projects > _MOST_NAMED else "")
                 or _NONE,
             )
-            for item in report.reused[:limit]
+            for item in report.reused.items
         ]
         _print_rows(("Reused", "Projects", "Dependents", "By"), rows)
-        _print_more(len(report.reused), limit)
+        _print_more(report.reused)
     if report.reused is not None:
-        _print_line("nobody uses", (node.ref for node in report.unused[:limit]))
-        _print_more(len(report.unused), limit)
+        _print_line("nobody uses", (node.ref for node in report.unused.items))
+        _print_more(report.unused)
 
 
 def _print_balance(found: BalanceAnswer) -> None:
@@ -165,9 +164,9 @@ def _print_line(name: str, items: Iterable[str]) -> None:
     console().print(Text.assemble((f"{name}: ", "bold"), plain(", ".join(items)) or _NONE), soft_wrap=True)
 
 
-def _print_more(total: int, limit: int) -> None:
-    if total > limit:
-        click.echo(f"{total - limit} more; ask with a larger --limit")
+def _print_more(page: Page[Any]) -> None:
+    if page.total > len(page.items):
+        click.echo(f"{page.total - len(page.items)} more; ask with a larger --limit")
 
 
 def _name(report: LayerReport) -> str:

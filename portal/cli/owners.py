@@ -21,8 +21,9 @@ from portal.cli.rules import rules
 from portal.model.layer import Finding
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
-from portal.services.accountability import Accountability, Portfolio
+from portal.services.accountability import Accountability
 from portal.services.ownership import Lineage
+from portal.services.portfolio import Portfolio
 
 
 @click.group()
@@ -109,8 +110,13 @@ def _print_portfolio(found: Portfolio) -> None:
     )
     if len(found.items) < found.total:
         click.echo(f"{found.total - len(found.items)} more; ask with a larger --limit")
+    for item in found.violations:
+        console().print(Text(f"{item.severity}: {item.rule}: {item.count}"), soft_wrap=True)
     print_problems(found.problems)
     _print_findings(found.findings)
+    untold = found.problems_total - len(found.problems) + found.findings_total - len(found.findings)
+    if untold:
+        click.echo(f"{untold} more problems and findings; ask with a larger --limit")
 
 
 def _print_lineage(found: Lineage) -> None:

@@ -18,7 +18,7 @@ from portal.app import build
 from portal.cli.catalog import ingest_with_progress
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
-from portal.config import SETTINGS, Settings
+from portal.config import Settings, as_environment
 from portal.services.memory import cycles_kept
 
 #: What makes the application that a server process serves.
@@ -70,7 +70,7 @@ def _serve(settings: Settings) -> None:
 
     It is a fork of this one where that is safe, so that nothing is imported twice. Its settings are in the environment.
     """
-    os.environ.update(_as_environment(settings))
+    os.environ.update(as_environment(settings))
     if sys.platform == "linux":
         # From Python 3.14 on the default is another, which imports everything again.
         multiprocessing.set_start_method("fork")
@@ -91,7 +91,3 @@ def _serve(settings: Settings) -> None:
         respawn_failed_workers=True,
         log_enabled=settings.log_level == "debug",
     ).serve()
-
-
-def _as_environment(settings: Settings) -> dict[str, str]:
-    return {setting.variable: setting.variable_text(getattr(settings, setting.name)) for setting in SETTINGS}

@@ -1,5 +1,5 @@
 """Typed settings, from a file, the environment, the command line."""
 
-from portal.config.settings import SETTINGS, Setting, Settings, load_settings
+from portal.config.settings import SETTINGS, Setting, Settings, as_environment, load_settings
 
-__all__ = ["SETTINGS", "Setting", "Settings", "load_settings"]
+__all__ = ["SETTINGS", "Setting", "Settings", "as_environment", "load_settings"]

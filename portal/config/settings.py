@@ -269,6 +269,11 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that say these settings to another process, secrets included."""
+    return {setting.variable: setting.variable_text(getattr(settings, setting.name)) for setting in SETTINGS}
+
+
 def load_settings(
     *,
     environment: Mapping[str, str],

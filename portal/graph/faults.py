@@ -24,7 +24,7 @@ class Fault:
 
     `rule` is a problem's code or the id of a finding's rule. `owner` is the accountable one and `layer` the effective
     one of the entity `ref`; all of them are empty where there is none. `revision` is the one that first showed a
-    problem; 0 of findings, which are not stored.
+    problem; 0 of findings.
     """
 
     told: Problem | Finding

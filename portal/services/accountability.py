@@ -15,6 +15,7 @@ from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
 from portal.services.organisation import AsOf, Organisation, Present
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
+from portal.services.portfolio import Asked, Portfolio, by_distance, kept_portfolio, portfolio_lists, read_portfolio
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
@@ -105,42 +106,6 @@ class Accountability:
         } | (self.as_of.to_json() if self.as_of is not None else {})
 
 
-@dataclass(frozen=True, slots=True)
-class Portfolio:
-    """What a group or person answers for, itself or through the groups below.
-
-    `items` are a page of it, sorted; the counts are of all: by layer (empty: none) and kind, by owner, of problems, of
-    findings by severity.
-    """
-
-    owner: Node
-    groups: list[tuple[Node, int]]
-    total: int
-    direct: int
-    counts: Mapping[str, Mapping[str, int]]
-    owners: Mapping[EntityRef, int]
-    items: list[Node]
-    problems: list[Problem]
-    findings: list[Finding]
-    as_of: AsOf | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the answer as JSON tells it."""
-        return {
-            "owner": self.owner.to_json(),
-            "groups": [
-                node.to_json() | {"distance": distance, "count": self.owners.get(node.ref, 0)}
-                for node, distance in self.groups
-            ],
-            "total": self.total,
-            "direct": self.direct,
-            "counts": self.counts,
-            "items": [node.to_json() for node in self.items],
-            "problems": [problem.to_json() for problem in self.problems],
-            "findings": [finding.to_json() for finding in self.findings],
-        } | (self.as_of.to_json() if self.as_of is not None else {})
-
-
 class AccountabilityService:
     """Answers from owners, groups, layers."""
 
@@ -169,7 +134,7 @@ class AccountabilityService:
             entity.owner,
             entity.owner in known,
             [(who, who in known) for who in sorted(owners) if who != entity.owner],
-            _by_distance(up, known),
+            by_distance(up, known),
             [
                 Member(known[found], down.previous.get(found, found))
                 for found in sorted(down.distances)
@@ -191,31 +156,16 @@ class AccountabilityService:
             organisation = self._organisation(connection, at)
             owner = organisation.node(ref)
             below = walk(ref, lambda refs: organisation.steps_from(refs, types=("parentOf",)))
-            groups = _by_distance(below, organisation.nodes(below.distances))
-            owned = {EntityRef(target) for _, target in organisation.steps_from(below.distances, types=("ownerOf",))}
-            # Whoever else is named beside the accountable owner does not answer for it.
-            items = [node for node in organisation.nodes(owned).values() if node.owner in below.distances]
-            refs = [node.ref for node in items]
-            problems, findings = organisation.problems(refs), organisation.findings(refs)
-        owners: dict[EntityRef, int] = {}
-        counts: dict[str, dict[str, int]] = {}
-        for node in items:
-            if node.owner is not None:
-                owners[node.owner] = owners.get(node.owner, 0) + 1
-            row = counts.setdefault(str(node.layer or ""), {})
-            row[node.kind] = row.get(node.kind, 0) + 1
-        return Portfolio(
-            owner,
-            groups,
-            len(items),
-            owners.get(ref, 0),
-            {layer: dict(sorted(row.items())) for layer, row in sorted(counts.items())},
-            owners,
-            items[offset : offset + limit],
-            problems,
-            findings,
-            organisation.as_of,
-        )
+            groups = by_distance(below, organisation.nodes(below.distances))
+            asked = Asked(owner, groups, frozenset(below.distances), limit, offset)
+            found = None
+            if at is None and self._ownership.keeps_findings(connection):
+                found = kept_portfolio(connection, self._ownership, asked)
+            return found or read_portfolio(organisation, asked)
+
+    def lists(self, connection: Connection) -> dict[str, list[Any]]:
+        """Return what a look keeps about portfolios: JSON values by the name of their list."""
+        return portfolio_lists(connection, self._ownership)
 
     def _organisation(self, connection: Connection, at: Moment | None) -> Organisation:
         return Present(connection, self._ownership) if at is None else self._past.seen_by(connection, at)
@@ -272,9 +222,3 @@ def _walked(organisation: Organisation, owner: EntityRef | None, types: Collecti
     if owner is None:
         return Walk()
     return walk(owner, lambda refs: organisation.steps_from(refs, types=types))
-
-
-def _by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node, int]]:
-    """Return what a walk has reached that is in the catalog, but not where it began, the nearest first."""
-    reached = sorted(found.distances.items(), key=lambda item: (item[1], item[0]))
-    return [(known[ref], distance) for ref, distance in reached if distance and ref in known]

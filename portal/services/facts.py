@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from portal.graph.declared_rules import POLICY_RULES, declared_rules
@@ -65,7 +70,7 @@ class FactsReader:
         reading = [rule for rule in rules if isinstance(rule, DocumentRule)]
         found = evaluate(facts, rules=[rule for rule in rules if not isinstance(rule, DocumentRule)])
         if not reading:
-            return found
+            return _each_once(found)
         wanted = {asset.ref: asset for rule in reading for asset in _concerned(rule, facts)}
         assets = [wanted[ref] for ref in sorted(wanted)]
         for start in range(0, len(assets), _PORTION):
@@ -73,7 +78,13 @@ class FactsReader:
             facts.documents = documents_of([asset.ref for asset in portion])
             found += evaluate(facts, rules=reading, assets=portion)
         facts.documents = {}
-        return sorted(found, key=by_entity)
+        return _each_once(sorted(found, key=by_entity))
+
+    @cached_property
+    def rules_digest(self) -> str:
+        """Tells the rules apart from those of another Portal: by their ids, and by when their files were written."""
+        told = sorted(f"{rule.id}\0{type(rule).__qualname__}\0{_written_at(rule)}" for rule in self._rules)
+        return sha256("\n".join([version("portal"), *told]).encode()).hexdigest()
 
     def whole(
         self, connection: Connection, known: Mapping[EntityRef, Node], rules: Mapping[EntityRef, Mapping[str, Any]]
@@ -189,6 +200,16 @@ def climbed(connection: Connection, refs: Collection[EntityRef]) -> dict[EntityR
             found.setdefault(EntityRef(who), []).append(EntityRef(group))
         frontier = {EntityRef(group) for _, group in above} - seen
     return found
+
+
+def _each_once(found: Iterable[Finding]) -> list[Finding]:
+    """Return findings that differ in rule, entity or message, in their order; a foreign rule may say one twice."""
+    return list({by_entity(finding): finding for finding in found}.values())
+
+
+def _written_at(rule: Rule) -> int:
+    path = getattr(sys.modules.get(type(rule).__module__), "__file__", None)
+    return Path(path).stat().st_mtime_ns if path else 0
 
 
 def _concerned(rule: DocumentRule, facts: Facts) -> list[Asset]:

@@ -1,108 +1,76 @@
-"""Says how each layer stands: what is in it, who owns it, what breaks its rules, who reuses it."""
+"""Answers how the layers stand, once for each revision."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Generic, TypeVar
 
 from portal.errors import InputError
-from portal.graph.likeness import Described, Pair, alike, candidates
-from portal.graph.reuse import Use, belongings, uses
-from portal.model.layer import Finding, Layer
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
-from portal.services.facts import DocumentsOf
 from portal.services.kinds import KindsService
+from portal.services.layer_standing import (
+    PART_TYPES,
+    Broken,
+    Duplicate,
+    LayerStanding,
+    Owned,
+    Reused,
+    Seen,
+    Standings,
+    seen_then,
+    standings_of,
+)
+from portal.services.memory import cycles_kept
 from portal.services.organisation import AsOf
-from portal.services.ownership import FRAME_KINDS, LayerView, OwnershipService
-from portal.services.past import Past, PastOrganisations
-from portal.store import graph, sources, standing
+from portal.services.ownership import OwnershipService
+from portal.services.past import PastOrganisations
+from portal.store import derived, graph, sources, standing
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
-from portal.store.standing import Standing
 
-#: Systems and projects hold assets, templates make them: nobody depends on these to use what they stand for.
-_NO_ASSETS = frozenset({"system", "project", "template"})
 _PER_MILLE = 1000
-_PART_TYPES = ("hasPart",)
+#: What the lists are kept under: the heads, then those of each layer by its place.
+_HEADS, _DUPLICATES, _COUNTS = "layers", "layers/duplicates", "layers/counts"
+_LISTS = ("owners", "reused", "unused")
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
-    """How much an owner has in a layer; `exists` says whether it is in the catalog."""
+class Page(Generic[_Item]):
+    """A page of a list, and how long that is."""
 
-    ref: EntityRef
-    count: int
-    exists: bool
+    total: int
+    items: list[_Item]
 
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """How often a layer's rule is broken."""
-
-    rule: str
-    severity: str
-    count: int
-
-
-class Reused(NamedTuple):
-    """An asset with who uses it."""
-
-    node: Node
-    use: Use
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the asset as JSON tells it."""
-        use = self.use
-        return self.node.to_json() | {
-            "projects": use.projects,
-            "projectRefs": use.named,
-            "dependents": use.dependents,
-        }
-
-
-class Duplicate(NamedTuple):
-    """Two assets that are near-duplicates, the homes of each, which of them to share, what to do in a sentence."""
-
-    pair: Pair
-    nodes: tuple[Node, Node]
-    homes: tuple[Collection[str], Collection[str]]
-    share: EntityRef
-    advice: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the pair as JSON tells it."""
-        return {
-            "alike": self.pair.alike,
-            "reason": self.pair.reason,
-            "items": [
-                node.to_json() | {"homes": sorted(homes)} for node, homes in zip(self.nodes, self.homes, strict=True)
-            ],
-            "share": self.share,
-            "advice": self.advice,
-        }
+    def to_json(self, told: Callable[[_Item], Any]) -> dict[str, Any]:
+        """Return the page as JSON tells it."""
+        return {"total": self.total, "items": [told(item) for item in self.items]}
 
 
 @dataclass(frozen=True, slots=True)
 class LayerReport:
-    """How a layer stands; `layer` is None for what stands in none.
+    """How a layer stands, of each list a page; `layer` is None for what stands in none.
 
-    `owned` of the `total` entities have an owner who is in the catalog. The highest layer is not there to be reused:
-    `reused` is None there, and of what stands in no layer.
+    `owned` of the `total` entities have an owner who is in the catalog; projects use `used` of those that are reused.
+    The highest layer is not there to be reused: `reused` is None there, and of what stands in no layer.
     """
 
-    layer: Layer | None
+    layer: EntityRef | None
+    title: str
+    rank: int | None
     kinds: Mapping[str, int]
-    owners: Sequence[Owned]
+    owners: Page[Owned]
     owned: int
     broken: Sequence[Broken]
-    reused: Sequence[Reused] | None
-    unused: Sequence[Node]
+    reused: Page[Reused] | None
+    used: int
+    unused: Page[Node]
 
     @property
     def total(self) -> int:
@@ -114,29 +82,24 @@ class LayerReport:
         """The share with an owner who is there, rounded down: 100 means all. None where nothing stands."""
         return _PER_MILLE * self.owned // self.total / 10 if self.total else None
 
-    def to_json(self, *, limit: int, offset: int) -> dict[str, Any]:
-        """Return the report as JSON tells it, of each list a page."""
-        page = slice(offset, offset + limit)
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON tells it."""
         reuse = None
         if self.reused is not None:
-            reuse = {
-                "total": len(self.reused),
-                "used": sum(1 for item in self.reused if item.use.projects),
-                "items": [item.to_json() for item in self.reused[page]],
-            }
+            reuse = {"used": self.used} | self.reused.to_json(Reused.to_json)
         return {
-            "layer": None if self.layer is None else self.layer.ref,
-            "title": "" if self.layer is None else self.layer.title,
-            "rank": None if self.layer is None else self.layer.rank,
+            "layer": self.layer,
+            "title": self.title,
+            "rank": self.rank,
             "entities": {"total": self.total, "kinds": self.kinds},
-            "owners": {"total": len(self.owners), "items": [asdict(item) for item in self.owners[page]]},
+            "owners": self.owners.to_json(asdict),
             "coverage": {"percent": self.percent, "owned": self.owned, "total": self.total},
             "violations": {
                 "total": sum(item.count for item in self.broken),
                 "items": [asdict(item) for item in self.broken],
             },
             "reuse": reuse,
-            "unused": {"total": len(self.unused), "items": [node.to_json() for node in self.unused[page]]},
+            "unused": self.unused.to_json(Node.to_json),
         }
 
 
@@ -144,26 +107,20 @@ class LayerReport:
 class LayersAnswer:
     """How the layers stand, the highest first, and what stands in none; near-duplicates in the highest."""
 
-    reports: Sequence[LayerReport]
-    duplicates: Sequence[Duplicate]
-    limit: int
-    offset: int
+    reports: list[LayerReport]
+    duplicates: Page[Duplicate]
     as_of: AsOf | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer as JSON tells it."""
-        page = slice(self.offset, self.offset + self.limit)
         return {
-            "layers": [report.to_json(limit=self.limit, offset=self.offset) for report in self.reports],
-            "duplicates": {
-                "total": len(self.duplicates),
-                "items": [item.to_json() for item in self.duplicates[page]],
-            },
+            "layers": [report.to_json() for report in self.reports],
+            "duplicates": self.duplicates.to_json(Duplicate.to_json),
         } | (self.as_of.to_json() if self.as_of is not None else {})
 
 
 class LayersService:
-    """Answers from the layers as a whole, worked out once for each revision."""
+    """Answers from the layers as a whole: from what the newest look has kept, or else from the catalog itself."""
 
     def __init__(
         self, database: Database, kinds: KindsService, ownership: OwnershipService, past: PastOrganisations
@@ -173,7 +130,7 @@ class LayersService:
         self._ownership = ownership
         self._past = past
         self._lock = threading.Lock()
-        self._known: tuple[int, list[LayerReport], list[Duplicate]] | None = None
+        self._known: tuple[int, Standings] | None = None
 
     def layers(
         self, *, layer: str | None = None, limit: int = 20, offset: int = 0, at: Moment | None = None
@@ -184,189 +141,137 @@ class LayersService:
         """
         as_of = None
         with self._database.reading() as connection:
-            if at is None:
-                _, reports, duplicates = self._state(connection)
-            else:
+            if at is not None:
                 past = self._past.seen_by(connection, at)
                 as_of = past.as_of
-                reports, duplicates = _reports(_seen_then(past))
+                found = _answer(standings_of(seen_then(past)), limit=limit, offset=offset)
+            else:
+                kept = None
+                if self._ownership.keeps_findings(connection):
+                    kept = _kept(connection, limit=limit, offset=offset)
+                found = kept or _answer(self._state(connection), limit=limit, offset=offset)
+        reports = found.reports
         if layer is not None:
             wanted = EntityRef.parse(layer, default_kind="layer")
-            found = [report for report in reports if report.layer is not None and report.layer.ref == wanted]
-            if not found:
-                names = ", ".join(report.layer.name for report in reports if report.layer is not None)
+            reports = [report for report in reports if report.layer == wanted]
+            if not reports:
+                names = ", ".join(report.layer.name for report in found.reports if report.layer is not None)
                 raise InputError(f'There is no layer "{layer}"; known are: {names or "none"}')
-            is_highest = found[0] is reports[0]
-            return LayersAnswer(found, duplicates if is_highest else [], limit, offset, as_of)
-        return LayersAnswer(reports, duplicates, limit, offset, as_of)
+        is_highest = reports[:1] == found.reports[:1]
+        return LayersAnswer(reports, found.duplicates if is_highest else Page(0, []), as_of)
 
-    def _state(self, connection: Connection) -> tuple[int, list[LayerReport], list[Duplicate]]:
+    def lists(self, connection: Connection) -> dict[str, list[Any]]:
+        """Return what a look keeps, so that each page is read alone: JSON values by the name of their list."""
+        whole = self._state(connection)
+        found: dict[str, list[Any]] = {
+            _HEADS: [_head(item) for item in whole.layers],
+            _DUPLICATES: [item.to_json() for item in whole.duplicates],
+        }
+        for place, item in enumerate(whole.layers):
+            for name, told in zip(_LISTS, _told(item), strict=True):
+                found[f"{_HEADS}/{place}/{name}"] = told
+        return found | {_COUNTS: [len(whole.duplicates)]}
+
+    def _state(self, connection: Connection) -> Standings:
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
             if self._known is not None and self._known[0] == revision:
-                return self._known
-            state = (revision, *_reports(self._seen_now(connection)))
+                return self._known[1]
+            with cycles_kept():
+                state = standings_of(self._seen_now(connection))
             if self._known is None or self._known[0] < revision:
-                self._known = state
+                self._known = (revision, state)
             return state
 
-    def _seen_now(self, connection: Connection) -> _Seen:
+    def _seen_now(self, connection: Connection) -> Seen:
         kinds = self._kinds.seen_by(connection)
         views = self._ownership.layers_seen_by(connection)
         has_projects = any(node.kind == "project" for view in views for node in view.nodes)
-        return _Seen(
+        return Seen(
             views,
             kinds.layered,
-            standing.standings(connection, default_layers=kinds.default_layers),
+            self._ownership.standings_seen_by(connection),
             self._ownership.findings_seen_by(connection),
-            _steps(graph.targets_by_source(connection, types=DEPENDENCY_TYPES)),
-            _steps(graph.targets_by_source(connection, types=_PART_TYPES)) if has_projects else [],
+            graph.all_steps(connection, types=DEPENDENCY_TYPES),
+            graph.all_steps(connection, types=PART_TYPES) if has_projects else [],
             standing.types_of(connection),
             partial(graph.documents_of, connection),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What reports on layers look at, of the present or a past.
+def _answer(whole: Standings, *, limit: int, offset: int) -> LayersAnswer:
+    def page(items: Sequence[_Item]) -> Page[_Item]:
+        return Page(len(items), list(items[offset : offset + limit]))
 
-    `needs` and `parts` are steps as (from, to), `types` what `spec.type` says, lower case.
-    """
-
-    views: Sequence[LayerView]
-    layered: frozenset[str]
-    counts: Sequence[Standing]
-    findings: Sequence[Finding]
-    needs: Sequence[tuple[str, str]]
-    parts: Sequence[tuple[str, str]]
-    types: Mapping[str, str]
-    documents_of: DocumentsOf
-
-
-def _seen_then(past: Past) -> _Seen:
-    organisation = past.organisation
-    people = organisation.facts.people
-    counts = Counter((node.layer, node.kind, node.owner, node.owner in people) for node in organisation.nodes.values())
-    return _Seen(
-        organisation.layer_views,
-        organisation.kinds.layered,
-        [Standing(*key, count) for key, count in counts.items()],
-        organisation.findings(past.documents_of),
-        organisation.all_steps(DEPENDENCY_TYPES),
-        organisation.all_steps(_PART_TYPES),
-        organisation.types,
-        past.documents_of,
-    )
+    reports = [
+        LayerReport(
+            None if item.layer is None else item.layer.ref,
+            "" if item.layer is None else item.layer.title,
+            None if item.layer is None else item.layer.rank,
+            item.kinds,
+            page(item.owners),
+            item.owned,
+            item.broken,
+            None if item.reused is None else page(item.reused),
+            _used(item),
+            page(item.unused),
+        )
+        for item in whole.layers
+    ]
+    return LayersAnswer(reports, page(whole.duplicates))
 
 
-def _reports(seen: _Seen) -> tuple[list[LayerReport], list[Duplicate]]:
-    """Return how each layer stands, and the near-duplicates in the highest."""
-    views = seen.views
-    known = {view.layer.ref for view in views if view.layer is not None}
-    nodes = {node.ref: node for view in views for node in view.nodes}
-    layers: dict[str, str | None] = {ref: node.layer for ref, node in nodes.items()}
-    projects = [ref for ref in nodes if ref.kind == "project"]
-    belonging = belongings(projects, needs=_grouped(seen.needs), parts=_grouped(seen.parts), layers=layers)
-    used = uses(seen.needs, belonging)
-    highest = max((view.layer.rank for view in views if view.layer is not None), default=0)
-    assets = {
-        view.layer.ref: [node for node in view.nodes if node.kind in seen.layered - _NO_ASSETS]
-        for view in views
-        if view.layer is not None
+def _head(item: LayerStanding) -> dict[str, Any]:
+    layer = item.layer
+    return {
+        "layer": None if layer is None else layer.ref,
+        "title": "" if layer is None else layer.title,
+        "rank": None if layer is None else layer.rank,
+        "kinds": item.kinds,
+        "owned": item.owned,
+        "broken": [asdict(broken) for broken in item.broken],
+        "used": _used(item),
+        "owners": len(item.owners),
+        "reused": None if item.reused is None else len(item.reused),
+        "unused": len(item.unused),
     }
+
+
+def _told(item: LayerStanding) -> Iterable[list[Any]]:
+    """Return the lists of a layer as JSON tells them, as `_LISTS` names them."""
+    yield [asdict(owner) for owner in item.owners]
+    yield [reused.to_json() for reused in item.reused or ()]
+    yield [node.to_json() for node in item.unused]
+
+
+def _kept(connection: Connection, *, limit: int, offset: int) -> LayersAnswer | None:
+    """Return the answer from what the newest look has kept; None where it kept none, as there is no layer."""
+    heads = derived.whole(connection, _HEADS)
+    if not heads:
+        return None
+    (counted,) = derived.whole(connection, _COUNTS)
+    names = [f"{_HEADS}/{place}/{name}" for place in range(len(heads)) for name in _LISTS]
+    pages = derived.pages(connection, [_DUPLICATES, *names], limit=limit, offset=offset)
     reports = []
-    for view in views:
-        ref = None if view.layer is None else view.layer.ref
-        is_reused = view.layer is not None and view.layer.rank < highest
+    for place, head in enumerate(heads):
+        owners, reused, unused = (pages[f"{_HEADS}/{place}/{name}"] for name in _LISTS)
         reports.append(
-            _report(
-                view,
-                [item for item in seen.counts if (item.layer if item.layer in known else None) == ref],
-                [item for item in seen.findings if (item.layer if item.layer in known else None) == ref],
-                [Reused(node, used.get(node.ref, Use())) for node in assets[ref]] if ref and is_reused else None,
+            LayerReport(
+                None if head["layer"] is None else EntityRef(head["layer"]),
+                head["title"],
+                head["rank"],
+                head["kinds"],
+                Page(head["owners"], [Owned.from_json(told) for told in owners]),
+                head["owned"],
+                [Broken(**told) for told in head["broken"]],
+                None if head["reused"] is None else Page(head["reused"], [Reused.from_json(told) for told in reused]),
+                head["used"],
+                Page(head["unused"], [Node.from_json(told) for told in unused]),
             )
         )
-    top = [node for view in views if view.layer and view.layer.rank == highest for node in assets[view.layer.ref]]
-    below = next((view.layer for view in views if view.layer and view.layer.rank < highest), None)
-    homes = _homes(top, belonging)
-    pairs = candidates([Described(node.ref, node.title, seen.types.get(node.ref, ""), homes[node.ref]) for node in top])
-    documents = seen.documents_of({ref for pair in pairs for ref in pair})
-    duplicates = [
-        _duplicate(pair, (nodes[pair.first], nodes[pair.second]), homes, used, below)
-        for pair in alike(pairs, documents)
-    ]
-    return reports, sorted(duplicates, key=lambda item: (-item.pair.alike, item.pair.first, item.pair.second))
+    return LayersAnswer(reports, Page(counted, [Duplicate.from_json(told) for told in pages[_DUPLICATES]]))
 
 
-def _report(
-    view: LayerView, counts: Iterable[Standing], findings: Iterable[Finding], reused: Sequence[Reused] | None
-) -> LayerReport:
-    kinds: dict[str, int] = {}
-    owners: dict[EntityRef, Owned] = {}
-    owned = 0
-    for item in counts:
-        if item.kind in FRAME_KINDS:
-            continue
-        kinds[item.kind] = kinds.get(item.kind, 0) + item.count
-        owned += item.count if item.owner_exists else 0
-        if item.owner is not None:
-            before = owners[item.owner].count if item.owner in owners else 0
-            owners[item.owner] = Owned(item.owner, before + item.count, item.owner_exists)
-    broken: dict[tuple[str, str], int] = {}
-    for finding in findings:
-        if finding.severity == "exempt":
-            continue
-        key = (finding.rule, finding.severity)
-        broken[key] = broken.get(key, 0) + 1
-    order = sorted(reused or (), key=lambda item: (-item.use.projects, -item.use.dependents, item.node.ref))
-    return LayerReport(
-        view.layer,
-        dict(sorted(kinds.items())),
-        sorted(owners.values(), key=lambda item: (-item.count, item.ref)),
-        owned,
-        [Broken(rule, severity, count) for (rule, severity), count in sorted(broken.items())],
-        None if reused is None else [item for item in order if item.use.dependents],
-        [item.node for item in order if not item.use.dependents],
-    )
-
-
-def _homes(assets: Iterable[Node], belonging: Mapping[EntityRef, Collection[str]]) -> dict[EntityRef, frozenset[str]]:
-    """Return where each asset is at home: its projects, or else its system, or else its owner, or else itself."""
-    projects: dict[str, set[str]] = {}
-    for project, members in belonging.items():
-        for member in members:
-            projects.setdefault(member, set()).add(project)
-    return {
-        node.ref: frozenset(projects.get(node.ref) or {str(node.system or node.owner or node.ref)}) for node in assets
-    }
-
-
-def _duplicate(
-    pair: Pair,
-    nodes: tuple[Node, Node],
-    homes: Mapping[EntityRef, frozenset[str]],
-    used: Mapping[str, Use],
-    below: Layer | None,
-) -> Duplicate:
-    first, second = (used.get(node.ref, Use()).dependents for node in nodes)
-    share, other = (pair.first, pair.second) if first >= second else (pair.second, pair.first)
-    more = (
-        "Both are needed equally often"
-        if first == second
-        else f"{share} is needed by more ({max(first, second)} against {min(first, second)})"
-    )
-    where = f"offer {share} in the layer {below.name}" if below is not None else f"keep {share}"
-    advice = f"{more}: {where}, and let those who use {other} use it."
-    return Duplicate(pair, nodes, (homes[pair.first], homes[pair.second]), share, advice)
-
-
-def _steps(leading: Mapping[str, Mapping[EntityRef, Iterable[EntityRef]]]) -> list[tuple[str, str]]:
-    return [(source, target) for found in leading.values() for source, targets in found.items() for target in targets]
-
-
-def _grouped(steps: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for source, target in steps:
-        found.setdefault(source, []).append(target)
-    return found
+def _used(item: LayerStanding) -> int:
+    return sum(1 for reused in item.reused or () if reused.use.projects)

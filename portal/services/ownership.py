@@ -22,9 +22,11 @@ from portal.model.relation import INVERSES, Relation
 from portal.services.facts import BUILT_IN_RULES, RULE_KINDS, FactsReader, utc_today
 from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
-from portal.store import graph, sources
+from portal.store import findings, graph, sources, standing
 from portal.store.database import Connection, Database
+from portal.store.findings import Look
 from portal.store.graph import Node
+from portal.store.standing import Standing
 
 __all__ = ["LayerView", "Lineage", "Node", "OwnershipService", "Summary"]
 
@@ -75,14 +77,22 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What follows from one revision of the catalog as a whole, on one day: exemptions end with their day."""
+    """What the rules look at in one revision of the catalog, on one day: exemptions end with their day."""
 
     revision: int
     today: date
     facts: Facts
-    findings: list[Finding]
-    findings_by_ref: Mapping[EntityRef, list[Finding]]
     views: list[LayerView]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the rules found in one revision, on one day."""
+
+    revision: int
+    today: date
+    findings: list[Finding]
+    by_ref: Mapping[EntityRef, list[Finding]]
 
 
 class OwnershipService:
@@ -102,8 +112,9 @@ class OwnershipService:
         self._database = database
         self._kinds = kinds
         self._facts = FactsReader(kinds, rules, today=today)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._known: _State | None = None
+        self._found: _Found | None = None
 
     def lineage(self, ref: EntityRef) -> Lineage:
         """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
@@ -145,26 +156,40 @@ class OwnershipService:
 
         For a few entities not more of the catalog is read than their rules look at.
         """
+        revision = sources.current_revision(connection)
+        found = self._found
+        if found is None or not self._is_now(found, revision):
+            if self.keeps_findings(connection):
+                return findings.kept(connection, refs)
+            if refs is not None and len(refs) <= _FEW:
+                return self._found_on(connection, refs)
+            found = self._all_found(connection)
         if refs is None:
-            return list(self._state(connection).findings)
-        known = self._known
-        is_known = known is not None and self._is_now(known, sources.current_revision(connection))
-        if not is_known and len(refs) <= _FEW:
-            rules = graph.declared_of_kinds(connection, RULE_KINDS)
-            facts = self._facts.about(
-                connection,
-                self.nodes_seen_by(connection, refs),
-                rules,
-                nodes_of=lambda others: self.nodes_seen_by(connection, others),
-            )
-            wanted = set(refs)
-            return [
-                finding
-                for finding in self._facts.findings(facts, partial(graph.documents_of, connection))
-                if finding.ref in wanted
-            ]
-        by_ref = self._state(connection).findings_by_ref
-        return [finding for ref in sorted(set(refs)) for finding in by_ref.get(ref, ())]
+            return list(found.findings)
+        return [finding for ref in sorted(set(refs)) for finding in found.by_ref.get(ref, ())]
+
+    def keeps_findings(self, connection: Connection) -> bool:
+        """Return whether the newest look at the catalog saw what a connection sees, with the same rules, today."""
+        return findings.last_look(connection) == self.look(connection)
+
+    def look(self, connection: Connection) -> Look:
+        """Return what a look at the catalog that a connection sees would see."""
+        revision = sources.current_revision(connection)
+        return Look(revision, self._facts.today().isoformat(), self._facts.rules_digest)
+
+    def _found_on(self, connection: Connection, refs: Collection[EntityRef]) -> list[Finding]:
+        facts = self._facts.about(
+            connection,
+            self.nodes_seen_by(connection, refs),
+            graph.declared_of_kinds(connection, RULE_KINDS),
+            nodes_of=lambda others: self.nodes_seen_by(connection, others),
+        )
+        wanted = set(refs)
+        return [
+            finding
+            for finding in self._facts.findings(facts, partial(graph.documents_of, connection))
+            if finding.ref in wanted
+        ]
 
     @property
     def facts_reader(self) -> FactsReader:
@@ -208,7 +233,7 @@ class OwnershipService:
                 [layer.name for layer in sorted(layers.values(), key=lambda layer: (layer.rank, layer.ref))],
                 graph.counts_by_owner(connection),
                 sources.list_problems(connection),
-                list(self._state(connection).findings) if layers else [],
+                self.findings_seen_by(connection) if layers else [],
             )
 
     def problems(self) -> list[Problem]:
@@ -220,6 +245,17 @@ class OwnershipService:
         """Return entities, some or all, as graphs show them, for the catalog as a connection sees it."""
         return graph.nodes(connection, refs=refs, default_layers=self._kinds.seen_by(connection).default_layers)
 
+    def owned_seen_by(
+        self, connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int
+    ) -> list[Node]:
+        """Return a page of all that some answer for, sorted, for the catalog as a connection sees it."""
+        layers = self._kinds.seen_by(connection).default_layers
+        return graph.owned_page(connection, owners, limit=limit, offset=offset, default_layers=layers)
+
+    def standings_seen_by(self, connection: Connection) -> list[Standing]:
+        """Return how many entities of which kind each owner has in which layer, as a connection sees the catalog."""
+        return standing.standings(connection, default_layers=self._kinds.seen_by(connection).default_layers)
+
     def node_seen_by(self, connection: Connection, ref: EntityRef) -> Node:
         """Return one entity as graphs show it. Raises `NotFoundError`."""
         node = self.nodes_seen_by(connection, [ref]).get(ref)
@@ -228,7 +264,7 @@ class OwnershipService:
         return node
 
     def _state(self, connection: Connection) -> _State:
-        """Return what follows from the catalog as this connection sees it; worked out once for each revision."""
+        """Return what the rules look at as this connection sees it; read once for each revision."""
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
@@ -240,26 +276,32 @@ class OwnershipService:
                 self._known = state
             return state
 
-    def _is_now(self, state: _State, revision: int) -> bool:
+    def _all_found(self, connection: Connection) -> _Found:
+        """Return what the rules find as this connection sees the catalog; worked out once for each revision."""
+        revision = sources.current_revision(connection)
+        with self._lock:
+            if self._found is not None and self._is_now(self._found, revision):
+                return self._found
+            state = self._state(connection)
+            with cycles_kept():
+                listed = self._facts.findings(state.facts, partial(graph.documents_of, connection))
+            by_ref: dict[EntityRef, list[Finding]] = {}
+            for finding in listed:
+                by_ref.setdefault(finding.ref, []).append(finding)
+            found = _Found(revision, state.today, listed, by_ref)
+            if self._found is None or self._found.revision <= revision:
+                self._found = found
+            return found
+
+    def _is_now(self, state: _State | _Found, revision: int) -> bool:
         return state.revision == revision and state.today == self._facts.today()
 
     def _read_state(self, connection: Connection, revision: int) -> _State:
         known = self.nodes_seen_by(connection)
         rules = graph.declared_of_kinds(connection, RULE_KINDS)
         facts = self._facts.whole(connection, known, rules)
-        findings = self._facts.findings(facts, partial(graph.documents_of, connection))
-        by_ref: dict[EntityRef, list[Finding]] = {}
-        for finding in findings:
-            by_ref.setdefault(finding.ref, []).append(finding)
         roles = {ref: role_of(body, ref) for ref, body in rules.items() if ref.kind == "role"}
-        return _State(
-            revision,
-            facts.today,
-            facts,
-            findings,
-            by_ref,
-            layer_views(facts.layers, known.values(), roles),
-        )
+        return _State(revision, facts.today, facts, layer_views(facts.layers, known.values(), roles))
 
 
 def reached_json(item: Dependent, node: Node) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ class ProblemsService:
                 if asked.since > state.revision:
                     raise InputError(f"There is no revision {asked.since} yet; the newest is {state.revision}")
                 # One that no look has met came up since the last.
-                unmarked = Seen(findings.last_look(connection), state.revision)
-                found, is_exact = _new_since(asked.since, found, findings.marks(connection), unmarked)
+                unmarked = Seen(findings.last_look(connection).revision, state.revision)
+                found, is_exact = _new_since(asked.since, found, findings.seen(connection), unmarked)
         page = found[offset:] if limit is None else found[offset : offset + limit]
         return Faults(
             state.revision,
@@ -166,36 +167,9 @@ class ProblemsService:
                 problems = [known.problem for _, known in sources.problems_of_refs(connection, [ref])]
                 found = _faults(problems, self._ownership.findings_seen_by(connection, [ref]))
         if ref.kind in PEOPLE:
-            answers = self._accountability.portfolio(ref, limit=1)
+            answers = self._accountability.portfolio(ref, limit=sys.maxsize)
             found = _faults(answers.problems, answers.findings)
         return Faults(revision, len(found), counted(found), [], [])
-
-    def look(self, *, most: int | None = None) -> bool:
-        """Mark what findings there are at the newest revision; return whether that was still to do.
-
-        Catalogs of more than `most` entities are left alone: findings of 100,000 keep a server busy for half a minute,
-        in which its answers are late. What came up since is told as inexact then.
-
-        What comes up later is known as new by that. Findings are worked out where nobody has asked for them yet, which
-        takes seconds for 100,000 entities: it comes after a refresh, not in its transaction.
-        """
-        with self._database.reading() as connection:
-            revision = sources.current_revision(connection)
-            if findings.last_look(connection) >= revision:
-                return False
-            if most is not None and sum(graph.counts_by_owner(connection).values()) > most:
-                return False
-            # Without a layer no rule looks at anything.
-            has_layers = bool(graph.declared_of_kinds(connection, ("layer",)))
-            found = self._ownership.findings_seen_by(connection) if has_layers else []
-        marks = [mark_of(finding) for finding in found]
-        with self._database.writing() as connection:
-            # Another process may have looked meanwhile, and at more.
-            before = findings.last_look(connection)
-            if before >= revision:
-                return False
-            findings.set_marks(connection, marks, after=before, revision=revision)
-        return True
 
     def measures(self) -> Measures:
         """Return what is counted of the newest revision; worked out once for each."""

@@ -1,15 +1,34 @@
-"""Keeps since when there are findings: of what follows from the catalog only marks are stored."""
+"""Keeps the findings of the newest look at the catalog, each with since when it is there."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from datetime import date
+from hashlib import sha256
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+import orjson
+from sqlalchemy import Connection, delete, insert, select
 
-from portal.store.bulk import insert_rows
+from portal.graph.faults import mark_of
+from portal.model.layer import Exemption, Finding
+from portal.model.ref import EntityRef
+from portal.store.bulk import insert_tuples
 from portal.store.dialect import among, in_chunks
-from portal.store.tables import finding_marks, revisions
+from portal.store.tables import entities, findings, looks
+
+_COLUMNS = (
+    *("mark", "digest", "ref", "rule", "severity", "layer", "message", "more"),
+    *("after_revision", "revision"),
+)
+_TOLD = (
+    findings.c.ref,
+    findings.c.rule,
+    findings.c.severity,
+    findings.c.layer,
+    findings.c.message,
+    findings.c.more,
+)
 
 
 class Seen(NamedTuple):
@@ -19,27 +38,103 @@ class Seen(NamedTuple):
     revision: int
 
 
-def last_look(connection: Connection) -> int:
-    """Return the newest revision whose findings have been marked; 0 where none has been."""
-    newest = select(func.coalesce(func.max(revisions.c.revision), 0)).where(revisions.c.is_marked)
-    return int(connection.execute(newest).scalar_one())
+class Look(NamedTuple):
+    """What a look at the catalog saw: its revision, on which day (ISO, UTC), with which rules (a digest)."""
+
+    revision: int
+    day: str
+    rules: str
 
 
-def marks(connection: Connection) -> dict[str, Seen]:
-    """Return when each marked finding came up, by its mark."""
-    columns = (finding_marks.c.mark, finding_marks.c.after_revision, finding_marks.c.revision)
+#: Nobody has looked yet.
+NO_LOOK = Look(0, "", "")
+
+
+def last_look(connection: Connection) -> Look:
+    """Return the newest look; what it found is kept."""
+    row = connection.execute(select(looks.c.revision, looks.c.day, looks.c.rules)).one_or_none()
+    return NO_LOOK if row is None else Look(*row)
+
+
+def seen(connection: Connection) -> dict[str, Seen]:
+    """Return when each finding came up, by its mark."""
+    columns = (findings.c.mark, findings.c.after_revision, findings.c.revision)
     return {mark: Seen(after, revision) for mark, after, revision in connection.execute(select(*columns)).all()}
 
 
-def set_marks(connection: Connection, found: Collection[str], *, after: int, revision: int) -> None:
-    """Bring the marks to those found at a revision; new ones were not there at the look before, `after`."""
-    known = set(connection.execute(select(finding_marks.c.mark)).scalars())
-    wanted = set(found)
-    for chunk in in_chunks(sorted(known - wanted)):
-        connection.execute(delete(finding_marks).where(among(finding_marks.c.mark, chunk)))
-    insert_rows(
-        connection,
-        finding_marks,
-        [{"mark": mark, "after_revision": after, "revision": revision} for mark in sorted(wanted - known)],
+def kept(connection: Connection, refs: Collection[EntityRef] | None = None) -> list[Finding]:
+    """Return what the newest look has found, all or on some entities, by entity, rule and message."""
+    if refs is None:
+        return _told(connection.execute(select(*_TOLD).order_by(findings.c.ref, findings.c.rule, findings.c.message)))
+    found: list[Finding] = []
+    for chunk in in_chunks(sorted(ref for ref in set(refs) if "\0" not in ref)):
+        wanted = select(*_TOLD).where(among(findings.c.ref, chunk))
+        found += _told(connection.execute(wanted.order_by(findings.c.ref, findings.c.rule, findings.c.message)))
+    return found
+
+
+def kept_of_owners(connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int) -> list[Finding]:
+    """Return a page of what the newest look has found on all that some answer for, in the order of `kept`."""
+    wanted = (
+        select(*_TOLD)
+        .join(entities, entities.c.ref == findings.c.ref)
+        .where(among(entities.c.owner, sorted(owners)))
+        .order_by(findings.c.ref, findings.c.rule, findings.c.message)
     )
-    connection.execute(update(revisions).where(revisions.c.revision == revision).values(is_marked=True))
+    return _told(connection.execute(wanted.limit(limit).offset(offset)))
+
+
+def keep(connection: Connection, found: Iterable[Finding], look: Look) -> None:
+    """Bring what is kept to what a look has found; what the look before did not find came up after that."""
+    before = last_look(connection)
+    columns = (findings.c.mark, findings.c.digest, findings.c.after_revision, findings.c.revision)
+    known = {row.mark: row for row in connection.execute(select(*columns))}
+    rows: dict[str, tuple[Any, ...]] = {}
+    unchanged = set()
+    for finding in found:
+        mark, more = mark_of(finding), _more(finding)
+        digest = _digest(orjson.dumps([finding.severity, finding.layer]) + more)
+        there = known.get(mark)
+        if there is not None and there.digest == digest:
+            unchanged.add(mark)
+            continue
+        since = Seen(before.revision, look.revision) if there is None else Seen(there.after_revision, there.revision)
+        told = (finding.ref, finding.rule, finding.severity, finding.layer, finding.message, more.decode())
+        rows[mark] = (mark, digest, *told, *since)
+    for chunk in in_chunks(sorted(known.keys() - unchanged)):
+        connection.execute(delete(findings).where(among(findings.c.mark, chunk)))
+    insert_tuples(connection, findings, _COLUMNS, list(rows.values()))
+    connection.execute(delete(looks))
+    connection.execute(insert(looks).values(look._asdict()))
+
+
+def _more(finding: Finding) -> bytes:
+    exemption = finding.exemption
+    return orjson.dumps(
+        {
+            "fix": finding.fix,
+            "related": finding.related,
+            "exemption": None if exemption is None else exemption.to_json(),
+        },
+        default=str,
+    )
+
+
+def _told(rows: Iterable[Any]) -> list[Finding]:
+    found = []
+    for ref, rule, severity, layer, message, text in rows:
+        more = orjson.loads(text)
+        told = more["exemption"]
+        exemption = None
+        if told is not None:
+            expires = date.fromisoformat(told["expires"])
+            approver, policy = EntityRef(told["approver"]), EntityRef(told["policy"])
+            exemption = Exemption(EntityRef(ref), rule, told["reason"], approver, expires, policy)
+        related = tuple([EntityRef(who) for who in more["related"]])
+        place = EntityRef(layer) if layer else None
+        found.append(Finding(rule, severity, EntityRef(ref), place, message, more["fix"], related, exemption))
+    return found
+
+
+def _digest(content: bytes) -> str:
+    return sha256(content).hexdigest()[:32]

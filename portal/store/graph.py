@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import orjson
 from sqlalchemy import ColumnElement, Connection, Select, func, select
@@ -33,6 +33,12 @@ class Node:
     def to_json(self) -> dict[str, str | None]:
         """Return the node as JSON tells it."""
         return {"ref": self.ref, "kind": self.kind, "title": self.title, "layer": self.layer, "owner": self.owner}
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """Return the node that JSON tells of."""
+        owner, layer = (EntityRef(told[name]) if told[name] else None for name in ("owner", "layer"))
+        return cls(EntityRef(told["ref"]), told["kind"], told["title"], owner, layer)
 
 
 def relations_from(
@@ -72,6 +78,16 @@ def targets_by_source(connection: Connection, *, types: Collection[str]) -> dict
     return {name: {source: sorted({*listed}) for source, listed in targets.items()} for name, targets in found.items()}
 
 
+def all_steps(connection: Connection, *, types: Collection[str]) -> list[tuple[EntityRef, EntityRef]]:
+    """Return where every relation of some types leads, as (from, to); a step may come twice.
+
+    References are read once and relations by number, as `targets_by_source` does.
+    """
+    rows = connection.execute(select(relations.c.source_id, relations.c.target_id).where(is_of_types(types))).all()
+    named = {number: EntityRef(ref) for number, ref in connection.execute(select(refs.c.id, refs.c.ref)).all()}
+    return [(named[source], named[target]) for source, target in rows]
+
+
 def nodes(
     connection: Connection, *, refs: Collection[EntityRef] | None = None, default_layers: Mapping[str, str]
 ) -> dict[EntityRef, Node]:
@@ -81,7 +97,7 @@ def nodes(
     `default_layers` names by kind (lower case); a System's layer is its own, else its domain's.
     """
     statement = _nodes()
-    defaults = {kind: EntityRef.of("layer", "default", name) for kind, name in default_layers.items()}
+    defaults = _default_layers(default_layers)
     portions: list[Sequence[Any]]
     if refs is None:
         portions = [connection.execute(statement).all()]
@@ -90,19 +106,22 @@ def nodes(
             connection.execute(statement.where(entities.c.ref.in_(chunk))).all()
             for chunk in in_chunks(sorted(_storable(refs)))
         ]
-    found = [
-        Node(
-            EntityRef(ref),
-            kind,
-            title,
-            EntityRef(owner) if owner else None,
-            EntityRef(layer) if layer else defaults.get(kind),
-            EntityRef(system) if system else None,
-        )
-        for rows in portions
-        for ref, kind, title, owner, system, layer in rows
-    ]
+    found = [node for rows in portions for node in _made(rows, defaults)]
     return {node.ref: node for node in sorted(found, key=lambda node: node.ref)}
+
+
+def owned_page(
+    connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int, default_layers: Mapping[str, str]
+) -> list[Node]:
+    """Return a page of all entities that some answer for, sorted; owners of few are looked for among all entities."""
+    wanted = _nodes().where(among(entities.c.owner, sorted(owners))).order_by(entities.c.ref)
+    rows = connection.execute(wanted.limit(limit).offset(offset)).all()
+    return list(_made(rows, _default_layers(default_layers)))
+
+
+def count(connection: Connection) -> int:
+    """Return how many entities there are."""
+    return connection.execute(select(func.count()).select_from(entities)).scalar_one()
 
 
 def counts_by_layer(connection: Connection, *, default_layers: Mapping[str, str]) -> dict[str, dict[str, int]]:
@@ -120,12 +139,12 @@ def counts_by_layer(connection: Connection, *, default_layers: Mapping[str, str]
 
 def counts_by_owner(connection: Connection) -> dict[EntityRef, int]:
     """Return how many entities each owner has, who has most of them first."""
-    count = func.count()
+    owned = func.count()
     rows = connection.execute(
-        select(entities.c.owner, count)
+        select(entities.c.owner, owned)
         .where(entities.c.owner.is_not(None))
         .group_by(entities.c.owner)
-        .order_by(count.desc(), entities.c.owner)
+        .order_by(owned.desc(), entities.c.owner)
     )
     return {EntityRef(owner): found for owner, found in rows if owner}
 
@@ -161,6 +180,22 @@ def _leaving(
     wanted = statement.where(is_of_types(types))
     for chunk in in_chunks(sorted(_storable(refs))):
         yield connection.execute(wanted.where(SOURCES.c.ref.in_(chunk))).all()
+
+
+def _default_layers(names: Mapping[str, str]) -> dict[str, EntityRef]:
+    return {kind: EntityRef.of("layer", "default", name) for kind, name in names.items()}
+
+
+def _made(rows: Iterable[Any], defaults: Mapping[str, EntityRef]) -> Iterator[Node]:
+    for ref, kind, title, owner, system, layer in rows:
+        yield Node(
+            EntityRef(ref),
+            kind,
+            title,
+            EntityRef(owner) if owner else None,
+            EntityRef(layer) if layer else defaults.get(kind),
+            EntityRef(system) if system else None,
+        )
 
 
 @cache

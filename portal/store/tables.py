@@ -46,13 +46,6 @@ revisions = Table(
     Column("added", Integer, nullable=False),
     Column("changed", Integer, nullable=False),
     Column("removed", Integer, nullable=False),
-    Column(
-        "is_marked",
-        Boolean,
-        nullable=False,
-        server_default=false(),
-        comment="finding_marks were brought up to it",
-    ),
 )
 
 sources = Table(
@@ -218,12 +211,36 @@ problems = Table(
     Index(None, "ref"),
 )
 
-finding_marks = Table(
-    "finding_marks",
+findings = Table(
+    "findings",
     metadata,
-    Column("mark", Exact, primary_key=True, comment="digest of a finding's rule, ref and message"),
+    Column("mark", Exact, primary_key=True, comment="digest of rule, ref and message"),
+    Column("digest", Text, nullable=False, comment="of all that is told; changes with it"),
+    Column("ref", Exact, nullable=False),
+    Column("rule", Exact, nullable=False),
+    Column("severity", Text, nullable=False, comment="warn, enforce or exempt"),
+    Column("layer", Text, nullable=True, comment="ref of the effective layer"),
+    Column("message", Exact, nullable=False),
+    Column("more", Text, nullable=False, comment="JSON of the fix, of whom it concerns, of the exemption"),
     Column("after_revision", BigInteger, nullable=False, comment="the last one looked at without it"),
     Column("revision", BigInteger, nullable=False, comment="the first one looked at with it"),
+    Index(None, "ref"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("revision", BigInteger, primary_key=True, autoincrement=False, comment="what follows from it is kept"),
+    Column("day", Text, nullable=False, comment="in UTC, by which exemptions ended"),
+    Column("rules", Text, nullable=False, comment="digest of the rules that were asked"),
+)
+
+derived = Table(
+    "derived",
+    metadata,
+    Column("name", Exact, primary_key=True, comment="of a list that follows from the revision of the look"),
+    Column("part", Integer, primary_key=True, autoincrement=False, comment="from 0, each of as many items"),
+    Column("body", Text, nullable=False, comment="JSON list"),
 )
 
 tasks = Table(

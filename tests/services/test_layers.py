@@ -10,7 +10,7 @@ from portal.defaults.kinds import all_kinds
 from portal.errors import InputError
 from portal.model.moment import Moment
 from portal.services.kinds import KindsService
-from portal.services.layers import LayerReport, LayersAnswer, LayersService
+from portal.services.layers import LayerReport, LayersAnswer, LayersService, Page
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.store.database import Database
@@ -71,7 +71,7 @@ def test_each_layer_tells_what_is_in_it_who_owns_it_and_what_breaks_its_rules(
     shared = found["shared"]
     assert (shared.total, shared.owned, shared.percent) == (4, 3, 75.0)
     assert dict(shared.kinds) == {"dataset": 4}
-    assert [(owner.ref.name, owner.count, owner.exists) for owner in shared.owners] == [
+    assert [(owner.ref.name, owner.count, owner.exists) for owner in shared.owners.items] == [
         ("builders", 2, True),
         ("data", 1, True),
         ("gone", 1, False),
@@ -94,9 +94,9 @@ def test_reuse_counts_projects_through_others_and_names_what_nobody_needs(
 
     assert [
         (item.node.ref.name, item.use.projects, [ref.name for ref in item.use.named], item.use.dependents)
-        for item in found["shared"].reused or ()
+        for item in (found["shared"].reused or Page(0, [])).items
     ] == [("raw", 2, ["one", "two"], 2), ("clean", 1, ["one"], 1)]
-    assert [node.ref.name for node in found["shared"].unused] == ["idle", "wrong"]
+    assert [node.ref.name for node in found["shared"].unused.items] == ["idle", "wrong"]
     # The highest layer stands on others; nobody is to build on it.
     assert found["project"].reused is None
     assert answer.to_json()["layers"][1]["reuse"]["used"] == 2

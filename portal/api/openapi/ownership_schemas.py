@@ -84,11 +84,15 @@ OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                     "additionalProperties": {"type": "object", "additionalProperties": COUNT},
                 },
                 "items": many(ref("Node")),
+                "problemsTotal": COUNT,
                 "problems": many(ref("Problem")),
+                "violations": members(
+                    {"total": COUNT, "items": many(members({"rule": TEXT, "severity": TEXT, "count": COUNT}))}
+                ),
                 "findings": many(ref("Finding")),
             },
             AS_OF,
-            description="What a group or user answers for; counts by layer (empty: none) and kind.",
+            description="What a group or user answers for, its lists in pages; counts by layer (empty: none) and kind.",
         ),
         "OwnershipHistory": members(
             {

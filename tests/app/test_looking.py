@@ -1,0 +1,52 @@
+"""Looks at the catalog beside requests, over a Portal as it is wired from settings."""
+
+from __future__ import annotations
+
+import pytest
+from catalogs import component, documents, entity, group
+from repositories import MakeRepository
+
+from portal.app import build
+from portal.app.looking import Looking
+from portal.config import load_settings
+from portal.services.ownership import OwnershipService
+
+PORTAL = "portal/v1alpha1"
+CATALOG = documents(
+    group("builders"),
+    entity("Role", "builder", version=PORTAL),
+    entity("Layer", "low", "rank: 1, owner: builders, ownerRoles: [builder]", version=PORTAL),
+    component("a", owner="gone", more="layer: low"),
+)
+
+
+@pytest.fixture
+def portal(tmp_path, database_url, repo: MakeRepository):
+    overrides = {"data": str(tmp_path / "data"), "database": database_url}
+    with build(load_settings(environment={}, overrides=overrides)) as portal:
+        portal.migrate()
+        portal.ingest([("url", repo({"catalog-info.yaml": CATALOG}).url)])
+        yield portal
+
+
+def test_a_large_catalog_is_looked_at_in_another_process(portal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the rules were asked in this process")
+
+    expected = portal.ownership.findings()
+    monkeypatch.setattr(OwnershipService, "_all_found", never)
+    Looking(portal.look, portal.settings, most=0).look()
+
+    assert expected
+    assert portal.look.due() == 0
+    assert portal.ownership.findings() == expected
+
+
+def test_a_small_one_is_looked_at_here_and_a_stopped_one_not_elsewhere(portal) -> None:
+    stopped = Looking(portal.look, portal.settings, most=0)
+    stopped.stop()
+    stopped.look()
+    assert portal.look.due() > 0
+
+    Looking(portal.look, portal.settings).look()
+    assert portal.look.due() == 0
