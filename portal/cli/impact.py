@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from portal.cli.output import console, database_option, plain, print_json
-from portal.cli.questions import asked, print_line, print_reached
+from portal.cli.questions import asked, print_line, print_reached, short_name
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.impact import ChangeSet, Impact, Reached
@@ -67,7 +67,9 @@ def _print_changes(found: ChangeSet) -> None:
 def _print_told(title: str, reached: Reached) -> None:
     print_reached(title, reached.dependents, total=reached.total)
     _print_more(reached.total - len(reached.dependents))
-    print_line("tell", (f"{owner.ref.name} ({owner.count}, nearest {owner.distance})" for owner in reached.owners))
+    print_line(
+        "tell", (f"{short_name(owner.ref)} ({owner.count}, nearest {owner.distance})" for owner in reached.owners)
+    )
 
 
 def _print_more(count: int) -> None:

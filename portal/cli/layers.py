@@ -12,6 +12,7 @@ from rich.text import Text
 from portal.app import build
 from portal.cli.handovers import at_option, print_as_of
 from portal.cli.output import console, database_option, plain, print_json, print_table
+from portal.cli.questions import short_name
 from portal.graph.balance import Held
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
@@ -94,7 +95,7 @@ def _print_report(report: LayerReport) -> None:
     _print_title(_name(report))
     _print_line("kinds", (f"{kind} {count}" for kind, count in report.kinds.items()))
     owners = (
-        f"{owner.ref.name} {owner.count}{'' if owner.exists else ' (not in the catalog)'}"
+        f"{short_name(owner.ref)} {owner.count}{'' if owner.exists else ' (not in the catalog)'}"
         for owner in report.owners.items
     )
     _print_line("owners", owners)

@@ -21,7 +21,7 @@ from portal.cli.rules import rules
 from portal.model.layer import Finding
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
-from portal.services.accountability import Accountability
+from portal.services.accountability import Accountability, Member
 from portal.services.ownership import Lineage
 from portal.services.portfolio import Portfolio
 
@@ -76,7 +76,7 @@ def _print_accountability(found: Accountability) -> None:
     if found.co_owners:
         print_line("owners too, not accountable", map(_co_owner, found.co_owners))
     print_line("groups above", (above.ref for above, _ in found.chain))
-    print_line("people", (f"{who.node.ref.name} ({who.through.name})" for who in found.people))
+    print_line("people", map(_member, found.people) if found.people else ["nobody"])
     for steward in found.stewards:
         role = "" if steward.role is None else f", by the role {steward.role.name}"
         who = steward.who or "nobody"
@@ -85,6 +85,11 @@ def _print_accountability(found: Accountability) -> None:
     print_line("contributors", (f"{who} ({origin.place})" for who, origin in found.contributors))
     print_problems(found.problems)
     _print_findings(found.findings)
+
+
+def _member(found: Member) -> str:
+    name = short_name(found.node.ref, kind="user")
+    return name if found.through == found.node.ref else f"{name} ({short_name(found.through)})"
 
 
 def _co_owner(found: tuple[EntityRef, bool]) -> str:
@@ -99,7 +104,7 @@ def _print_portfolio(found: Portfolio) -> None:
     out.print(
         Text.assemble((found.owner.ref, "bold"), f" answers for {count}, {found.direct} of them itself"), soft_wrap=True
     )
-    below = (f"{group.ref.name} {found.owners.get(group.ref, 0)}" for group, _ in found.groups)
+    below = (f"{short_name(group.ref)} {found.owners.get(group.ref, 0)}" for group, _ in found.groups)
     if found.groups:
         print_line("groups below", below)
     for layer, kinds in found.counts.items():

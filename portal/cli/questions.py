@@ -50,7 +50,7 @@ def print_reached(title: str, reached: Sequence[tuple[Dependent, Node]], *, tota
             str(steps[node.ref].distance),
             layer_name(node),
             short_name(node.owner),
-            " > ".join(ref.name for ref in steps[node.ref].path[1:-1]) or NONE,
+            " > ".join(short_name(ref, kind=ref.kind) for ref in steps[node.ref].path[1:-1]) or NONE,
         ),
     )
 
@@ -76,6 +76,12 @@ def layer_name(node: Node) -> str:
     return short_name(node.layer)
 
 
-def short_name(ref: EntityRef | None) -> str:
-    """Return the name of an entity, where there is one."""
-    return NONE if ref is None else ref.name
+def short_name(ref: EntityRef | None, *, kind: str = "group") -> str:
+    """Return the name of an entity, where there is one, so that nobody takes it for another.
+
+    The kind is told unless it is the usual one of the list, or a layer; the namespace unless it is the default one.
+    """
+    if ref is None:
+        return NONE
+    told = "" if ref.kind in {kind, "layer"} else f"{ref.kind}:"
+    return f"{told}{ref.name}" if ref.namespace == "default" else f"{told}{ref.namespace}/{ref.name}"

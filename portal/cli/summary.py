@@ -9,6 +9,7 @@ from rich.text import Text
 
 from portal.app import Portal
 from portal.cli.output import console, counts_table, finding_line, print_problems
+from portal.cli.questions import short_name
 from portal.services.refresh import RefreshReport
 
 _MOST_SHOWN = 20
@@ -22,7 +23,7 @@ def print_summary(portal: Portal, report: RefreshReport) -> None:
     columns = [*found.layers, _NO_LAYER]
     rows = {kind: {name or _NO_LAYER: count for name, count in row.items()} for kind, row in found.counts.items()}
     out.print(counts_table("Entities", rows, columns))
-    shown = ", ".join(f"{owner.name} {count}" for owner, count in list(found.owners.items())[:_MOST_SHOWN])
+    shown = ", ".join(f"{short_name(owner)} {count}" for owner, count in list(found.owners.items())[:_MOST_SHOWN])
     out.print(Text.assemble((f"{len(found.owners)} owners: ", "bold"), shown), soft_wrap=True)
     for changes in report.changes.values():
         if changes.revision is not None:
