@@ -21,6 +21,7 @@ from portal.errors import ConflictError, InputError, ServiceUnavailableError
 #: What the manifest begins with; the version grows when older Portals cannot read the file any more.
 FORMAT, FORMAT_VERSION = "portal-backup", 1
 _MANIFEST = "manifest.json"
+_TOLD = {"schema", "revision", "madeAt", "tables", "repositories", "key", "parts"}
 _CHUNK_BYTES = 1 << 20
 #: A manifest names tables, columns, repositories: far less than this.
 _MOST_MANIFEST_BYTES = 64 << 20
@@ -173,6 +174,8 @@ class ArchiveReader:
                 f"{self._path} has format {found.get('formatVersion')}; this Portal reads {FORMAT_VERSION}. "
                 "Restore it with the Portal that made it, or a newer one"
             )
+        if not found.keys() >= _TOLD:
+            raise self._damaged("its manifest does not tell all")
         return found
 
     def _damaged(self, what: str) -> InputError:

@@ -104,7 +104,7 @@ def _check_version(path: Path, version: str) -> None:
 def _check_parts(path: Path, archive: ArchiveReader) -> None:
     """Refuse what no Portal has written: names lead into the database and into folders."""
     told = archive.manifest
-    unknown = sorted(set(told["tables"]) - schema.table_names())
+    unknown = sorted(set(told["tables"]).difference(schema.table_names()))
     odd = [name for name in told["repositories"] if Path(name).name != name or not name.endswith(".git")]
     if unknown or odd:
         raise InputError(f"{path} names what no Portal has: {', '.join([*unknown, *odd])}; nothing was changed")

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Boolean, Connection, String, collate, column, func, inspect, null, select, table
 
 from portal.errors import ConflictError
-from portal.store.schema import newest_version, version_of
+from portal.store.schema import newest_version, table_names, version_of
 from portal.store.tables import metadata
 
 #: What no copy of a database holds: secrets of tasks, even as ciphertext. A restored task does not go on, see
@@ -47,16 +47,15 @@ def layouts(connection: Connection) -> tuple[str, list[Layout]]:
     inspector = inspect(connection)
     there = set(inspector.get_table_names())
     found = []
-    for declared in metadata.sorted_tables:
-        if declared.name not in there:
-            continue
-        names = [str(item["name"]) for item in inspector.get_columns(declared.name)]
+    for name in [name for name in table_names() if name in there]:
+        names = [str(item["name"]) for item in inspector.get_columns(name)]
         # Columns that migrations added stand last there, and elsewhere in a table that was made at once.
-        known = [str(item.name) for item in declared.columns if item.name in names]
+        declared = metadata.tables[name].columns.keys() if name in metadata.tables else []
+        known = [column_name for column_name in declared if column_name in names]
         columns = (*known, *sorted(set(names) - set(known)))
-        key = tuple(map(str, inspector.get_pk_constraint(declared.name)["constrained_columns"])) or columns
-        rows = connection.execute(select(func.count()).select_from(table(declared.name))).scalar_one()
-        found.append(Layout(str(declared.name), columns, key, rows))
+        key = tuple(map(str, inspector.get_pk_constraint(name)["constrained_columns"])) or columns
+        rows = connection.execute(select(func.count()).select_from(table(name))).scalar_one()
+        found.append(Layout(name, columns, key, rows))
     return version, found
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, column, func, inspect, make_url, select, table, text
+from sqlalchemy import Connection, MetaData, Table, column, func, inspect, make_url, select, table, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import DropTable
 
 from portal.errors import ConflictError, ServiceUnavailableError
 from portal.model.searchable import searchable
@@ -18,7 +19,7 @@ from portal.store.bulk import insert_tuples
 from portal.store.database import Database
 from portal.store.dialect import APPLICATION
 from portal.store.jobs import forget_jobs
-from portal.store.schema import create, newest_version, version_of
+from portal.store.schema import FORMER_TABLES, create, newest_version, table_names, version_of
 from portal.store.search import put_words
 from portal.store.tables import entities, metadata
 
@@ -101,6 +102,8 @@ def _create(connection: Connection, version: str) -> None:
 def _drop(connection: Connection) -> None:
     """Drop Portal's tables, of whatever schema; others that stand beside them stay."""
     metadata.drop_all(connection)
+    for name in FORMER_TABLES:
+        connection.execute(DropTable(Table(name, MetaData()), if_exists=True))
     connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
 
@@ -108,7 +111,7 @@ def _count_on(connection: Connection) -> None:
     """Let keys that count up go on behind the rows that were put in with their keys."""
     quote = connection.dialect.identifier_preparer.quote
     inspector = inspect(connection)
-    for name in sorted(set(inspector.get_table_names()) & set(metadata.tables)):
+    for name in sorted(set(inspector.get_table_names()).intersection(table_names())):
         for key in inspector.get_pk_constraint(name)["constrained_columns"]:
             statement = text("SELECT pg_get_serial_sequence(:table, :column)")
             sequence = connection.execute(statement, {"table": quote(name), "column": key}).scalar()
@@ -134,7 +137,7 @@ def _any_row(connection: Connection) -> bool:
     if not version_of(connection):
         return False
     there = set(inspect(connection).get_table_names())
-    names = [name for name in metadata.tables if name in there]
+    names = [name for name in table_names() if name in there]
     return any(connection.execute(select(1).select_from(table(name)).limit(1)).first() for name in names)
 
 

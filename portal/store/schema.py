@@ -9,6 +9,9 @@ from sqlalchemy import Connection, inspect, text
 from portal.store.database import Database
 from portal.store.tables import metadata
 
+#: Tables that databases of earlier versions have, and the newest has no more: name them when a migration drops them.
+FORMER_TABLES: tuple[str, ...] = ()
+
 
 def upgrade(database: Database) -> tuple[str, str]:
     """Run the migrations that are missing; return the version before (empty: none) and after.
@@ -36,9 +39,9 @@ def newest_version() -> str:
     return max(name.partition("_")[0] for name in names if name[:4].isdigit())
 
 
-def table_names() -> frozenset[str]:
-    """Return the names of Portal's tables."""
-    return frozenset(metadata.tables)
+def table_names() -> list[str]:
+    """Return the names of Portal's tables, of earlier versions too; those that others refer to come first."""
+    return [*(str(table.name) for table in metadata.sorted_tables), *FORMER_TABLES]
 
 
 def version_of(connection: Connection) -> str:

@@ -12,11 +12,13 @@ import pytest
 from full_catalogs import PROBLEMS, QUESTIONS, TASKS, fill, opened, served
 from old_schemas import Rows, make_old, rows_of
 from repositories import Repository
+from sqlalchemy import inspect
 
 from portal.services.backup import back_up
 from portal.services.restoring import restore
 from portal.store import schema
 from portal.store.database import Database
+from portal.store.migrate import run_migrations
 
 VERSIONS = sorted(
     entry.name[:4]
@@ -91,6 +93,19 @@ def test_a_backup_of_an_older_version_is_restored_by_this_one(
     expected = {asked: answer for asked, answer in answers_since(full, version).items() if asked not in TASKS}
     with opened(tmp_path / "data", database_url) as portal:
         assert served(portal, tuple(expected)) == expected
+
+
+def test_no_table_of_any_version_is_left_out_of_backups(tmp_path: Path) -> None:
+    """A migration that drops a table leaves it in databases of earlier versions."""
+    found: set[str] = set()
+    with Database(f"sqlite:///{tmp_path / 'portal.db'}") as database:
+        for version in VERSIONS:
+            with database.writing() as connection:
+                run_migrations(connection, version)
+                found |= set(inspect(connection).get_table_names())
+    theirs = {name for name in found if name.startswith("search_words")} | {"alembic_version"}
+
+    assert found - theirs == set(schema.table_names())
 
 
 def test_an_upgrade_that_fails_leaves_the_old_schema(full: Full, database_url: str, tmp_path: Path) -> None:
