@@ -15,7 +15,8 @@ from rich.progress import Progress as Bar
 from portal.cli.output import console, database_option, print_json
 from portal.config import Settings
 from portal.model.secret import Secret
-from portal.services.backup import Progress, back_up
+from portal.services.backup import back_up
+from portal.services.builds import Progress
 from portal.services.restoring import restore as restore_from
 from portal.store.database import Database
 

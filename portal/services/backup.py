@@ -13,13 +13,11 @@ import orjson
 
 from portal.model.secret import Secret
 from portal.services.archive import ArchiveWriter
+from portal.services.builds import Progress
 from portal.services.passphrase import sealed_key
 from portal.store import dump, health, sources
 from portal.store.database import Connection, Database
 from portal.vcs import bundles
-
-#: Called with a stage's name, how much of it is done, and how much there is to do.
-Progress = Callable[[str, int, int], object]
 
 
 @dataclass(frozen=True, slots=True)

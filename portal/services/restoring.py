@@ -13,7 +13,8 @@ from portal.errors import InputError, SettingsError
 from portal.model.secret import Secret
 from portal.scaffolder.task import completion
 from portal.services.archive import ArchiveReader
-from portal.services.backup import Progress, repository_part, table_part
+from portal.services.backup import repository_part, table_part
+from portal.services.builds import Progress
 from portal.services.passphrase import check_place, opened_key, put_key
 from portal.store import replacing, schema, sources, tasks
 from portal.store.database import Connection, Database
