@@ -6,6 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,21 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The url of an empty database, SQLite and PostgreSQL in turn; nothing is in it yet."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'portal.db'}"
+    with _empty_database(request, tmp_path / "portal.db") as url:
+        yield url
+
+
+@pytest.fixture(params=["to sqlite", "to postgresql"])
+def other_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The url of a second empty database, SQLite and PostgreSQL in turn."""
+    with _empty_database(request, tmp_path / "other.db") as url:
+        yield url
+
+
+@contextmanager
+def _empty_database(request: pytest.FixtureRequest, file: Path) -> Iterator[str]:
+    if request.param.endswith("sqlite"):
+        yield f"sqlite:///{file}"
         return
     server: str = request.getfixturevalue("postgres_url")
     name = f"test_{uuid.uuid4().hex}"

@@ -16,11 +16,14 @@ from portal.services.memory import cycles_kept
 
 #: Where each command is: it is imported when it is run, or when all are listed.
 COMMANDS = {
+    "backup": "portal.cli.backup:backup",
     "changes": "portal.cli.history:changes",
     "db": "portal.cli.database:db",
+    "doctor": "portal.cli.doctor:doctor",
     "history": "portal.cli.history:history",
     "ingest": "portal.cli.catalog:ingest",
     "owners": "portal.cli.owners:owners",
+    "restore": "portal.cli.backup:restore",
     "schema": "portal.cli.catalog:schema",
     "serve": "portal.cli.serve:serve",
     "settings": "portal.cli.settings:settings",

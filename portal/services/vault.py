@@ -39,6 +39,10 @@ class Vault:
             ) from error
         return {name: Secret(text) for name, text in orjson.loads(plain).items()}
 
+    def check(self) -> None:
+        """Raise `SettingsError` where the key's file holds no key."""
+        self._fernet()
+
     def _fernet(self) -> Fernet:
         try:
             return Fernet(self._key())

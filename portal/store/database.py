@@ -37,6 +37,12 @@ class Database:
         self.engine = dialect.open_engine(url, maps_file=maps_file)
         self.lookup = Lookup(self.engine)
 
+    @property
+    def driver_error(self) -> type[Exception]:
+        """What the driver raises where rows go past SQLAlchemy, as those of `portal.store.bulk` do."""
+        found: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        return found
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Open a transaction that sees one state of the catalog from beginning to end."""

@@ -35,6 +35,8 @@ Value = TypeVar("Value")
 
 #: Values in one IN list: far below SQLite's limit of 32,766 and PostgreSQL's of 65,535 parameters.
 CHUNK = 5_000
+#: By which PostgreSQL knows our connections among others.
+APPLICATION = "portal"
 _BUSY_TIMEOUT_SECONDS = 60
 _WRITE_LOCK = 7_007_001
 #: So much of a SQLite file is read where the system keeps it, if a program wants that: each of its connections would
@@ -73,6 +75,7 @@ def _postgresql_engine(url: URL) -> Engine:
         # compiling a statement takes longer than any of ours.
         connection.execute("SET work_mem = '64MB'")
         connection.execute("SET jit = off")
+        connection.execute(f"SET application_name = '{APPLICATION}'")
         connection.autocommit = False
 
     return engine

@@ -43,6 +43,17 @@ def prepare_jobs_database(database: Database) -> str:
     return url.set(database=str(path)).render_as_string()
 
 
+def forget_jobs(database: Database) -> None:
+    """Forget all work under way, as the tasks that it belongs to are gone; no process may work on it now."""
+    if make_url(database.url).get_backend_name() != "sqlite":
+        with database.writing() as connection:
+            connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
+        return
+    path = _jobs_file(database)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+
+
 def claim_slot(database: Database, numbers: range) -> WorkerSlot | None:
     """Take the first of these slots that no living process holds; return None when all are held.
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from portal.store.database import Database
 from portal.store.tables import metadata
+
+#: Tables that databases of earlier versions have, and the newest has no more: name them when a migration drops them.
+FORMER_TABLES: tuple[str, ...] = ()
 
 
 def upgrade(database: Database) -> tuple[str, str]:
@@ -21,10 +24,7 @@ def upgrade(database: Database) -> tuple[str, str]:
         return before, before
     if _is_empty(database):
         with database.writing() as connection:
-            metadata.create_all(connection)
-            # What Alembic keeps, as it keeps it.
-            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-            connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest})
+            create(connection)
         return before, newest
     from portal.store.migrate import run_migrations  # noqa: PLC0415  # Alembic takes as long to import as SQLAlchemy
 
@@ -39,11 +39,29 @@ def newest_version() -> str:
     return max(name.partition("_")[0] for name in names if name[:4].isdigit())
 
 
+def table_names() -> list[str]:
+    """Return the names of Portal's tables, of earlier versions too; those that others refer to come first."""
+    return [*(str(table.name) for table in metadata.sorted_tables), *FORMER_TABLES]
+
+
+def version_of(connection: Connection) -> str:
+    """Return the version that a database has; empty: none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+
+
+def create(connection: Connection) -> None:
+    """Make the tables of the newest version where there are none."""
+    metadata.create_all(connection)
+    # What Alembic keeps, as it keeps it.
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest_version()})
+
+
 def _version(database: Database) -> str:
     with database.reading() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return ""
-        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+        return version_of(connection)
 
 
 def _is_empty(database: Database) -> bool:

@@ -137,6 +137,13 @@ def _apart(policy: RemotePolicy, url: str, token: str | None, *, reads: bool) ->
     return Remote(without_credentials(url), protocols, ("x-access-token", token) if token else login)
 
 
+def git_version() -> tuple[int, ...]:
+    """Return the version of git. Raises `ServiceUnavailableError` where it is not installed."""
+    told = run(["version"], place=Path(os.devnull)).decode("utf-8", "replace")
+    found = re.search(r"\d+(\.\d+)+", told)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
 class Stream:
     """What a running git command prints."""
 
