@@ -27,12 +27,12 @@ from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
-from portal.services.look import LookService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.survey import SurveyService
 from portal.store import schema
 from portal.store.database import Connection, Database
 from portal.vcs.mirror import Mirrors
@@ -41,7 +41,7 @@ from portal.vcs.policy import RemotePolicy
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
-    from portal.app.looking import Looking
+    from portal.app.surveying import Surveying
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
     from portal.plugins import Registry
@@ -79,7 +79,7 @@ class Portal:
     known_rules: Registry[Rule]
     providers: Mapping[str, TreeProvider]
     web: _OnDemand
-    _looking: Looking | None = None
+    _surveying: Surveying | None = None
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
 
@@ -118,14 +118,14 @@ class Portal:
         )
 
     @cached_property
-    def look(self) -> LookService:
+    def survey(self) -> SurveyService:
         """What keeps that which follows from a revision."""
 
         def lists(connection: Connection) -> dict[str, list[Any]]:
             # Asked for where there are layers alone: an ingest of what stands in none need not import it.
             return self.answers.layers.lists(connection) | self.accountability.lists(connection)
 
-        return LookService(self.database, self.ownership, lists=lists)
+        return SurveyService(self.database, self.ownership, lists=lists)
 
     @cached_property
     def access(self) -> AccessServices:
@@ -150,11 +150,11 @@ class Portal:
         It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
         """
         if self.settings.worker and self.settings.refresh_seconds:
-            from portal.app.looking import Looking  # noqa: PLC0415  # which builds a Portal of its own
+            from portal.app.surveying import Surveying  # noqa: PLC0415  # which builds a Portal of its own
 
-            self._looking = Looking(self.look, self.settings)
+            self._surveying = Surveying(self.survey, self.settings)
             seconds = self.settings.refresh_seconds
-            self._refresher = Refresher(self.refresh, seconds=seconds, after=self._looking.look)
+            self._refresher = Refresher(self.refresh, seconds=seconds, after=self._surveying.survey)
             self._refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
@@ -191,8 +191,8 @@ class Portal:
 
     def close(self) -> None:
         """End background work and close what is open."""
-        if self._looking is not None:
-            self._looking.stop()
+        if self._surveying is not None:
+            self._surveying.stop()
         if self._refresher is not None:
             self._refresher.stop()
         if self._starting is not None:

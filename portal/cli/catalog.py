@@ -38,7 +38,7 @@ def ingest(load: Any, *, targets: Sequence[str], database: str | None, as_json: 
         else:
             print_summary(portal, report)
         # The summary has worked out the findings.
-        portal.look.take()
+        portal.survey.take()
 
 
 def ingest_with_progress(portal: Portal, targets: Sequence[tuple[str, str]]) -> RefreshReport:

@@ -164,7 +164,7 @@ class AccountabilityService:
             return found or read_portfolio(organisation, asked)
 
     def lists(self, connection: Connection) -> dict[str, list[Any]]:
-        """Return what a look keeps about portfolios: JSON values by the name of their list."""
+        """Return what a survey keeps about portfolios: JSON values by the name of their list."""
         return portfolio_lists(connection, self._ownership)
 
     def _organisation(self, connection: Connection, at: Moment | None) -> Organisation:

@@ -120,7 +120,7 @@ class LayersAnswer:
 
 
 class LayersService:
-    """Answers from the layers as a whole: from what the newest look has kept, or else from the catalog itself."""
+    """Answers from the layers as a whole: from what the newest survey has kept, or else from the catalog itself."""
 
     def __init__(
         self, database: Database, kinds: KindsService, ownership: OwnershipService, past: PastOrganisations
@@ -161,7 +161,7 @@ class LayersService:
         return LayersAnswer(reports, found.duplicates if is_highest else Page(0, []), as_of)
 
     def lists(self, connection: Connection) -> dict[str, list[Any]]:
-        """Return what a look keeps, so that each page is read alone: JSON values by the name of their list."""
+        """Return what a survey keeps, so that each page is read alone: JSON values by the name of their list."""
         whole = self._state(connection)
         found: dict[str, list[Any]] = {
             _HEADS: [_head(item) for item in whole.layers],
@@ -246,7 +246,7 @@ def _told(item: LayerStanding) -> Iterable[list[Any]]:
 
 
 def _kept(connection: Connection, *, limit: int, offset: int) -> LayersAnswer | None:
-    """Return the answer from what the newest look has kept; None where it kept none, as there is no layer."""
+    """Return the answer from what the newest survey has kept; None where it kept none, as there is no layer."""
     heads = derived.whole(connection, _HEADS)
     if not heads:
         return None

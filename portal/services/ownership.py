@@ -24,7 +24,7 @@ from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
 from portal.store import findings, graph, sources, standing
 from portal.store.database import Connection, Database
-from portal.store.findings import Look
+from portal.store.findings import Survey
 from portal.store.graph import Node
 from portal.store.standing import Standing
 
@@ -169,13 +169,13 @@ class OwnershipService:
         return [finding for ref in sorted(set(refs)) for finding in found.by_ref.get(ref, ())]
 
     def keeps_findings(self, connection: Connection) -> bool:
-        """Return whether the newest look at the catalog saw what a connection sees, with the same rules, today."""
-        return findings.last_look(connection) == self.look(connection)
+        """Return whether the newest survey saw what a connection sees, with the same rules, today."""
+        return findings.last_survey(connection) == self.survey(connection)
 
-    def look(self, connection: Connection) -> Look:
-        """Return what a look at the catalog that a connection sees would see."""
+    def survey(self, connection: Connection) -> Survey:
+        """Return what a survey of the catalog that a connection sees would see."""
         revision = sources.current_revision(connection)
-        return Look(revision, self._facts.today().isoformat(), self._facts.rules_digest)
+        return Survey(revision, self._facts.today().isoformat(), self._facts.rules_digest)
 
     def _found_on(self, connection: Connection, refs: Collection[EntityRef]) -> list[Finding]:
         facts = self._facts.about(

@@ -120,7 +120,7 @@ def read_portfolio(organisation: Organisation, asked: Asked) -> Portfolio:
 
 
 def kept_portfolio(connection: Connection, ownership: OwnershipService, asked: Asked) -> Portfolio | None:
-    """Return a large portfolio from the counts that the newest look has kept; None where it is not large."""
+    """Return a large portfolio from the counts that the newest survey has kept; None where it is not large."""
     owners = asked.owners
     names = [f"{prefix}{owner}" for prefix in (_OWNED, _FOUND) for owner in owners]
     lists = derived.whole_lists(connection, names)
@@ -147,7 +147,7 @@ def kept_portfolio(connection: Connection, ownership: OwnershipService, asked: A
 
 
 def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict[str, list[Any]]:
-    """Return the counts that a look keeps of each owner: JSON values by the name of their list."""
+    """Return the counts that a survey keeps of each owner: JSON values by the name of their list."""
     lists: dict[str, list[Any]] = {}
     for item in ownership.standings_seen_by(connection):
         if item.owner is not None:

@@ -138,8 +138,8 @@ class ProblemsService:
             if asked.since is not None:
                 if asked.since > state.revision:
                     raise InputError(f"There is no revision {asked.since} yet; the newest is {state.revision}")
-                # One that no look has met came up since the last.
-                unmarked = Seen(findings.last_look(connection).revision, state.revision)
+                # One that no survey has met came up since the last.
+                unmarked = Seen(findings.last_survey(connection).revision, state.revision)
                 found, is_exact = _new_since(asked.since, found, findings.seen(connection), unmarked)
         page = found[offset:] if limit is None else found[offset : offset + limit]
         return Faults(

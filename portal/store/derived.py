@@ -1,4 +1,4 @@
-"""Keeps lists that follow from the newest look at the catalog, so that a page of them is read alone."""
+"""Keeps lists that follow from the newest survey of the catalog, so that a page of them is read alone."""
 
 from __future__ import annotations
 

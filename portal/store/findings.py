@@ -1,4 +1,4 @@
-"""Keeps the findings of the newest look at the catalog, each with since when it is there."""
+"""Keeps the findings of the newest survey at the catalog, each with since when it is there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from portal.model.layer import Exemption, Finding
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_tuples
 from portal.store.dialect import among, in_chunks
-from portal.store.tables import entities, findings, looks
+from portal.store.tables import entities, findings, surveys
 
 _COLUMNS = (
     *("mark", "digest", "ref", "rule", "severity", "layer", "message", "more"),
@@ -38,22 +38,22 @@ class Seen(NamedTuple):
     revision: int
 
 
-class Look(NamedTuple):
-    """What a look at the catalog saw: its revision, on which day (ISO, UTC), with which rules (a digest)."""
+class Survey(NamedTuple):
+    """What a survey saw: its revision, on which day (ISO, UTC), with which rules (a digest)."""
 
     revision: int
     day: str
     rules: str
 
 
-#: Nobody has looked yet.
-NO_LOOK = Look(0, "", "")
+#: Nobody has surveyed yet.
+NO_SURVEY = Survey(0, "", "")
 
 
-def last_look(connection: Connection) -> Look:
-    """Return the newest look; what it found is kept."""
-    row = connection.execute(select(looks.c.revision, looks.c.day, looks.c.rules)).one_or_none()
-    return NO_LOOK if row is None else Look(*row)
+def last_survey(connection: Connection) -> Survey:
+    """Return the newest survey; what it found is kept."""
+    row = connection.execute(select(surveys.c.revision, surveys.c.day, surveys.c.rules)).one_or_none()
+    return NO_SURVEY if row is None else Survey(*row)
 
 
 def seen(connection: Connection) -> dict[str, Seen]:
@@ -63,7 +63,7 @@ def seen(connection: Connection) -> dict[str, Seen]:
 
 
 def kept(connection: Connection, refs: Collection[EntityRef] | None = None) -> list[Finding]:
-    """Return what the newest look has found, all or on some entities, by entity, rule and message."""
+    """Return what the newest survey has found, all or on some entities, by entity, rule and message."""
     if refs is None:
         return _told(connection.execute(select(*_TOLD).order_by(findings.c.ref, findings.c.rule, findings.c.message)))
     found: list[Finding] = []
@@ -74,7 +74,7 @@ def kept(connection: Connection, refs: Collection[EntityRef] | None = None) -> l
 
 
 def kept_of_owners(connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int) -> list[Finding]:
-    """Return a page of what the newest look has found on all that some answer for, in the order of `kept`."""
+    """Return a page of what the newest survey has found on all that some answer for, in the order of `kept`."""
     wanted = (
         select(*_TOLD)
         .join(entities, entities.c.ref == findings.c.ref)
@@ -84,9 +84,9 @@ def kept_of_owners(connection: Connection, owners: Collection[EntityRef], *, lim
     return _told(connection.execute(wanted.limit(limit).offset(offset)))
 
 
-def keep(connection: Connection, found: Iterable[Finding], look: Look) -> None:
-    """Bring what is kept to what a look has found; what the look before did not find came up after that."""
-    before = last_look(connection)
+def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> None:
+    """Bring what is kept to what a survey has found; what the survey before did not find came up after that."""
+    before = last_survey(connection)
     columns = (findings.c.mark, findings.c.digest, findings.c.after_revision, findings.c.revision)
     known = {row.mark: row for row in connection.execute(select(*columns))}
     rows: dict[str, tuple[Any, ...]] = {}
@@ -98,14 +98,14 @@ def keep(connection: Connection, found: Iterable[Finding], look: Look) -> None:
         if there is not None and there.digest == digest:
             unchanged.add(mark)
             continue
-        since = Seen(before.revision, look.revision) if there is None else Seen(there.after_revision, there.revision)
+        since = Seen(before.revision, survey.revision) if there is None else Seen(there.after_revision, there.revision)
         told = (finding.ref, finding.rule, finding.severity, finding.layer, finding.message, more.decode())
         rows[mark] = (mark, digest, *told, *since)
     for chunk in in_chunks(sorted(known.keys() - unchanged)):
         connection.execute(delete(findings).where(among(findings.c.mark, chunk)))
     insert_tuples(connection, findings, _COLUMNS, list(rows.values()))
-    connection.execute(delete(looks))
-    connection.execute(insert(looks).values(look._asdict()))
+    connection.execute(delete(surveys))
+    connection.execute(insert(surveys).values(survey._asdict()))
 
 
 def _more(finding: Finding) -> bytes:

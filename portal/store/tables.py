@@ -222,13 +222,13 @@ findings = Table(
     Column("layer", Text, nullable=True, comment="ref of the effective layer"),
     Column("message", Exact, nullable=False),
     Column("more", Text, nullable=False, comment="JSON of the fix, of whom it concerns, of the exemption"),
-    Column("after_revision", BigInteger, nullable=False, comment="the last one looked at without it"),
-    Column("revision", BigInteger, nullable=False, comment="the first one looked at with it"),
+    Column("after_revision", BigInteger, nullable=False, comment="the last one surveyed without it"),
+    Column("revision", BigInteger, nullable=False, comment="the first one surveyed with it"),
     Index(None, "ref"),
 )
 
-looks = Table(
-    "looks",
+surveys = Table(
+    "surveys",
     metadata,
     Column("revision", BigInteger, primary_key=True, autoincrement=False, comment="what follows from it is kept"),
     Column("day", Text, nullable=False, comment="in UTC, by which exemptions ended"),
@@ -238,7 +238,7 @@ looks = Table(
 derived = Table(
     "derived",
     metadata,
-    Column("name", Exact, primary_key=True, comment="of a list that follows from the revision of the look"),
+    Column("name", Exact, primary_key=True, comment="of a list that follows from the revision surveyed"),
     Column("part", Integer, primary_key=True, autoincrement=False, comment="from 0, each of as many items"),
     Column("body", Text, nullable=False, comment="JSON list"),
 )

@@ -46,7 +46,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     with build(load_settings(environment={}, overrides={"data": str(folder / "data")})) as portal:
         portal.migrate()
         portal.ingest([("url", made.url)])
-        portal.look.take()
+        portal.survey.take()
         yield create_app(portal).test_client()
 
 

@@ -20,11 +20,11 @@ from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.kinds import KindsService
-from portal.services.look import LookService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.problems import Asked, Faults, ProblemsService
 from portal.services.refresher import Refresher
+from portal.services.survey import SurveyService
 
 PORTAL = "portal/v1alpha1"
 FRAME = documents(
@@ -47,15 +47,15 @@ FILES: Mapping[str, str | bytes | None] = {
 }
 
 
-def looking(catalog: Catalog) -> LookService:
-    """Return what takes looks, as another process would: nothing that it works out is known to others."""
+def surveying(catalog: Catalog) -> SurveyService:
+    """Return what takes surveys, as another process would: nothing that it works out is known to others."""
     kinds = KindsService(catalog.database, all_kinds())
-    return LookService(catalog.database, OwnershipService(catalog.database, kinds), lists=lambda _: {})
+    return SurveyService(catalog.database, OwnershipService(catalog.database, kinds), lists=lambda _: {})
 
 
 @pytest.fixture
-def look(catalog: Catalog) -> Callable[[], bool]:
-    return looking(catalog).take
+def survey(catalog: Catalog) -> Callable[[], bool]:
+    return surveying(catalog).take
 
 
 def service(catalog: Catalog) -> ProblemsService:
@@ -187,10 +187,10 @@ def test_a_finding_is_the_same_whatever_it_weighs_and_whoever_could_mend_it() ->
 
 
 def test_what_came_up_since_a_revision_is_told(
-    catalog: Catalog, made: Repository, problems: ProblemsService, look: Callable[[], bool]
+    catalog: Catalog, made: Repository, problems: ProblemsService, survey: Callable[[], bool]
 ) -> None:
-    assert look()
-    assert not look()
+    assert survey()
+    assert not survey()
     # One finding is mended, one comes; one problem is mended, one comes, one moves.
     made.commit(
         {
@@ -201,10 +201,10 @@ def test_what_came_up_since_a_revision_is_told(
         }
     )
     catalog.service.refresh()
-    look()
+    survey()
     made.commit({"g.yaml": "# moved\n" + component("g", owner="''"), "h.yaml": component("h", more="layer: low")})
     catalog.service.refresh()
-    look()
+    survey()
 
     assert told(problems.ask(Asked(since=1))) == [
         ("field-invalid", "g"),
@@ -224,9 +224,9 @@ def test_what_came_up_since_a_revision_is_told(
 
 
 def test_a_finding_that_no_look_has_met_is_told_as_perhaps_older(
-    catalog: Catalog, made: Repository, problems: ProblemsService, look: Callable[[], bool]
+    catalog: Catalog, made: Repository, problems: ProblemsService, survey: Callable[[], bool]
 ) -> None:
-    look()
+    survey()
     for name in ("f", "g"):
         made.commit({f"{name}.yaml": component(name, more="layer: low")})
         catalog.service.refresh()
@@ -234,7 +234,7 @@ def test_a_finding_that_no_look_has_met_is_told_as_perhaps_older(
     # Without a look after revisions 2 and 3, that of f might be as new as that of g.
     unmarked = problems.ask(Asked(since=2, rule=["portal/owner-role"]))
     assert (told(unmarked), unmarked.is_exact) == ([("portal/owner-role", "f"), ("portal/owner-role", "g")], False)
-    look()
+    survey()
     marked = problems.ask(Asked(since=2, rule=["portal/owner-role"]))
     assert (told(marked), marked.is_exact) == (told(unmarked), False)
     sure = problems.ask(Asked(since=1, rule=["portal/owner-role"]))
@@ -242,25 +242,25 @@ def test_a_finding_that_no_look_has_met_is_told_as_perhaps_older(
 
 
 def test_what_goes_and_comes_back_is_new_again(
-    catalog: Catalog, made: Repository, problems: ProblemsService, look: Callable[[], bool]
+    catalog: Catalog, made: Repository, problems: ProblemsService, survey: Callable[[], bool]
 ) -> None:
-    look()
+    survey()
     for owner in ("team-b", "team-a"):
         made.commit({"a.yaml": component("a", owner=owner, more="layer: low")})
         catalog.service.refresh()
-        look()
+        survey()
 
     assert told(problems.ask(Asked(since=2))) == [("portal/owner-role", "a")]
 
 
 def test_a_refresher_looks_after_each_refresh(
-    catalog: Catalog, made: Repository, problems: ProblemsService, look: Callable[[], bool]
+    catalog: Catalog, made: Repository, problems: ProblemsService, survey: Callable[[], bool]
 ) -> None:
     looked: list[bool] = []
-    refresher = Refresher(catalog.service, seconds=0.01, after=lambda: looked.append(look()))
+    refresher = Refresher(catalog.service, seconds=0.01, after=lambda: looked.append(survey()))
     refresher.start()
     try:
-        eventually(lambda: len(looked) >= 2, "two looks")
+        eventually(lambda: len(looked) >= 2, "two surveys")
     finally:
         refresher.stop()
 

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Keep findings and lists that follow from a revision, beside since when there are which.
 
-    Of what is there only the marks are known: their digest is empty, which the next look fills.
+    Of what is there only the marks are known: their digest is empty, which the next survey fills.
     """
     exact = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
@@ -25,23 +25,23 @@ def upgrade() -> None:
         sa.Column("layer", sa.Text(), nullable=True, comment="ref of the effective layer"),
         sa.Column("message", exact, nullable=False),
         sa.Column("more", sa.Text(), nullable=False, comment="JSON of the fix, of whom it concerns, of the exemption"),
-        sa.Column("after_revision", sa.BigInteger(), nullable=False, comment="the last one looked at without it"),
-        sa.Column("revision", sa.BigInteger(), nullable=False, comment="the first one looked at with it"),
+        sa.Column("after_revision", sa.BigInteger(), nullable=False, comment="the last one surveyed without it"),
+        sa.Column("revision", sa.BigInteger(), nullable=False, comment="the first one surveyed with it"),
         sa.PrimaryKeyConstraint("mark", name=op.f("pk_findings")),
     )
     op.create_index(op.f("ix_findings_ref"), "findings", ["ref"])
     op.create_table(
-        "looks",
+        "surveys",
         sa.Column(
             "revision", sa.BigInteger(), autoincrement=False, nullable=False, comment="what follows from it is kept"
         ),
         sa.Column("day", sa.Text(), nullable=False, comment="in UTC, by which exemptions ended"),
         sa.Column("rules", sa.Text(), nullable=False, comment="digest of the rules that were asked"),
-        sa.PrimaryKeyConstraint("revision", name=op.f("pk_looks")),
+        sa.PrimaryKeyConstraint("revision", name=op.f("pk_surveys")),
     )
     op.create_table(
         "derived",
-        sa.Column("name", exact, nullable=False, comment="of a list that follows from the revision of the look"),
+        sa.Column("name", exact, nullable=False, comment="of a list that follows from the revision surveyed"),
         sa.Column("part", sa.Integer(), autoincrement=False, nullable=False, comment="from 0, each of as many items"),
         sa.Column("body", sa.Text(), nullable=False, comment="JSON list"),
         sa.PrimaryKeyConstraint("name", "part", name=op.f("pk_derived")),
@@ -51,7 +51,7 @@ def upgrade() -> None:
         "SELECT mark, '', '', '', '', '', '{}', after_revision, revision FROM finding_marks"
     )
     op.execute(
-        "INSERT INTO looks (revision, day, rules) "
+        "INSERT INTO surveys (revision, day, rules) "
         "SELECT revision, '', '' FROM (SELECT max(revision) AS revision FROM revisions WHERE is_marked) AS marked "
         "WHERE revision IS NOT NULL"
     )

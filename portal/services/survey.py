@@ -1,4 +1,4 @@
-"""Looks at what follows from the catalog after a refresh, and keeps it: findings, how the layers stand."""
+"""Surveys the catalog after a refresh, and keeps what follows from it: findings, how the layers stand."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from portal.store.database import Connection, Database
 Lists = Callable[[Connection], Mapping[str, Sequence[Any]]]
 
 
-class LookService:
-    """Takes looks; answers about the revision that was looked at come from what is kept."""
+class SurveyService:
+    """Takes surveys; answers about the revision that was surveyed come from what is kept."""
 
     def __init__(self, database: Database, ownership: OwnershipService, *, lists: Lists) -> None:
         self._database = database
@@ -22,29 +22,29 @@ class LookService:
         self._lists = lists
 
     def due(self) -> int:
-        """Return how many entities there are to look at; 0 where the newest look has seen what is there."""
+        """Return how many entities there are to survey; 0 where the newest survey has seen what is there."""
         with self._database.reading() as connection:
             return 0 if self._ownership.keeps_findings(connection) else graph.count(connection)
 
     def take(self) -> bool:
-        """Look at the newest revision; return whether that was still to do.
+        """Survey the newest revision; return whether that was still to do.
 
         It takes seconds for 100,000 entities, so it comes after a refresh, not in its transaction. What comes up later
         is known as new by what is kept.
         """
         with self._database.reading() as connection:
-            look = self._ownership.look(connection)
-            if findings.last_look(connection) == look:
+            survey = self._ownership.survey(connection)
+            if findings.last_survey(connection) == survey:
                 return False
             # Without a layer no rule looks at anything.
             has_layers = bool(graph.declared_of_kinds(connection, ("layer",)))
             found = self._ownership.findings_seen_by(connection) if has_layers else []
             lists = self._lists(connection) if has_layers else {}
         with self._database.writing() as connection:
-            # Another process may have looked meanwhile, and at more.
-            before = findings.last_look(connection)
-            if before == look or before.revision > look.revision:
+            # Another process may have surveyed meanwhile, and more.
+            before = findings.last_survey(connection)
+            if before == survey or before.revision > survey.revision:
                 return False
-            findings.keep(connection, found, look)
+            findings.keep(connection, found, survey)
             derived.put(connection, lists)
         return True

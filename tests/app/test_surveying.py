@@ -7,7 +7,7 @@ from catalogs import component, documents, entity, group
 from repositories import MakeRepository
 
 from portal.app import build
-from portal.app.looking import Looking
+from portal.app.surveying import Surveying
 from portal.config import load_settings
 from portal.services.ownership import OwnershipService
 
@@ -35,18 +35,18 @@ def test_a_large_catalog_is_looked_at_in_another_process(portal, monkeypatch: py
 
     expected = portal.ownership.findings()
     monkeypatch.setattr(OwnershipService, "_all_found", never)
-    Looking(portal.look, portal.settings, most=0).look()
+    Surveying(portal.survey, portal.settings, most=0).survey()
 
     assert expected
-    assert portal.look.due() == 0
+    assert portal.survey.due() == 0
     assert portal.ownership.findings() == expected
 
 
 def test_a_small_one_is_looked_at_here_and_a_stopped_one_not_elsewhere(portal) -> None:
-    stopped = Looking(portal.look, portal.settings, most=0)
+    stopped = Surveying(portal.survey, portal.settings, most=0)
     stopped.stop()
-    stopped.look()
-    assert portal.look.due() > 0
+    stopped.survey()
+    assert portal.survey.due() > 0
 
-    Looking(portal.look, portal.settings).look()
-    assert portal.look.due() == 0
+    Surveying(portal.survey, portal.settings).survey()
+    assert portal.survey.due() == 0

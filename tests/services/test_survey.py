@@ -20,9 +20,9 @@ from portal.services.accountability import AccountabilityService
 from portal.services.facts import BUILT_IN_RULES
 from portal.services.kinds import KindsService
 from portal.services.layers import LayersService
-from portal.services.look import LookService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
+from portal.services.survey import SurveyService
 from portal.store.database import Connection
 from portal.store.tables import findings
 
@@ -54,7 +54,7 @@ class Side(SimpleNamespace):
     ownership: OwnershipService
     layers: LayersService
     accountability: AccountabilityService
-    looks: LookService
+    surveys: SurveyService
 
 
 def side(catalog: Catalog, *, today: date = date(2030, 6, 1), rules: Sequence[object] = BUILT_IN_RULES) -> Side:
@@ -67,8 +67,8 @@ def side(catalog: Catalog, *, today: date = date(2030, 6, 1), rules: Sequence[ob
     def lists(connection: Connection) -> dict[str, list[Any]]:
         return layers.lists(connection) | accountability.lists(connection)
 
-    looks = LookService(catalog.database, ownership, lists=lists)
-    return Side(ownership=ownership, layers=layers, accountability=accountability, looks=looks)
+    surveys = SurveyService(catalog.database, ownership, lists=lists)
+    return Side(ownership=ownership, layers=layers, accountability=accountability, surveys=surveys)
 
 
 @pytest.fixture
@@ -82,10 +82,10 @@ def test_what_is_kept_is_what_would_be_worked_out(ingested: Catalog) -> None:
     worked_out, layers = alone.ownership.findings(), alone.layers.layers().to_json()
     some = sorted({finding.ref for finding in worked_out})[:2]
 
-    assert looked.looks.due() > 0
-    assert looked.looks.take()
-    assert looked.looks.due() == 0
-    assert not side(ingested).looks.take()
+    assert looked.surveys.due() > 0
+    assert looked.surveys.take()
+    assert looked.surveys.due() == 0
+    assert not side(ingested).surveys.take()
 
     other = side(ingested)
     assert {finding.severity for finding in worked_out} == {"warn", "exempt"}
@@ -98,7 +98,7 @@ def test_what_is_kept_is_what_would_be_worked_out(ingested: Catalog) -> None:
 
 
 def test_after_a_look_no_rule_is_asked_and_no_entity_read(ingested: Catalog) -> None:
-    side(ingested).looks.take()
+    side(ingested).surveys.take()
     asked: list[str] = []
 
     def note(connection, cursor, statement, parameters, context, executemany) -> None:
@@ -114,7 +114,7 @@ def test_after_a_look_no_rule_is_asked_and_no_entity_read(ingested: Catalog) -> 
 
 
 def test_another_day_other_rules_or_a_new_revision_are_looked_at_again(ingested: Catalog, repo: MakeRepository) -> None:
-    side(ingested).looks.take()
+    side(ingested).surveys.take()
 
     class NoStray:
         id = "acme/no-stray"
@@ -126,23 +126,23 @@ def test_another_day_other_rules_or_a_new_revision_are_looked_at_again(ingested:
 
     later = side(ingested, today=date(2030, 7, 1))
     assert "exempt" not in {finding.severity for finding in later.ownership.findings()}
-    assert later.looks.take()
-    assert side(ingested, today=date(2030, 7, 1)).looks.due() == 0
+    assert later.surveys.take()
+    assert side(ingested, today=date(2030, 7, 1)).surveys.due() == 0
     stricter = side(ingested, rules=(*BUILT_IN_RULES, NoStray()))
     assert "acme/no-stray" in {finding.rule for finding in stricter.ownership.findings()}
-    assert stricter.looks.take()
+    assert stricter.surveys.take()
 
     ingested.ingest(repo({"catalog-info.yaml": component("e", owner="gone", more="layer: low")}, name="other").url)
     newer = side(ingested)
     assert "e" in {finding.ref.name for finding in newer.ownership.findings()}
     assert newer.layers.layers(layer="low").reports[0].kinds == {"component": 4}
-    assert newer.looks.take()
+    assert newer.surveys.take()
 
 
 def test_a_look_writes_what_has_changed_alone(catalog: Catalog, repo: MakeRepository) -> None:
     made = repo({"catalog-info.yaml": documents(FRAME, ASSETS)})
     catalog.ingest(made.url)
-    side(catalog).looks.take()
+    side(catalog).surveys.take()
     made.commit({"catalog-info.yaml": documents(FRAME, ASSETS.replace("owner: nobody", "owner: builders"))})
     catalog.service.refresh()
     written: list[str] = []
@@ -152,7 +152,7 @@ def test_a_look_writes_what_has_changed_alone(catalog: Catalog, repo: MakeReposi
             written.append(statement)
 
     event.listen(catalog.database.engine, "before_cursor_execute", note)
-    assert side(catalog).looks.take()
+    assert side(catalog).surveys.take()
     event.remove(catalog.database.engine, "before_cursor_execute", note)
 
     assert written == []
@@ -174,7 +174,7 @@ def test_a_rule_that_says_one_thing_twice_is_told_once(ingested: Catalog) -> Non
     told: list[Finding] = [item for item in side(ingested, rules=rules).ownership.findings() if item.rule == Twice.id]
 
     assert len(told) == 1
-    side(ingested, rules=rules).looks.take()
+    side(ingested, rules=rules).surveys.take()
     assert [item for item in side(ingested, rules=rules).ownership.findings() if item.rule == Twice.id] == told
 
 
@@ -184,7 +184,7 @@ def test_a_large_portfolio_is_told_from_what_is_kept(ingested: Catalog, monkeypa
     wanted = [
         alone.accountability.portfolio(ref, limit=2, offset=offset).to_json() for ref in refs for offset in (0, 1)
     ]
-    kept.looks.take()
+    kept.surveys.take()
     monkeypatch.setattr("portal.services.portfolio._FEW", 0)
 
     def never(*_: object, **__: object) -> None:
