@@ -23,6 +23,7 @@ from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
+from portal.services.duty import Duty
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
@@ -32,6 +33,7 @@ from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.schedule import Schedule
 from portal.store import schema
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
@@ -79,6 +81,8 @@ class Portal:
     known_rules: Registry[Rule]
     providers: Mapping[str, TreeProvider]
     web: _OnDemand
+    duty: Duty
+    schedule: Schedule
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
 
@@ -96,6 +100,7 @@ class Portal:
             mirrors=self.mirrors,
             policy=self.policy,
             integrations=self.integrations,
+            duty=self.duty,
         )
 
     @cached_property
@@ -138,9 +143,10 @@ class Portal:
 
         It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
         """
-        if self.settings.worker and self.settings.refresh_seconds:
+        if self.settings.worker:
+            self.duty.start()
             after = partial(self.problems.look, most=_MOST_LOOKED_AT)
-            self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds, after=after)
+            self._refresher = Refresher(self.refresh, self.schedule, self.duty, after=after)
             self._refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
@@ -183,6 +189,8 @@ class Portal:
             self._starting.join()
         if "tasks" in self.__dict__:
             self.tasks.close()
+        else:
+            self.duty.stop()
         self.feed.close()
         self.web.close()
         self.database.close()
@@ -225,7 +233,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     A server's many connections share what they read of a database file.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database, maps_file=is_server)
+    database = Database(settings.database, maps_file=is_server, lease_seconds=settings.lease_seconds)
+    schedule = Schedule(database, seconds=settings.refresh_seconds)
     kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
     policy = RemotePolicy(
@@ -257,7 +266,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     ownership = OwnershipService(database, kinds, rules=known_rules.values())
     past = PastOrganisations(kinds, ownership.facts_reader)
     accountability = AccountabilityService(database, ownership, past)
-    locations = LocationsService(database, refresh)
+    locations = LocationsService(database, refresh, hand_over=None if settings.worker else schedule.want)
     return Portal(
         settings=settings,
         database=database,
@@ -277,6 +286,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         known_rules=known_rules,
         providers=providers,
         web=web,
+        duty=Duty(database, lease_seconds=settings.lease_seconds),
+        schedule=schedule,
     )
 
 

@@ -36,7 +36,6 @@ Value = TypeVar("Value")
 #: Values in one IN list: far below SQLite's limit of 32,766 and PostgreSQL's of 65,535 parameters.
 CHUNK = 5_000
 _BUSY_TIMEOUT_SECONDS = 60
-_WRITE_LOCK = 7_007_001
 #: So much of a SQLite file is read where the system keeps it, if a program wants that: each of its connections would
 #: copy the same pages into a memory of its own (measured: half of what a connection takes to look through 300,000 texts
 #: for the first time). Never by one that writes, which would hold all that it has written.
@@ -102,20 +101,6 @@ def _sqlite_engine(url: URL, *, mapped_bytes: int) -> Engine:
         connection.exec_driver_sql(f"BEGIN {mode}")
 
     return engine
-
-
-@contextmanager
-def writing(engine: Engine, *, exclusive: bool) -> Iterator[Connection]:
-    """Open a transaction that writes; of the `exclusive` ones only one is open at a time over all processes.
-
-    SQLite takes its write lock at once (a deferred one could fail half-way); PostgreSQL an advisory lock.
-    """
-    with engine.connect() as plain:
-        connection = plain.execution_options(portal_mode="IMMEDIATE")
-        with connection.begin():
-            if exclusive and engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
-            yield connection
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from sqlalchemy import inspect, text
 
-from portal.store.database import Database
+from portal.store.database import Connection, Database
 from portal.store.tables import metadata
 
 
@@ -15,22 +15,26 @@ def upgrade(database: Database) -> tuple[str, str]:
 
     An empty database gets the tables at once: a test compares them with what all migrations make.
     """
-    before = _version(database)
     newest = newest_version()
+    with database.reading() as connection:
+        before = _version(connection)
     if before == newest:
         return before, before
-    if _is_empty(database):
-        with database.writing() as connection:
+    with database.writing() as connection:
+        # Another process may have been faster: several servers begin at once.
+        if _version(connection) == newest:
+            return before, newest
+        if not inspect(connection).get_table_names():
             metadata.create_all(connection)
             # What Alembic keeps, as it keeps it.
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
             connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest})
-        return before, newest
-    from portal.store.migrate import run_migrations  # noqa: PLC0415  # Alembic takes as long to import as SQLAlchemy
+        else:
+            # Alembic takes as long to import as SQLAlchemy.
+            from portal.store.migrate import run_migrations  # noqa: PLC0415
 
-    with database.writing() as connection:
-        run_migrations(connection)
-    return before, _version(database)
+            run_migrations(connection)
+        return before, _version(connection)
 
 
 def newest_version() -> str:
@@ -39,13 +43,7 @@ def newest_version() -> str:
     return max(name.partition("_")[0] for name in names if name[:4].isdigit())
 
 
-def _version(database: Database) -> str:
-    with database.reading() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return ""
-        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
-
-
-def _is_empty(database: Database) -> bool:
-    with database.reading() as connection:
-        return not inspect(connection).get_table_names()
+def _version(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
