@@ -41,7 +41,7 @@ def worker(load: Any, *, database: str | None, health_port: int | None) -> None:
         if settings.health_port:
             health = HealthServer(settings.host, settings.health_port, portal.catalog.is_ready)
         portal.start()
-        console().print("Portal works (Ctrl-C ends it)", highlight=False)
+        console().print(f"Portal works as number {portal.duty.number} (Ctrl-C ends it)", highlight=False)
         sys.stdout.flush()
         ending.wait()
         if health is not None:
