@@ -164,6 +164,13 @@ class Portal:
             self._starting.join()
         return self.scaffolding
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether tasks can be handed in, and run where this process works; waits until that is known."""
+        if self._starting is not None:
+            self._starting.join()
+        return self.jobs.has_begun
+
     def migrate(self) -> tuple[str, str]:
         """Bring the database to the present shape; return its version before and after."""
         return schema.upgrade(self.database)

@@ -13,6 +13,7 @@ from portal.app import build
 from portal.app.health import HealthServer
 from portal.cli.output import console, database_option
 from portal.config import Settings
+from portal.errors import ServiceUnavailableError
 
 
 @click.command()
@@ -41,6 +42,8 @@ def worker(load: Any, *, database: str | None, health_port: int | None) -> None:
         if settings.health_port:
             health = HealthServer(settings.host, settings.health_port, portal.catalog.is_ready)
         portal.start()
+        if not portal.has_begun:
+            raise ServiceUnavailableError("Background work did not start; the log says why")
         console().print(f"Portal works as number {portal.duty.number} (Ctrl-C ends it)", highlight=False)
         sys.stdout.flush()
         ending.wait()

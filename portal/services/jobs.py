@@ -107,6 +107,11 @@ class Jobs:
         """Whether this process works on jobs, rather than only handing them in."""
         return self._is_launched
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether jobs can be handed in."""
+        return self._client is not None
+
     def register(
         self,
         name: str,
@@ -147,9 +152,11 @@ class Jobs:
             if worker and not (alone and self._duty.others()) and _WORKING.acquire(blocking=False):
                 self._may_work = True
                 self._work()
-        except error.DBOSException as fault:
+        except Exception as fault:
             self.stop()
-            raise ServiceUnavailableError(f"Background work cannot start: {fault}") from fault
+            if isinstance(fault, error.DBOSException):
+                raise ServiceUnavailableError(f"Background work cannot start: {fault}") from fault
+            raise
         self._hand_in()
         if self._may_work:
             self._adopter = threading.Thread(target=self._adopt, name="portal-jobs-adopter", daemon=True)

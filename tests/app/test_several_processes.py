@@ -22,7 +22,7 @@ from waiting import eventually
 from portal.store.database import Database
 from portal.store.slots import living_slots
 
-pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 #: What is stopped is stopped for longer than this; PORTAL_TEST_LEASE_SECONDS=30 makes it a real minute.
 LEASE_SECONDS = int(os.environ.get("PORTAL_TEST_LEASE_SECONDS", "6"))
@@ -121,6 +121,7 @@ def living(database: Database) -> frozenset[int]:
         return living_slots(connection, own=0)
 
 
+@POSTGRESQL
 def test_work_is_done_once_whoever_is_killed_or_stopped(database_url: str, tmp_path: Path, source: Repository) -> None:
     with fleet(tmp_path, database_url) as all_, Database(database_url) as database:
         first = all_.work()
@@ -157,12 +158,12 @@ def test_work_is_done_once_whoever_is_killed_or_stopped(database_url: str, tmp_p
         assert [version["change"] for version in versions] == ["changed", "changed", "added"]
 
 
-def test_what_one_server_writes_all_read_and_a_worker_that_is_asked_to_end_hands_its_task_back(
+def test_what_one_server_writes_all_read_and_what_is_wanted_a_worker_does_at_once(
     database_url: str, tmp_path: Path, source: Repository, repo: MakeRepository
 ) -> None:
     settings = tmp_path / "portal.toml"
     settings.write_text(settings.read_text().replace("refresh_seconds = 1", "refresh_seconds = 3600"))
-    with fleet(tmp_path, database_url) as all_, Database(database_url) as database:
+    with fleet(tmp_path, database_url) as all_:
         all_.serve()
         all_.serve()
         first = all_.work("--health-port", str(port := free_port()))
@@ -197,6 +198,18 @@ def test_what_one_server_writes_all_read_and_a_worker_that_is_asked_to_end_hands
             assert [status for status, _ in all_.ask_each(f"{ENTITY}/late")] == [404, 404]
             assert [answer["totalItems"] for _, answer in all_.ask_each(lists)] == [1, 1]
 
+        task = submit(all_, "asked-for")
+        eventually(lambda: is_over(all_, task), "the task to end", seconds=PATIENCE_SECONDS)
+        assert_done_once(all_, task, "asked-for")
+
+
+@POSTGRESQL
+def test_a_worker_that_is_asked_to_end_hands_its_task_back(
+    database_url: str, tmp_path: Path, source: Repository
+) -> None:
+    with fleet(tmp_path, database_url) as all_, Database(database_url) as database:
+        all_.serve()
+        first = all_.work()
         task = submit(all_, "handed")
         eventually(lambda: is_waiting(all_, task), "the task to be under way")
         first.process.send_signal(signal.SIGTERM)

@@ -314,12 +314,12 @@ def test_a_run_that_was_taken_over_may_not_write(database):
 
 def test_what_was_never_handed_in_is_handed_in_by_a_living_worker(database):
     done, lost = threading.Event(), []
-    made = Jobs(database, polling_seconds=0.02, lease_seconds=0.2)
+    made = Jobs(database, polling_seconds=0.02, lease_seconds=3)
     made.register("work", lambda job_id, step: done.set(), unfinished=lambda: lost)
     made.start()
     try:
         lost.append("a")
-        assert done.wait(30)
+        assert done.wait(60)
     finally:
         made.stop()
 
@@ -328,7 +328,7 @@ def test_on_sqlite_a_second_process_works_when_the_first_has_gone(tmp_path):
     url, folder, done = f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data", threading.Event()
     folder.mkdir()
     with Database(url) as database, worker_process(url, folder) as first:
-        made = Jobs(database, polling_seconds=0.02, lease_seconds=0.6)
+        made = Jobs(database, polling_seconds=0.02, lease_seconds=3)
         made.register("work", lambda job_id, step: done.set(), unfinished=list)
         made.start()
         try:
