@@ -21,11 +21,6 @@ class HealthServer:
         self._thread = threading.Thread(target=self._server.serve_forever, name="portal-health", daemon=True)
         self._thread.start()
 
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1])
-
     def close(self) -> None:
         """Answer no more."""
         self._server.shutdown()

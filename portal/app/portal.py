@@ -196,7 +196,7 @@ class Portal:
             self._starting.join()
         if "tasks" in self.__dict__:
             self.tasks.close()
-        else:
+        if "tasks" not in self.__dict__ or not self.jobs.is_busy:
             self.duty.stop()
         self.feed.close()
         self.web.close()

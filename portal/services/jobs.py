@@ -92,6 +92,7 @@ class Jobs:
         self._polling_seconds = polling_seconds
         self._lease_seconds = lease_seconds
         self._duty = duty or Duty(database, lease_seconds=lease_seconds)
+        self._keeps_duty = duty is None
         self._jobs: dict[str, _Job] = {}
         self._client: DBOSClient | None = None
         self._url = ""
@@ -111,6 +112,11 @@ class Jobs:
     def has_begun(self) -> bool:
         """Whether jobs can be handed in."""
         return self._client is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a step is under way; at the end that is one which the stop has not waited for."""
+        return bool(self._running)
 
     def register(
         self,
@@ -178,7 +184,11 @@ class Jobs:
             )
 
     def stop(self, *, timeout_seconds: float = 10.0) -> None:
-        """End: no further step begins, steps under way have this long to finish; another worker does the rest."""
+        """End: no further step begins, steps under way have this long to finish; another worker does the rest.
+
+        Whoever gave the `duty` ends it, unless `is_busy`: then the end of the process does, as nobody may take over a
+        step that still runs.
+        """
         self._stopping.set()
         for job in self._jobs.values():
             job.interrupt()
@@ -195,10 +205,10 @@ class Jobs:
             self._is_launched = False
             if is_idle:
                 _await_records(timeout_seconds)
+        if self._keeps_duty and not self.is_busy:
+            self._duty.stop()
         if self._may_work:
             self._may_work = False
-            if is_idle:  # else the end of the process does it: nobody may take over a step that still runs
-                self._duty.stop()
             _WORKING.release()
 
     def _work(self) -> None:
@@ -221,10 +231,10 @@ class Jobs:
             "log_level": "WARNING",
         }
         DBOS(config=config)
+        self._is_launched = True
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        self._is_launched = True
 
     def _workflow(self, job: _Job) -> Callable[[str], None]:
         def work(job_id: str) -> None:

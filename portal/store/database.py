@@ -29,8 +29,8 @@ _ASKED = (entities, postings, refs, relation_types, relations, terms)
 class Database:
     """One database, SQLite or PostgreSQL; its connections are for functions of `portal.store` only.
 
-    With `maps_file` all connections that read share the memory in which the system keeps a SQLite file. PostgreSQL ends
-    a transaction that writes when its process has been silent in it for `lease_seconds`.
+    With `maps_file` all connections that read share the memory in which the system keeps a SQLite file. Writers
+    do not wait much longer than `lease_seconds` for a process that is stopped in the middle of writing.
     """
 
     def __init__(self, url: str, *, maps_file: bool = False, lease_seconds: float = 30.0) -> None:
@@ -48,14 +48,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write the catalog; it commits when the block ends without an error."""
-        turn = turns.writing(self.engine, exclusive=True, silence_seconds=self._lease_seconds)
+        turn = turns.writing(self.engine, exclusive=True, lease_seconds=self._lease_seconds)
         with turn as connection, bulk.behind(connection):
             yield connection
 
     @contextmanager
     def recording(self) -> Iterator[Connection]:
         """Open a transaction that writes tasks and their events; on PostgreSQL a refresh does not hold it up."""
-        with turns.writing(self.engine, exclusive=False, silence_seconds=self._lease_seconds) as connection:
+        with turns.writing(self.engine, exclusive=False, lease_seconds=self._lease_seconds) as connection:
             yield connection
 
     def take_stock(self, *, changed: int) -> None:

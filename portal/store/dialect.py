@@ -114,6 +114,30 @@ def reading(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
+def lasting_lock(engine: Engine, key: int, number: int, *, silence_seconds: float) -> Any:
+    """Return a connection of PostgreSQL's driver that holds an advisory lock, None where another holds it.
+
+    The lock is there as long as the connection, which the server ends when nothing is heard on it for so long: a
+    process that is stopped, or cut off, loses it as surely as one that has died.
+    """
+    # Not from the pool: it must not serve anything else.
+    pooled = engine.raw_connection()
+    connection: Any = pooled.dbapi_connection
+    pooled.detach()
+    try:
+        connection.autocommit = True
+        silence = str(int(silence_seconds * 1000))
+        connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (silence,))
+        (is_held,) = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (key, number)).fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    if is_held:
+        return connection
+    connection.close()
+    return None
+
+
 def take_stock(engine: Engine, names: Sequence[str]) -> None:
     """Let PostgreSQL learn what tables have become; SQLite chooses the same way without (measured).
 

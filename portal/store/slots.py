@@ -13,6 +13,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.store.database import Database
+from portal.store.dialect import lasting_lock
 
 _log = logging.getLogger(__name__)
 
@@ -23,9 +24,8 @@ _NUMBERS = 1 << 31
 class WorkerSlot:
     """The place of one process among those that work on a database.
 
-    On PostgreSQL it is an advisory lock under a random number, on a connection of its own. The server ends that
-    connection when nothing has been heard on it for `silence_seconds`: so a process that is stopped, or cut off, loses
-    its place as surely as one that has died. On SQLite it is a lock on a file, of which there is one: the system frees
+    On PostgreSQL it is an advisory lock under a random number, which is lost after a silence of `silence_seconds`. On
+    SQLite it is a lock on a file, of which there is one: the system frees
     it when the process ends, and a process that is only stopped keeps it.
     """
 
@@ -74,23 +74,9 @@ class WorkerSlot:
         return self._connection is not None
 
     def _hold_lock(self) -> bool:
-        # Not from the pool: the lock lives as long as the connection, which must not serve anything else.
-        pooled = self._database.engine.raw_connection()
-        connection: Any = pooled.dbapi_connection
-        pooled.detach()
-        try:
-            connection.autocommit = True
-            silence = str(int(self._silence_seconds * 1000))
-            connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (silence,))
-            claimed = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_SLOT_LOCK, self.number)).fetchone()
-        except BaseException:
-            connection.close()
-            raise
-        if claimed[0]:
-            self._connection = connection
-        else:
-            connection.close()
-        return bool(claimed[0])
+        engine, silence = self._database.engine, self._silence_seconds
+        self._connection = lasting_lock(engine, _SLOT_LOCK, self.number, silence_seconds=silence)
+        return self._connection is not None
 
     def _hold_file(self) -> bool:
         if self._file is None:
