@@ -138,7 +138,14 @@ class GateAction:
 class Scaffold:
     """A Portal's scaffolding, over a database and a folder."""
 
-    def __init__(self, url: str, folder: Path, *, owners: Mapping[str, Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        owners: Mapping[str, Sequence[str]] | None = None,
+        lease_seconds: float = 30.0,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.repositories = folder / "repositories"
@@ -153,7 +160,7 @@ class Scaffold:
         )
         self.catalog = StoredCatalog(self.database)
         self.engine = build_engine(builtin_filters({}))
-        self.jobs = Jobs(self.database, polling_seconds=0.02)
+        self.jobs = Jobs(self.database, polling_seconds=0.02, lease_seconds=lease_seconds)
         found: list[Action] = [
             FetchTemplate(self.engine),
             FetchPlain(),
@@ -230,9 +237,9 @@ def messages(events: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(str(event["body"].get("message", "")) for event in events)
 
 
-def main(url: str, folder: str) -> None:
+def main(url: str, folder: str, lease_seconds: str) -> None:
     """Work on the tasks of a database until killed; the parent process watches the notes."""
-    with scaffold(url, Path(folder)):
+    with scaffold(url, Path(folder), lease_seconds=float(lease_seconds)):
         (Path(folder) / "up").touch()
         threading.Event().wait()
 

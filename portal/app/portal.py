@@ -23,6 +23,7 @@ from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
+from portal.services.duty import Duty
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
@@ -32,6 +33,7 @@ from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
 from portal.services.refresh import Progress, RefreshReport, RefreshService
 from portal.services.refresher import Refresher
+from portal.services.schedule import Schedule
 from portal.services.survey import SurveyService
 from portal.store import schema
 from portal.store.database import Connection, Database
@@ -79,6 +81,8 @@ class Portal:
     known_rules: Registry[Rule]
     providers: Mapping[str, TreeProvider]
     web: _OnDemand
+    duty: Duty
+    schedule: Schedule
     _surveying: Surveying | None = None
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
@@ -97,6 +101,7 @@ class Portal:
             mirrors=self.mirrors,
             policy=self.policy,
             integrations=self.integrations,
+            duty=self.duty,
         )
 
     @cached_property
@@ -149,12 +154,12 @@ class Portal:
 
         It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
         """
-        if self.settings.worker and self.settings.refresh_seconds:
+        if self.settings.worker:
             from portal.app.surveying import Surveying  # noqa: PLC0415  # which builds a Portal of its own
 
+            self.duty.start()
             self._surveying = Surveying(self.survey, self.settings)
-            seconds = self.settings.refresh_seconds
-            self._refresher = Refresher(self.refresh, seconds=seconds, after=self._surveying.survey)
+            self._refresher = Refresher(self.refresh, self.schedule, self.duty, after=self._surveying.survey)
             self._refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
@@ -171,6 +176,13 @@ class Portal:
         if self._starting is not None:
             self._starting.join()
         return self.scaffolding
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether tasks can be handed in, and run where this process works; waits until that is known."""
+        if self._starting is not None:
+            self._starting.join()
+        return self.jobs.has_begun
 
     def migrate(self) -> tuple[str, str]:
         """Bring the database to the present shape; return its version before and after."""
@@ -199,6 +211,8 @@ class Portal:
             self._starting.join()
         if "tasks" in self.__dict__:
             self.tasks.close()
+        if "tasks" not in self.__dict__ or not self.jobs.is_busy:
+            self.duty.stop()
         self.feed.close()
         self.web.close()
         self.database.close()
@@ -241,7 +255,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     A server's many connections share what they read of a database file.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.database, maps_file=is_server)
+    database = Database(settings.database, maps_file=is_server, lease_seconds=settings.lease_seconds)
+    schedule = Schedule(database, seconds=settings.refresh_seconds)
     kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
     policy = RemotePolicy(
@@ -273,7 +288,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     ownership = OwnershipService(database, kinds, rules=known_rules.values())
     past = PastOrganisations(kinds, ownership.facts_reader)
     accountability = AccountabilityService(database, ownership, past)
-    locations = LocationsService(database, refresh)
+    locations = LocationsService(database, refresh, hand_over=None if settings.worker else schedule.want)
     return Portal(
         settings=settings,
         database=database,
@@ -293,6 +308,8 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         known_rules=known_rules,
         providers=providers,
         web=web,
+        duty=Duty(database, lease_seconds=settings.lease_seconds),
+        schedule=schedule,
     )
 
 

@@ -11,6 +11,7 @@ from portal.model.integration import Integrations
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.filters import builtin_filters
 from portal.services.catalog import CatalogService
+from portal.services.duty import Duty
 from portal.services.jobs import Jobs
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
@@ -48,10 +49,11 @@ def wire_tasks(
     mirrors: Mirrors,
     policy: RemotePolicy,
     integrations: Integrations,
+    duty: Duty,
 ) -> TaskServices:
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
-    jobs = Jobs(database)
+    jobs = Jobs(database, lease_seconds=settings.lease_seconds, duty=duty)
     scaffolding = ScaffoldingService(
         database,
         catalog=catalog,

@@ -29,6 +29,7 @@ COMMANDS = {
     "settings": "portal.cli.settings:settings",
     "template": "portal.cli.template:template",
     "validate": "portal.cli.validate:validate",
+    "worker": "portal.cli.worker:worker",
 }
 
 

@@ -36,6 +36,8 @@ class Settings:
     followers: int
     base_url: str
     refresh_seconds: int
+    lease_seconds: int
+    health_port: int
     file_size_bytes: int
     yaml_depth: int
     git_schemes: tuple[str, ...]
@@ -193,6 +195,18 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("followers", 16, "Clients that may follow the changes at once, each on a thread of its own.", _whole(0)),
     Setting("base_url", "", "Url that people reach Portal at. Empty: http://HOST:PORT.", _any_text),
     Setting("refresh_seconds", 60, "Time between two looks at all sources; 0: only by hand.", _whole(0)),
+    Setting(
+        "lease_seconds",
+        30,
+        "Time within which other workers take over from one that has died or does not answer.",
+        _whole(2),
+    ),
+    Setting(
+        "health_port",
+        0,
+        "Port at which `portal worker` says whether it is well, on `host`; 0: none.",
+        _whole(0, _LARGEST_PORT),
+    ),
     Setting("file_size_bytes", 5 * 1024 * 1024, "Largest catalog file that is read.", _whole(1)),
     Setting("yaml_depth", 100, "Deepest nesting of YAML that is read.", _whole(1, 500)),
     Setting(

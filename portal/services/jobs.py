@@ -2,7 +2,8 @@
 
 The one module that knows of DBOS. A job is a registered function that is given an id and a `StepRunner`; each of its
 steps runs once and its result is recorded, a step that was under way when the process died runs again. Whichever
-process starts next on the same database goes on with what a dead one has left.
+process works on the same database goes on with what one has left that died or fell silent; DBOS records nothing more
+of a run that was taken over, and `StepRunner.check` keeps such a run from writing anything else.
 """
 
 from __future__ import annotations
@@ -15,17 +16,22 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, error
+from dbos._context import current_owner_xid
 
 from portal.errors import ServiceUnavailableError
-from portal.store.database import Database
-from portal.store.jobs import WorkerSlot, claim_slot, prepare_jobs_database
+from portal.services.duty import Duty
+from portal.store.database import Connection, Database
+from portal.store.jobs import is_jobs_owner, prepare_jobs_database
+from portal.store.slots import living_slots
+
+_log = logging.getLogger(__name__)
 
 _APPLICATION = "portal"
 #: Changes when the steps of a job change so that half-done work of an older Portal cannot go on.
 _VERSION = "1"
 _QUEUE = "portal-jobs"
-_MOST_WORKERS = 64
-_ADOPTION_SECONDS = 30.0
+#: How many looks at other workers come between two at jobs that were never handed in.
+_LOOKS = 8
 #: How DBOS names the threads that run jobs.
 _RECORDERS = "dbos-executor-"
 #: Held by the one `Jobs` of the process that works, as DBOS has one instance a process.
@@ -35,11 +41,23 @@ _WORKING = threading.Lock()
 class StepRunner(Protocol):
     """Runs one step of a job: `function` gives a JSON value, which is recorded, and given again on a later run.
 
-    The steps of a job must come in the same order each time it runs.
+    The steps of a job must come in the same order each time it runs. `token` is another for each run of the job.
     """
+
+    @property
+    def token(self) -> str:
+        """What tells this run of the job from all others."""
+        ...
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
         """Return what the step gives now, or gave when it ran."""
+        ...
+
+    def check(self, connection: Connection) -> None:
+        """Keep others from taking the job over until the transaction ends.
+
+        Raises `JobStoppedError` where that has happened already: this run writes nothing more.
+        """
         ...
 
 
@@ -60,13 +78,26 @@ class JobStoppedError(BaseException):
 class Jobs:
     """Jobs on one database. Of several in one process only the first works, the others hand in."""
 
-    def __init__(self, database: Database, *, concurrency: int = 10, polling_seconds: float = 0.1) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        concurrency: int = 10,
+        polling_seconds: float = 0.1,
+        lease_seconds: float = 30.0,
+        duty: Duty | None = None,
+    ) -> None:
         self._database = database
         self._concurrency = concurrency
         self._polling_seconds = polling_seconds
+        self._lease_seconds = lease_seconds
+        self._duty = duty or Duty(database, lease_seconds=lease_seconds)
+        self._keeps_duty = duty is None
         self._jobs: dict[str, _Job] = {}
         self._client: DBOSClient | None = None
-        self._slot: WorkerSlot | None = None
+        self._url = ""
+        self._may_work = False
+        self._is_launched = False
         self._stopping = threading.Event()
         self._adopter: threading.Thread | None = None
         self._idle = threading.Condition()
@@ -75,7 +106,17 @@ class Jobs:
     @property
     def is_worker(self) -> bool:
         """Whether this process works on jobs, rather than only handing them in."""
-        return self._slot is not None
+        return self._is_launched
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether jobs can be handed in."""
+        return self._client is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a step is under way; at the end that is one which the stop has not waited for."""
+        return bool(self._running)
 
     def register(
         self,
@@ -87,9 +128,9 @@ class Jobs:
     ) -> None:
         """Make a kind of job known, before `start`.
 
-        `unfinished` returns the ids of those that are not over; they are handed in again at the start, which does
-        nothing for those that have been: a process can die between storing a task and handing it in. `interrupt` is
-        called at the stop; steps that wait raise `JobStoppedError` then.
+        `unfinished` returns the ids of those that are not over; they are handed in again at the start and by workers
+        now and then, which does nothing for those that have been: a process can die between storing a task and handing
+        it in. `interrupt` is called at the stop; steps that wait raise `JobStoppedError` then.
         """
         self._jobs[name] = _Job(run, unfinished, interrupt)
 
@@ -97,34 +138,33 @@ class Jobs:
         """Begin: recover what dead processes left, and work on jobs if `worker`.
 
         `alone` works only where no other process does (for the command line). On SQLite one process works at a time;
-        a further one hands its jobs in for it. Raises `ServiceUnavailableError` when the database does not answer.
+        a further one hands its jobs in for it, and works when that has ended. Raises `ServiceUnavailableError` when the
+        database does not answer.
         """
         if self._client is not None:
             return
         self._stopping.clear()
         _quieten()
-        url = prepare_jobs_database(self._database)
+        self._url = prepare_jobs_database(self._database, idle_seconds=self._lease_seconds / 2)
         try:
-            DBOS.migrate(url)
+            DBOS.migrate(self._url)
             self._client = DBOSClient(
-                system_database_url=url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
+                system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
             )
             # Before the launch, which listens to the queues that are there; it looks for new ones only each second.
             self._client.register_queue(
                 _QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=self._polling_seconds
             )
-            if worker and _WORKING.acquire(blocking=False):
-                self._slot = claim_slot(self._database, range(1 if alone else _MOST_WORKERS))
-                if self._slot is None:
-                    _WORKING.release()
-                else:
-                    self._launch(url, self._slot.number)
-        except error.DBOSException as fault:
+            if worker and not (alone and self._duty.others()) and _WORKING.acquire(blocking=False):
+                self._may_work = True
+                self._work()
+        except Exception as fault:
             self.stop()
-            raise ServiceUnavailableError(f"Background work cannot start: {fault}") from fault
-        for name, job in self._jobs.items():
-            self.enqueue(name, job.unfinished())
-        if self._slot is not None:
+            if isinstance(fault, error.DBOSException):
+                raise ServiceUnavailableError(f"Background work cannot start: {fault}") from fault
+            raise
+        self._hand_in()
+        if self._may_work:
             self._adopter = threading.Thread(target=self._adopt, name="portal-jobs-adopter", daemon=True)
             self._adopter.start()
 
@@ -144,7 +184,11 @@ class Jobs:
             )
 
     def stop(self, *, timeout_seconds: float = 10.0) -> None:
-        """End: no further step begins, steps under way have this long to finish; the rest goes on at the next start."""
+        """End: no further step begins, steps under way have this long to finish; another worker does the rest.
+
+        Whoever gave the `duty` ends it, unless `is_busy`: then the end of the process does, as nobody may take over a
+        step that still runs.
+        """
         self._stopping.set()
         for job in self._jobs.values():
             job.interrupt()
@@ -156,20 +200,30 @@ class Jobs:
         if self._client is not None:
             self._client.destroy()
             self._client = None
-        if self._slot is not None:
+        if self._is_launched:
             DBOS.destroy(destroy_registry=True)
-            if is_idle:  # else the end of the process frees it: nobody may take over a step that still runs
+            self._is_launched = False
+            if is_idle:
                 _await_records(timeout_seconds)
-                self._slot.release()
-            self._slot = None
+        if self._keeps_duty and not self.is_busy:
+            self._duty.stop()
+        if self._may_work:
+            self._may_work = False
             _WORKING.release()
 
-    def _launch(self, url: str, number: int) -> None:
+    def _work(self) -> None:
+        """Work on jobs, if this process may now."""
+        if self._duty.hold():
+            self._duty.start()
+            self._launch()
+            self.adopt()
+
+    def _launch(self) -> None:
         config: DBOSConfig = {
             "name": _APPLICATION,
-            "system_database_url": url,
+            "system_database_url": self._url,
             "application_version": _VERSION,
-            "executor_id": _executor(number),
+            "executor_id": _executor(self._duty.number),
             "serializer": DBOSPortableJSONSerializer(),
             "sys_db_pool_size": 5,
             "notification_listener_polling_interval_sec": 0.1,  # what the stop has to wait for; it reads nothing
@@ -177,6 +231,7 @@ class Jobs:
             "log_level": "WARNING",
         }
         DBOS(config=config)
+        self._is_launched = True
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
@@ -186,7 +241,7 @@ class Jobs:
             with self._idle:
                 self._running.add(job_id)
             try:
-                job.run(job_id, self._step)
+                job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
             finally:
                 with self._idle:
                     self._running.discard(job_id)
@@ -194,31 +249,66 @@ class Jobs:
 
         return work
 
-    def _step(self, name: str, function: Callable[[], Any]) -> Any:
+    def _before_step(self) -> None:
+        """Wait until this process is on duty: others take over from one that is not."""
+        while not self._stopping.is_set() and not self._duty.hold():
+            self._stopping.wait(self._duty.look_seconds)
         if self._stopping.is_set():
             raise JobStoppedError
-        return DBOS.run_step({"name": name}, function)
 
     def _adopt(self) -> None:
-        """Now and then take over the jobs of workers that died and were not started again."""
-        while not self._stopping.wait(_ADOPTION_SECONDS):
-            self.adopt()
+        """Now and then see to what other processes have left undone."""
+        looks = 0
+        while not self._stopping.wait(self._duty.look_seconds):
+            looks += 1
+            try:
+                if not self._is_launched:
+                    self._work()
+                elif self._duty.hold():
+                    self.adopt()
+                    if looks % _LOOKS == 0:
+                        self._hand_in()
+            except Exception:  # noqa: BLE001  # the thread's edge: one failed look must not end the looking
+                _log.exception("looking for jobs of other workers failed")
+
+    def _hand_in(self) -> None:
+        """Hand in what was stored by a process that died before it could."""
+        if self._client is not None:
+            for name, job in self._jobs.items():
+                wanted = list(job.unfinished())
+                known = self._client.list_workflows(workflow_ids=wanted, load_input=False, load_output=False)
+                there = {found.workflow_id for found in known} if wanted else set()
+                self.enqueue(name, [job_id for job_id in wanted if job_id not in there])
 
     def adopt(self) -> None:
         """Take over the jobs of workers that are not alive any more; a worker does this by itself now and then."""
-        if self._client is None or self._slot is None:
+        if self._client is None or not self._is_launched:
             return
         pending = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
-        executors = {found.executor_id for found in pending} - {_executor(self._slot.number)}
-        for number in range(_MOST_WORKERS):
-            if _executor(number) not in executors:
-                continue
-            slot = claim_slot(self._database, range(number, number + 1))
-            if slot is not None:
-                try:
-                    DBOS._recover_pending_workflows([_executor(number)])  # noqa: SLF001  # DBOS sells the public way
-                finally:
-                    slot.release()
+        with self._database.reading() as connection:
+            living = living_slots(connection, own=self._duty.number)
+        executors = {str(found.executor_id) for found in pending} - {_executor(number) for number in living}
+        # One that comes back meanwhile is no worse off than one that comes back later: its run does not count any more.
+        executors.discard(_executor(self._duty.number))
+        if executors:
+            DBOS._recover_pending_workflows(sorted(executors))  # noqa: SLF001  # DBOS sells the public way
+
+
+class _Steps:
+    """Runs the steps of one run of a job."""
+
+    def __init__(self, job_id: str, token: str, before: Callable[[], None]) -> None:
+        self._job_id = job_id
+        self._before = before
+        self.token = token
+
+    def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        self._before()
+        return DBOS.run_step({"name": name}, function)
+
+    def check(self, connection: Connection) -> None:
+        if not is_jobs_owner(connection, self._job_id, self.token):
+            raise JobStoppedError
 
 
 def _executor(number: int) -> str:

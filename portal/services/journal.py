@@ -8,8 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from portal.scaffolder.task import TaskEvent
 from portal.store import tasks
-from portal.store.database import Database
+from portal.store.database import Connection, Database
 from portal.store.tasks import EventRow, TaskRow
+
+#: Raises where what follows in the transaction must not be written.
+Check = Callable[[Connection], None]
 
 #: How often a waiting reader looks at what other processes have written.
 _LOOK_SECONDS = 1.0
@@ -29,24 +32,36 @@ class Journal:
         """Return the time."""
         return int(self._clock() * 1000)
 
-    def append(self, task_id: str, events: Sequence[TaskEvent]) -> None:
-        """Store events of a task."""
+    def append(self, task_id: str, events: Sequence[TaskEvent], *, check: Check | None = None) -> None:
+        """Store events of a task, if `check` lets whoever says so."""
         if not events:
             return
         now_ms = self.now_ms()
         with self._database.recording() as connection:
+            if check is not None:
+                check(connection)
             # The task's row first: its lock keeps the numbers of a task's events in the order of their commits.
             tasks.touch_task(connection, task_id, now_ms=now_ms)
             tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
         self._notify()
 
-    def change(self, task_id: str, status: str, *, previous: Collection[str], events: Sequence[TaskEvent] = ()) -> bool:
-        """Set a task's status where it is one of `previous`, with events; return whether it was.
+    def change(
+        self,
+        task_id: str,
+        status: str,
+        *,
+        previous: Collection[str],
+        events: Sequence[TaskEvent] = (),
+        check: Check | None = None,
+    ) -> bool:
+        """Set a task's status where it is one of `previous`, with events, if `check` lets; return whether it was.
 
         Done twice, it happens once: the end of a task clears its secrets, and is told once.
         """
         now_ms = self.now_ms()
         with self._database.recording() as connection:
+            if check is not None:
+                check(connection)
             changed = tasks.change_status(connection, task_id, status, previous=previous, now_ms=now_ms)
             if changed:
                 tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +60,21 @@ class DryRun:
 
 
 class LocationsService:
-    """Registered locations; those of settings are refreshed with them and listed by none of these methods."""
+    """Registered locations; those of settings are refreshed with them and listed by none of these methods.
 
-    def __init__(self, database: Database, refresh: RefreshService) -> None:
+    `hand_over` lets a worker refresh sources, by id, with files to read though unchanged: for a process that does not.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        refresh: RefreshService,
+        *,
+        hand_over: Callable[[Mapping[str, Collection[str]]], None] | None = None,
+    ) -> None:
         self._database = database
         self._refresh = refresh
+        self._hand_over = hand_over
 
     def list(self) -> list[Location]:
         """Return the registered locations, oldest first."""
@@ -133,7 +143,7 @@ class LocationsService:
     def refresh(self, ref: EntityRef) -> None:
         """Read an entity's file again, and those of the Locations that lead to it; of all else, what has changed.
 
-        Raises `NotFoundError`.
+        Where a worker is to do it, it has not been done yet. Raises `NotFoundError`.
         """
         with self._database.reading() as connection:
             entity = catalog.origins(connection, [ref]).get(ref)
@@ -142,7 +152,10 @@ class LocationsService:
             locations = catalog.location_entities(connection, [entity.source_id])
         chain = {item.ref for item in ancestry(entity, locations, integrations=self._refresh.integrations)}
         files = {entity.location, *(item.location for item in locations if item.ref in chain)}
-        self._refresh.refresh([entity.source_id], again=files)
+        if self._hand_over is not None:
+            self._hand_over({entity.source_id: files})
+        else:
+            self._refresh.refresh([entity.source_id], again=files)
 
     def remove_entity(self, uid: str) -> None:
         """Take an entity out of the catalog until its file is read anew. Raises `NotFoundError`."""

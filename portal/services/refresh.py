@@ -206,7 +206,10 @@ class RefreshService:
             with self._database.writing() as connection:
                 put_fingerprints(connection, moved)
         return [
-            replace(source, fingerprint=moved[source.id][1]) if source.id in moved else source for source in wanted
+            replace(source, fingerprint=moved[source.id][1], generation=source.generation + 1)
+            if source.id in moved
+            else source
+            for source in wanted
         ], files
 
     def _follow(self, kinds: Kinds, report: RefreshReport, *, progress: Progress) -> None:
@@ -385,7 +388,8 @@ class RefreshService:
             current = {found.id: found for found in sources.list_sources(connection)}.get(source.id)
             if current is None:
                 return Changes()
-            if current.revision != source.revision or (current.location != source.location and not moves):
+            # Checked in the transaction that writes: whoever slept meanwhile, and wakes, overwrites nothing.
+            if current.generation != source.generation or (current.location != source.location and not moves):
                 return None
             if moves:
                 sources.retarget_source(connection, source.id, location_type=source.type, target=source.target)

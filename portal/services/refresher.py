@@ -1,4 +1,4 @@
-"""Looks at all sources again every so often, beside the requests of one server."""
+"""Looks at sources when they are due, beside whatever else a process does."""
 
 from __future__ import annotations
 
@@ -6,43 +6,77 @@ import logging
 import threading
 from collections.abc import Callable
 
+from portal.services.duty import Duty
 from portal.services.refresh import RefreshService
+from portal.services.schedule import Schedule, files
 
 _log = logging.getLogger(__name__)
 
+#: How often a worker asks whether something is due that another process wants; one short statement.
+_LOOK_SECONDS = 0.5
+
 
 class Refresher:
-    """A thread that refreshes every so many seconds; a source without a new commit costs one question to its remote.
+    """A thread that refreshes what is due; a source without a new commit costs one question to its remote.
 
     Whatever is to be done `after` a refresh does so even if that has failed: others refresh sources as well.
     """
 
-    def __init__(self, refresh: RefreshService, *, seconds: float, after: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        refresh: RefreshService,
+        schedule: Schedule,
+        duty: Duty,
+        *,
+        after: Callable[[], object] | None = None,
+    ) -> None:
         self._refresh = refresh
-        self._seconds = seconds
+        self._schedule = schedule
+        self._duty = duty
         self._after = after
         self._stopping = threading.Event()
+        self._has_begun = False
         self._thread = threading.Thread(target=self._run, name="portal-refresher", daemon=True)
 
     def start(self) -> None:
-        """Begin with a look at once: what has changed since the last server ended is not known."""
+        """Begin; where no other process works, with a look at all: what has changed since one did is not known."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, after the refresh that is under way."""
+        """End, after the refresh that is under way; what is due is left to others."""
         self._stopping.set()
+        self._schedule.wake()
         self._thread.join()
 
     def _run(self) -> None:
-        pause = 0.0
-        while not self._stopping.wait(pause):
-            pause = self._seconds
+        while not self._stopping.is_set():
             try:
-                self._refresh.refresh()
+                is_busy = self._duty.hold() and self._look()
             except Exception:  # noqa: BLE001  # the thread's edge: one failed look must not end the looking
-                _log.exception("refresh failed")
-            try:
-                if self._after is not None and not self._stopping.is_set():
-                    self._after()
-            except Exception:  # noqa: BLE001  # as above
-                _log.exception("what follows a refresh failed")
+                _log.exception("looking for what is due failed")
+                is_busy = False
+            if not is_busy:
+                self._schedule.wait(_LOOK_SECONDS)
+
+    def _look(self) -> bool:
+        """Look at a portion of what is due; return whether anything was."""
+        if not self._has_begun:
+            if not self._duty.others():
+                self._schedule.want_all()
+            self._has_begun = True
+        taken = self._schedule.take(self._duty.number)
+        if not taken:
+            return False
+        try:
+            self._refresh.refresh(taken.keys(), again=files(taken))
+        except Exception:  # noqa: BLE001  # as above
+            _log.exception("refresh failed")
+            self._schedule.failed(self._duty.number, taken)
+        else:
+            self._schedule.done(self._duty.number, taken)
+        try:
+            if self._after is not None and not self._stopping.is_set():
+                self._after()
+        except Exception:  # noqa: BLE001  # as above
+            _log.exception("what follows a refresh failed")
+        return True

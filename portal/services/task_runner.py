@@ -47,7 +47,7 @@ from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
 from portal.services.templates import Templates
 from portal.services.vault import Vault
-from portal.services.workspaces import Workspaces
+from portal.services.workspaces import EMPTY, OLD, Workspaces
 from portal.store import tasks
 from portal.store.database import Database
 from portal.store.tasks import TaskRow
@@ -64,16 +64,21 @@ class Environment:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Step:
-    """A step of a task that is being carried out."""
+    """A step of a task that is being carried out in one run of it.
+
+    `workspace` is the name of the one that the step before left, then of its own.
+    """
 
     task: TaskRow
     index: int
     commit: str
     progress: Progress
-    secrets: Mapping[str, Secret]
-    redact: Redactor
+    run: StepRunner
+    workspace: str
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    redact: Redactor = field(default_factory=lambda: Redactor(()))
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -118,14 +123,18 @@ class TaskRunner:
         task = self._journal.task(task_id)
         if task is None:
             return
-        begun = step("begin", lambda: self._begin(task))
+        begun = step("begin", lambda: self._begin(task, step))
         progress = Progress()
+        workspace = EMPTY
         for index, declared in enumerate(task.spec["steps"]):
-            result = step(f"{index + 1} {declared['id']}", lambda: self._run_step(task, index, begun, progress))  # noqa: B023
+            given = _Step(task, index, begun["commit"], progress, step, workspace)
+            result = step(f"{index + 1} {declared['id']}", lambda: self._run_step(given))  # noqa: B023
             progress.record(declared["id"], StepResult.from_json(result))
-        step("finish", lambda: self._finish(task, begun, progress))
+            # Recorded with the result: of several runs of a step one counts, and its workspace with it.
+            workspace = result.get("workspace", OLD)
+        step("finish", lambda: self._finish(task, begun, progress, step))
 
-    def _begin(self, task: TaskRow) -> dict[str, Any]:
+    def _begin(self, task: TaskRow, run: StepRunner) -> dict[str, Any]:
         """Take the task up; return the commit of its template, empty when it cannot be told (a step will say why)."""
         count = len(task.spec["steps"])
         self._journal.change(
@@ -133,27 +142,26 @@ class TaskRunner:
             "processing",
             previous=["open"],
             events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
+            check=run.check,
         )
         try:
             return {"commit": self._templates.commit(_location(task))}
         except PortalError:
             return {"commit": ""}
 
-    def _run_step(self, task: TaskRow, index: int, begun: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
-        secrets = self._secrets(task.id)
-        redact = Redactor(secret.reveal() for secret in (*secrets.values(), *self._environment.secrets.values()))
-        step = _Step(task, index, begun["commit"], progress, secrets, redact)
+    def _run_step(self, step: _Step) -> dict[str, Any]:
+        step.secrets = self._secrets(step.task.id)
+        step.redact = self._redactor(step.secrets)
         try:
             result = self._attempt(step)
         except PortalError as error:
-            result = StepResult("failed", error={"name": error_name(error), "message": redact(error.message)})
+            result = StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
         except Exception as error:  # noqa: BLE001  # the worker's outermost edge: a task always ends
-            _LOG.exception("A step of a task failed for no known reason", extra={"task": task.id, "step": step.id})
-            result = StepResult(
-                "failed", error={"name": "Error", "message": redact(f"{type(error).__name__}: {error}")}
-            )
+            _LOG.exception("A step of a task failed for no known reason", extra={"task": step.task.id, "step": step.id})
+            message = step.redact(f"{type(error).__name__}: {error}")
+            result = StepResult("failed", error={"name": "Error", "message": message})
         self._tell_result(step, result)
-        return result.to_json()
+        return {**result.to_json(), "workspace": step.workspace}
 
     def _attempt(self, step: _Step) -> StepResult:
         if self._journal.is_cancelled(step.task.id):
@@ -168,8 +176,11 @@ class TaskRunner:
             step.task.id,
             [log(f"Beginning step {step.declared['name']}", step_id=step.id, status="processing")]
             + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings],
+            check=step.run.check,
         )
-        workspace, is_again = self._workspaces.prepare(step.task.id, step.index)
+        workspace, step.workspace, is_again = self._workspaces.prepare(
+            step.task.id, step.index, before=step.workspace, run=step.run.token
+        )
         if is_again:
             self._log(step, "This step was broken off and is run again")
         return self._act(step, plan, workspace)
@@ -234,19 +245,19 @@ class TaskRunner:
             raise JobStoppedError
         return cancelled
 
-    def _finish(self, task: TaskRow, begun: Mapping[str, Any], progress: Progress) -> None:
-        secrets = self._secrets(task.id)
-        redact = Redactor(secret.reveal() for secret in (*secrets.values(), *self._environment.secrets.values()))
+    def _finish(self, task: TaskRow, begun: Mapping[str, Any], progress: Progress, run: StepRunner) -> None:
+        redact = self._redactor(self._secrets(task.id))
         output: dict[str, Any] = {}
         if not progress.is_failed:
-            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, {}, redact))
+            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
                 progress.errors.append({"name": error_name(error), "message": redact(error.message)})
         self._workspaces.remove(task.id)
         status = "failed" if progress.is_failed else "completed"
-        self._journal.change(task.id, status, previous=tasks.LIVE, events=[completion(output, progress.errors)])
+        events = [completion(output, progress.errors)]
+        self._journal.change(task.id, status, previous=tasks.LIVE, events=events, check=run.check)
 
     def _scope(self, step: _Step) -> Scope:
         spec = step.task.spec
@@ -284,10 +295,14 @@ class TaskRunner:
             message = f"{result.error['name']}: {result.error['message']}"
         else:
             message = f"{'Skipped' if result.status == 'skipped' else 'Finished'} step {step.declared['name']}"
-        self._journal.append(step.task.id, [log(message, step_id=step.id, status=result.status)])
+        told = [log(message, step_id=step.id, status=result.status)]
+        self._journal.append(step.task.id, told, check=step.run.check)
 
     def _log(self, step: _Step, message: str) -> None:
-        self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)])
+        self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
+
+    def _redactor(self, secrets: Mapping[str, Secret]) -> Redactor:
+        return Redactor(secret.reveal() for secret in (*secrets.values(), *self._environment.secrets.values()))
 
     def _secrets(self, task_id: str) -> dict[str, Secret]:
         with self._database.reading() as connection:

@@ -8,42 +8,53 @@ from pathlib import Path
 from portal.actions.workspace import Workspace, copy_folder
 from portal.errors import ActionError
 
+#: Nothing has been done yet.
+EMPTY = ""
+#: The workspace of a task that Portal 0.1 began, which had one for all steps.
+OLD = "work"
+
 
 class Workspaces:
-    """The workspaces below one folder, each `<task>/work`.
+    """The workspaces below one folder, each `<task>/<n>-<run>`.
 
-    Before a step its state is kept as `<task>/before-<n>`, so that a step which a crash broke off begins anew from
-    there and not from half-written files.
+    Every step works in a folder of its own, which no other run of the task ever writes: a copy of what the step before
+    has left. So a step that a crash broke off begins anew from there and not from half-written files, and a run that
+    was taken over while its process was stopped spoils nothing when it wakes.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def prepare(self, task_id: str, index: int) -> tuple[Workspace, bool]:
-        """Return the workspace for step `index` (from 0), and whether that step was begun before and broken off.
+    def prepare(self, task_id: str, index: int, *, before: str, run: str) -> tuple[Workspace, str, bool]:
+        """Return the workspace for step `index` (from 0), its name, and whether that step was begun before.
 
-        Raises `ActionError` when the workspace has gone, as on another machine.
+        `before` is the name of the workspace that the last step left. Raises `ActionError` when that has gone, as on
+        another machine.
         """
         task = self._root / task_id
-        work, kept = task / "work", task / f"before-{index}"
-        if index == 0:
-            task.mkdir(parents=True, exist_ok=True)
-            if not kept.exists():
-                shutil.rmtree(work, ignore_errors=True)
-                work.mkdir()
-        if kept.exists():
-            shutil.rmtree(work, ignore_errors=True)
-            copy_folder(kept, work)
-            return Workspace(work), True
-        if not work.is_dir():
+        task.mkdir(parents=True, exist_ok=True)
+        is_again = any(True for _ in task.glob(f"{index}-*"))
+        name = f"{index}-{run}"
+        work = task / name
+        shutil.rmtree(work, ignore_errors=True)
+        if before == EMPTY:
+            work.mkdir()
+            return Workspace(work), name, is_again
+        kept = task / before
+        if not kept.is_dir():
             raise ActionError(f"The workspace of task {task_id} is not on this machine any more; start the task anew")
-        draft = task / "draft"
-        shutil.rmtree(draft, ignore_errors=True)
-        copy_folder(work, draft)
-        draft.rename(kept)
-        shutil.rmtree(task / f"before-{index - 1}", ignore_errors=True)
-        return Workspace(work), False
+        copy_folder(kept, work)
+        for old in task.iterdir():
+            if _index(old.name) < _index(before):
+                shutil.rmtree(old, ignore_errors=True)
+        return Workspace(work), name, is_again
 
     def remove(self, task_id: str) -> None:
         """Remove all that a task has left."""
         shutil.rmtree(self._root / task_id, ignore_errors=True)
+
+
+def _index(name: str) -> int:
+    """Return the step that a workspace is of; what an older Portal left (`work`, `before-<n>`) goes first."""
+    number, _, _ = name.partition("-")
+    return int(number) if number.isdigit() else -1

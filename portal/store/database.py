@@ -11,7 +11,7 @@ from typing import Self
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.store import bulk, dialect
+from portal.store import bulk, dialect, turns
 from portal.store.lookup import Lookup
 from portal.store.tables import entities, postings, refs, relation_types, relations, terms
 
@@ -29,11 +29,13 @@ _ASKED = (entities, postings, refs, relation_types, relations, terms)
 class Database:
     """One database, SQLite or PostgreSQL; its connections are for functions of `portal.store` only.
 
-    With `maps_file` all connections that read share the memory in which the system keeps a SQLite file.
+    With `maps_file` all connections that read share the memory in which the system keeps a SQLite file. Writers
+    do not wait much longer than `lease_seconds` for a process that is stopped in the middle of writing.
     """
 
-    def __init__(self, url: str, *, maps_file: bool = False) -> None:
+    def __init__(self, url: str, *, maps_file: bool = False, lease_seconds: float = 30.0) -> None:
         self.url = url
+        self._lease_seconds = lease_seconds
         self.engine = dialect.open_engine(url, maps_file=maps_file)
         self.lookup = Lookup(self.engine)
 
@@ -52,13 +54,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write the catalog; it commits when the block ends without an error."""
-        with dialect.writing(self.engine, exclusive=True) as connection, bulk.behind(connection):
+        turn = turns.writing(self.engine, exclusive=True, lease_seconds=self._lease_seconds)
+        with turn as connection, bulk.behind(connection):
             yield connection
 
     @contextmanager
     def recording(self) -> Iterator[Connection]:
         """Open a transaction that writes tasks and their events; on PostgreSQL a refresh does not hold it up."""
-        with dialect.writing(self.engine, exclusive=False) as connection:
+        with turns.writing(self.engine, exclusive=False, lease_seconds=self._lease_seconds) as connection:
             yield connection
 
     def take_stock(self, *, changed: int) -> None:

@@ -38,7 +38,6 @@ CHUNK = 5_000
 #: By which PostgreSQL knows our connections among others.
 APPLICATION = "portal"
 _BUSY_TIMEOUT_SECONDS = 60
-_WRITE_LOCK = 7_007_001
 #: So much of a SQLite file is read where the system keeps it, if a program wants that: each of its connections would
 #: copy the same pages into a memory of its own (measured: half of what a connection takes to look through 300,000 texts
 #: for the first time). Never by one that writes, which would hold all that it has written.
@@ -108,20 +107,6 @@ def _sqlite_engine(url: URL, *, mapped_bytes: int) -> Engine:
 
 
 @contextmanager
-def writing(engine: Engine, *, exclusive: bool) -> Iterator[Connection]:
-    """Open a transaction that writes; of the `exclusive` ones only one is open at a time over all processes.
-
-    SQLite takes its write lock at once (a deferred one could fail half-way); PostgreSQL an advisory lock.
-    """
-    with engine.connect() as plain:
-        connection = plain.execution_options(portal_mode="IMMEDIATE")
-        with connection.begin():
-            if exclusive and engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
-            yield connection
-
-
-@contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that sees one state of the catalog from its first statement to its last."""
     if engine.dialect.name == "postgresql":
@@ -130,6 +115,30 @@ def reading(engine: Engine) -> Iterator[Connection]:
     else:
         with engine.connect() as connection, connection.begin():
             yield connection
+
+
+def lasting_lock(engine: Engine, key: int, number: int, *, silence_seconds: float) -> Any:
+    """Return a connection of PostgreSQL's driver that holds an advisory lock, None where another holds it.
+
+    The lock is there as long as the connection, which the server ends when nothing is heard on it for so long: a
+    process that is stopped, or cut off, loses it as surely as one that has died.
+    """
+    # Not from the pool: it must not serve anything else.
+    pooled = engine.raw_connection()
+    connection: Any = pooled.dbapi_connection
+    pooled.detach()
+    try:
+        connection.autocommit = True
+        silence = str(int(silence_seconds * 1000))
+        connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (silence,))
+        (is_held,) = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (key, number)).fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    if is_held:
+        return connection
+    connection.close()
+    return None
 
 
 def take_stock(engine: Engine, names: Sequence[str]) -> None:

@@ -1,39 +1,31 @@
-"""Says where the tables of durable execution are, with who may work on them."""
+"""Says where the tables of durable execution are, with whose a job is now."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
-from filelock import FileLock, Timeout
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 
 from portal.store.database import Database
-
-_SLOT_LOCK = 7_007_002
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerSlot:
-    """A number that one living process holds; the system frees it when the process ends, however it ends."""
-
-    number: int
-    release: Callable[[], None]
+from portal.store.slots import jobs_file
 
 
-def prepare_jobs_database(database: Database) -> str:
+def prepare_jobs_database(database: Database, *, idle_seconds: float) -> str:
     """Return the url at which DBOS keeps its tables.
 
-    On PostgreSQL it is Portal's own database (DBOS has the schema `dbos` there). On SQLite it is a file beside
-    Portal's, `<name>-jobs.db`: DBOS's tables have no prefix there (`queues`, `notifications`, `streams`), and a
-    refresh that writes for seconds would hold up every step that is recorded.
+    On PostgreSQL it is Portal's own database (DBOS has the schema `dbos` there), and the server ends a transaction in
+    which a process has been silent for `idle_seconds`. On SQLite it is a file beside Portal's, `<name>-jobs.db`:
+    DBOS's tables have no prefix there (`queues`, `notifications`, `streams`), and a refresh that writes for seconds
+    would hold up every step that is recorded.
     """
     url = make_url(database.url)
     if url.get_backend_name() != "sqlite":
-        return url.set(drivername="postgresql").render_as_string(hide_password=False)
-    path = _jobs_file(database)
+        silence = f"-c idle_in_transaction_session_timeout={int(idle_seconds * 1000)}"
+        given = url.query.get("options", "")
+        options = " ".join([*([given] if isinstance(given, str) else given), silence]).strip()
+        url = url.set(drivername="postgresql").update_query_dict({"options": options})
+        return url.render_as_string(hide_password=False)
+    path = jobs_file(database)
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(path)
     try:
@@ -49,40 +41,18 @@ def forget_jobs(database: Database) -> None:
         with database.writing() as connection:
             connection.execute(text("DROP SCHEMA IF EXISTS dbos CASCADE"))
         return
-    path = _jobs_file(database)
+    path = jobs_file(database)
     for suffix in ("", "-wal", "-shm"):
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
-def claim_slot(database: Database, numbers: range) -> WorkerSlot | None:
-    """Take the first of these slots that no living process holds; return None when all are held.
+def is_jobs_owner(connection: Connection, job_id: str, token: str) -> bool:
+    """Return whether the run of a job that has this token is the one that counts, until the transaction ends.
 
-    There is one slot, 0, on SQLite (a lock on a file); any number on PostgreSQL (advisory locks).
+    On PostgreSQL another worker takes a job over by taking the token away (DBOS's `owner_xid`), which waits for this
+    transaction. On SQLite nobody takes over from a process that lives.
     """
-    if make_url(database.url).get_backend_name() == "sqlite":
-        return _claim_file(database) if 0 in numbers else None
-    # Not from the pool: the lock lives as long as the connection, which must not serve anything else.
-    connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-    connection.detach()
-    for number in numbers:
-        statement = text("SELECT pg_try_advisory_lock(:key, :number)")
-        if connection.execute(statement, {"key": _SLOT_LOCK, "number": number}).scalar_one():
-            return WorkerSlot(number, connection.close)
-    connection.close()
-    return None
-
-
-def _claim_file(database: Database) -> WorkerSlot | None:
-    path = _jobs_file(database)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        return None
-    return WorkerSlot(0, lock.release)
-
-
-def _jobs_file(database: Database) -> Path:
-    path = Path(make_url(database.url).database or "portal.db")
-    return path.with_name(f"{path.stem}-jobs.db")
+    if connection.dialect.name == "sqlite":
+        return True
+    statement = text("SELECT owner_xid FROM dbos.workflow_status WHERE workflow_uuid = :id FOR SHARE")
+    return bool(connection.execute(statement, {"id": job_id}).scalar_one_or_none() == token)

@@ -57,7 +57,7 @@ def put_fingerprints(connection: Connection, changed: Mapping[str, tuple[str, st
     statement = (
         update(sources)
         .where(sources.c.id == bindparam("row_id"), sources.c.fingerprint == bindparam("before"))
-        .values(fingerprint=bindparam("after"))
+        .values(fingerprint=bindparam("after"), generation=sources.c.generation + 1)
     )
     connection.execute(
         statement,

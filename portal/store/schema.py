@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import inspect, text
 
-from portal.store.database import Database
+from portal.store.database import Connection, Database
 from portal.store.tables import metadata
 
 #: Tables that databases of earlier versions have, and the newest has no more: name them when a migration drops them.
@@ -18,19 +18,23 @@ def upgrade(database: Database) -> tuple[str, str]:
 
     An empty database gets the tables at once: a test compares them with what all migrations make.
     """
-    before = _version(database)
     newest = newest_version()
+    with database.reading() as connection:
+        before = version_of(connection)
     if before == newest:
         return before, before
-    if _is_empty(database):
-        with database.writing() as connection:
-            create(connection)
-        return before, newest
-    from portal.store.migrate import run_migrations  # noqa: PLC0415  # Alembic takes as long to import as SQLAlchemy
-
     with database.writing() as connection:
-        run_migrations(connection)
-    return before, _version(database)
+        # Another process may have been faster: several servers begin at once.
+        if version_of(connection) == newest:
+            return before, newest
+        if not inspect(connection).get_table_names():
+            create(connection)
+        else:
+            # Alembic takes as long to import as SQLAlchemy.
+            from portal.store.migrate import run_migrations  # noqa: PLC0415
+
+            run_migrations(connection)
+        return before, version_of(connection)
 
 
 def newest_version() -> str:
@@ -57,13 +61,3 @@ def create(connection: Connection) -> None:
     # What Alembic keeps, as it keeps it.
     connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": newest_version()})
-
-
-def _version(database: Database) -> str:
-    with database.reading() as connection:
-        return version_of(connection)
-
-
-def _is_empty(database: Database) -> bool:
-    with database.reading() as connection:
-        return not inspect(connection).get_table_names()

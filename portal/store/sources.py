@@ -22,7 +22,8 @@ class Source:
     """What is refreshed as a whole: the root location and all that it leads to.
 
     `fingerprint` tells what the last refresh was made from; empty before the first. A `registered` source came through
-    the API, the others from settings or the CLI.
+    the API, the others from settings or the CLI. `generation` grows with each write: who has read another one must not
+    write, however long ago that was.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Source:
     registered: bool
     fingerprint: str = ""
     revision: int = 0
+    generation: int = 0
 
     @property
     def location(self) -> str:
@@ -48,7 +50,10 @@ class Revision(NamedTuple):
 def list_sources(connection: Connection) -> list[Source]:
     """Return all sources, oldest first."""
     rows = connection.execute(select(sources).order_by(sources.c.created_at_ms, sources.c.id))
-    return [Source(row.id, row.type, row.target, row.registered, row.fingerprint, row.revision) for row in rows]
+    return [
+        Source(row.id, row.type, row.target, row.registered, row.fingerprint, row.revision, row.generation)
+        for row in rows
+    ]
 
 
 def add_sources(connection: Connection, added: Collection[Source], *, now_ms: int) -> None:
@@ -87,7 +92,7 @@ def finish_source(
     connection: Connection, source_id: str, *, fingerprint: str, revision: int | None, now_ms: int
 ) -> None:
     """Note what a refresh was made from, and its revision where it changed anything."""
-    values: dict[str, Any] = {"fingerprint": fingerprint}
+    values: dict[str, Any] = {"fingerprint": fingerprint, "generation": sources.c.generation + 1}
     if revision is not None:
         values |= {"revision": revision, "refreshed_at_ms": now_ms}
     connection.execute(update(sources).where(sources.c.id == source_id).values(values))

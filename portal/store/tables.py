@@ -59,7 +59,23 @@ sources = Table(
     Column("revision", BigInteger, nullable=False, comment="the last revision that this source wrote; 0: none"),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("refreshed_at_ms", BigInteger, nullable=True, comment="when the last refresh that found a change ended"),
+    Column(
+        "generation",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="grows with each write; a refresh that read another one must not write",
+    ),
     UniqueConstraint("type", "target"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("source_id", Text, ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True),
+    Column("due_at_ms", BigInteger, nullable=False, comment="when a worker looks at the source again"),
+    Column("holder", BigInteger, nullable=True, comment="number of the worker that looks now"),
+    Column("again", Text, nullable=False, server_default="[]", comment="JSON of files to read though unchanged"),
 )
 
 files = Table(

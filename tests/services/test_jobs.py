@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import scaffolds
 from scaffolds import messages, scaffold, statuses, template
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from waiting import eventually
 
 from portal.model.secret import Secret
-from portal.services.jobs import Jobs
+from portal.services.jobs import Jobs, JobStoppedError
 from portal.services.task_query import TaskQuery
 from portal.store.database import Database
 from portal.store.tables import sources
@@ -58,11 +58,13 @@ def jobs(database, run, *, unfinished=(), **more):
 
 
 @contextmanager
-def worker_process(url, folder):
+def worker_process(url, folder, *, lease_seconds=30.0):
     """A process of its own that works on tasks; killed at the end if it still lives."""
     (folder / "up").unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    process = subprocess.Popen([sys.executable, scaffolds.__file__, url, str(folder)], env=environment)
+    process = subprocess.Popen(
+        [sys.executable, scaffolds.__file__, url, str(folder), str(lease_seconds)], env=environment
+    )
     try:
         eventually((folder / "up").exists, "the worker process")
         yield process
@@ -257,3 +259,82 @@ def test_on_sqlite_a_second_process_leaves_the_work_to_the_first(tmp_path, repo)
         source = repo({"catalog-info.yaml": json.dumps(template("t", [{"action": "test:echo"}]))})
         second.ingest(f"{source.url}#main:catalog-info.yaml")
         assert second.run("t")[-1]["type"] == "completion"
+
+
+def test_a_stopped_worker_that_wakes_changes_nothing(database_url, offered):
+    folder, task_id = offered
+    if not database_url.startswith("postgresql"):
+        pytest.skip("on SQLite nobody takes over from a process that lives")
+    with worker_process(database_url, folder, lease_seconds=3) as process:
+        eventually(lambda: "begin first clean" in notes(folder), "the first gate")
+        process.send_signal(signal.SIGSTOP)
+        with scaffold(database_url, folder, lease_seconds=3) as living:
+            eventually(lambda: notes(folder).count("begin first clean") == 2, "the takeover")
+            process.send_signal(signal.SIGCONT)
+            open_gate(folder, "first")
+            # Both runs of the step go on, in a workspace of their own each; one of them counts.
+            eventually(lambda: notes(folder).count("end first") == 2, "both to end")
+            open_gate(folder, "second hidden-word")
+            eventually(lambda: living.service.get_task(task_id)["status"] == "completed", "the end")
+            events = list(living.service.event_stream(task_id))
+    ended = [event["body"]["stepId"] for event in events if event["body"].get("status") == "completed"]
+    assert ended == ["write", "first", "publish", "register", "second"]
+    assert [event["type"] for event in events].count("completion") == 1
+    assert messages(events).count("This step was broken off and is run again") == 1
+    assert [note for note in notes(folder) if "second" in note] == [
+        "begin second hidden-word clean",
+        "end second hidden-word",
+    ]
+
+
+def test_a_run_that_was_taken_over_may_not_write(database):
+    seen = []
+
+    def run(job_id, step):
+        with database.recording() as connection:
+            step.check(connection)
+            seen.append("mine")
+        with database.recording() as connection:
+            connection.execute(text("UPDATE dbos.workflow_status SET owner_xid = 'another'"))
+        try:
+            with database.recording() as connection:
+                step.check(connection)
+                seen.append("still mine")
+        except JobStoppedError:
+            seen.append("another's")
+            raise
+
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("on SQLite nobody takes over from a process that lives")
+    with jobs(database, run) as working:
+        working.enqueue("work", ["a"])
+        eventually(lambda: len(seen) == 2, "the run")
+    assert seen == ["mine", "another's"]
+
+
+def test_what_was_never_handed_in_is_handed_in_by_a_living_worker(database):
+    done, lost = threading.Event(), []
+    made = Jobs(database, polling_seconds=0.02, lease_seconds=3)
+    made.register("work", lambda job_id, step: done.set(), unfinished=lambda: lost)
+    made.start()
+    try:
+        lost.append("a")
+        assert done.wait(60)
+    finally:
+        made.stop()
+
+
+def test_on_sqlite_a_second_process_works_when_the_first_has_gone(tmp_path):
+    url, folder, done = f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data", threading.Event()
+    folder.mkdir()
+    with Database(url) as database, worker_process(url, folder) as first:
+        made = Jobs(database, polling_seconds=0.02, lease_seconds=3)
+        made.register("work", lambda job_id, step: done.set(), unfinished=list)
+        made.start()
+        try:
+            assert not made.is_worker
+            made.enqueue("work", ["a"])
+            kill(first)
+            assert done.wait(60)
+        finally:
+            made.stop()

@@ -19,11 +19,13 @@ from portal.model.layer import Finding
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
+from portal.services.duty import Duty
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.problems import Asked, Faults, ProblemsService
 from portal.services.refresher import Refresher
+from portal.services.schedule import Schedule
 from portal.services.survey import SurveyService
 
 PORTAL = "portal/v1alpha1"
@@ -257,12 +259,14 @@ def test_a_refresher_looks_after_each_refresh(
     catalog: Catalog, made: Repository, problems: ProblemsService, survey: Callable[[], bool]
 ) -> None:
     looked: list[bool] = []
-    refresher = Refresher(catalog.service, seconds=0.01, after=lambda: looked.append(survey()))
+    duty, schedule = Duty(catalog.database), Schedule(catalog.database, seconds=0.01)
+    refresher = Refresher(catalog.service, schedule, duty, after=lambda: looked.append(survey()))
     refresher.start()
     try:
         eventually(lambda: len(looked) >= 2, "two surveys")
     finally:
         refresher.stop()
+        duty.stop()
 
     assert looked[:2] == [True, False]
 

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 from catalogs import component, documents, entity, group, location
 from portals import Catalog
 from repositories import MakeRepository
 from sqlalchemy import event
 
+from portal.store.database import Database
 from portal.store.tables import metadata
 
 
@@ -212,3 +215,26 @@ def test_the_number_of_statements_does_not_grow_with_the_catalog(catalog: Catalo
 
     # The first one finds an empty index, where no names, numbers and relations have to be looked up.
     assert counts[1] == counts[2] <= counts[0] + 5
+
+
+def test_a_refresh_that_slept_meanwhile_overwrites_nothing(
+    catalog: Catalog, database: Database, repo: MakeRepository, tmp_path: Path
+) -> None:
+    """It was stopped between reading and writing; the catalog says again what it said before, of a later commit."""
+    made = repo({"a.yaml": component("a")})
+    catalog.ingest(f"{made.url}#main:*.yaml")
+    other = Catalog(database, tmp_path / "other")
+    made.commit({"a.yaml": component("b")})
+    slept: list[str] = []
+
+    def sleep(stage: str, done: int, total: int) -> None:
+        if stage.startswith("writing") and not slept:
+            slept.append(stage)
+            made.commit({"a.yaml": component("a")})
+            other.service.refresh()
+
+    catalog.service.refresh(progress=sleep)
+
+    assert slept
+    assert catalog.refs() == ["component:default/a"]
+    assert catalog.history("component:default/b") == []
