@@ -183,6 +183,8 @@ class Portal:
             self._starting.join()
         if "tasks" in self.__dict__:
             self.tasks.close()
+        if "access" in self.__dict__:
+            self.access.close()
         self.feed.close()
         self.web.close()
         self.database.close()

@@ -29,6 +29,7 @@ from portal.api.reorg import add_reorganisation_routes
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.api.tokens import tokens_blueprint
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
@@ -73,6 +74,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
+    api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(

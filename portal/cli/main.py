@@ -25,6 +25,7 @@ COMMANDS = {
     "serve": "portal.cli.serve:serve",
     "settings": "portal.cli.settings:settings",
     "template": "portal.cli.template:template",
+    "token": "portal.cli.token:token",
     "validate": "portal.cli.validate:validate",
 }
 

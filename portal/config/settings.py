@@ -43,6 +43,7 @@ class Settings:
     guests: bool
     guest: EntityRef
     external_access: tuple[ExternalAccess, ...]
+    token_days: int
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
@@ -265,6 +266,7 @@ SETTINGS: tuple[Setting, ...] = (
         structured.write_access,
         structured.show_access,
     ),
+    Setting("token_days", 365, "Longest life of an API token, in days.", _whole(1, 36_500)),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )
 

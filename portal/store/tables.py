@@ -260,6 +260,24 @@ signing_keys = Table(
     Column("expires_at_ms", BigInteger, nullable=False, comment="until when its signatures are believed"),
 )
 
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="16 hex characters; part of the token"),
+    Column("digest", Text, nullable=False, comment="sha256 of the token, hex"),
+    Column("kind", Text, nullable=False, comment="personal or service"),
+    Column("owner", Exact, nullable=False, comment="ref of the user, or the service's name"),
+    Column("description", Text, nullable=False),
+    Column("scopes", Text, nullable=False, comment="JSON list, as asked for"),
+    Column("needs_entity", Boolean, nullable=False, comment="ends with the entity of the owner"),
+    Column("created_by", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger, nullable=True),
+    Column("last_used_at_ms", BigInteger, nullable=True, comment="written in batches"),
+    Index(None, "owner"),
+)
+
 #: The words of entities by the entity's id. On SQLite they come folded, so that of ASCII letters and digits, with all
 #: that is beyond ASCII, make a token.
 _SEARCH_WORDS = {

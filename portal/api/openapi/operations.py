@@ -309,6 +309,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "auth.jwks": Operation("auth", {200: ref("Keys")}, is_open=True),
         "auth.openid_configuration": Operation("auth", {200: ref("OpenIdConfiguration")}, is_open=True),
         "auth.userinfo": Operation("auth", {200: ref("UserInfo")}, faults=[401], is_open=True),
+        "tokens.list_tokens": Operation("auth", {200: ref("Tokens")}, faults=[403]),
+        "tokens.create_token": Operation("auth", {201: ref("NewToken")}, body=ref("TokenInput"), faults=[403, 409]),
+        "tokens.revoke_token": Operation("auth", {204: None}, faults=[403, 404]),
         "health.liveness": Operation("health", {200: _HEALTH}, is_open=True),
         "health.readiness": Operation("health", {200: _HEALTH}, is_open=True, fault_bodies={503: _HEALTH}),
     }
