@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from portal.plugins import Registry
     from portal.providers.contract import TreeProvider
     from portal.providers.web import WebProvider
+    from portal.services.audit import AuditService
     from portal.services.jobs import Jobs
     from portal.services.scaffolding import ScaffoldingService
 
@@ -123,6 +124,13 @@ class Portal:
 
         return wire_access(self.settings, self.database, catalog=self.catalog)
 
+    @cached_property
+    def audit(self) -> AuditService:
+        """Who did what."""
+        from portal.services.audit import AuditService  # noqa: PLC0415  # a command that reads does nothing
+
+        return AuditService(self.database, days=self.settings.audit_days)
+
     @property
     def jobs(self) -> Jobs:
         """The workflows."""
@@ -185,6 +193,8 @@ class Portal:
             self.tasks.close()
         if "access" in self.__dict__:
             self.access.close()
+        if "audit" in self.__dict__:
+            self.audit.close()
         self.feed.close()
         self.web.close()
         self.database.close()

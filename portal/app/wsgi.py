@@ -9,6 +9,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from portal.api.actor import current_actor, register_actor
+from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.drift import add_drift_routes
@@ -75,6 +76,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
+    api.register_blueprint(audit_blueprint(portal.audit, portal.access.permission))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(
@@ -83,6 +85,7 @@ def create_app(portal: Portal) -> Flask:
     register_openapi(app)
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
+    register_audit(app, portal.audit)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
     return app

@@ -16,6 +16,7 @@ from portal.services.memory import cycles_kept
 
 #: Where each command is: it is imported when it is run, or when all are listed.
 COMMANDS = {
+    "audit": "portal.cli.audit:audit",
     "changes": "portal.cli.history:changes",
     "db": "portal.cli.database:db",
     "history": "portal.cli.history:history",

@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 
 from portal.app import build
-from portal.cli.operator import operator
+from portal.cli.operator import operator, remembered
 from portal.cli.output import console, database_option, plain, print_json, print_table
 from portal.model.expiry import parse_expiry
 from portal.model.moment import shown_time
@@ -54,12 +54,14 @@ def create(
         tokens = portal.access.api_tokens
         who = operator()
         until = parse_expiry(expires, now_ms=tokens.now_ms)
-        if user is not None:
-            ref = EntityRef.parse(user, default_kind="user")
-            made = tokens.create_personal(ref, scopes, expires_at_ms=until, created_by=who, description=description)
-        else:
-            name = str(service)
-            made = tokens.create_service(name, scopes, expires_at_ms=until, created_by=who, description=description)
+        with remembered(portal, "portal token create") as done:
+            more = {"created_by": who, "description": description}
+            if user is not None:
+                ref = EntityRef.parse(user, default_kind="user")
+                made = tokens.create_personal(ref, scopes, expires_at_ms=until, **more)
+            else:
+                made = tokens.create_service(str(service), scopes, expires_at_ms=until, **more)
+            done.target = f"token {made.token.id}"
     if as_json:
         print_json(made.token.to_json() | {"token": made.text.reveal()})
         return
@@ -111,7 +113,8 @@ def revoke(load: Any, *, token_id: str, database: str | None, as_json: bool) -> 
     """End the token ID for good; it is refused from the next request on."""
     with build(load(database=database)) as portal:
         portal.migrate()
-        found = portal.access.api_tokens.revoke(token_id)
+        with remembered(portal, "portal token revoke", f"token {token_id}"):
+            found = portal.access.api_tokens.revoke(token_id)
     if as_json:
         print_json(found.to_json())
     else:

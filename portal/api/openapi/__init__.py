@@ -34,6 +34,7 @@ _TAGS = {
     "scaffolder": "Runs templates",
     "permission": "Who may do what",
     "auth": "Who people are",
+    "audit": "Who did what",
     "health": "Whether this process can do its work",
 }
 
