@@ -183,6 +183,12 @@ class Portal:
         """Return the locations that the settings name, or the reference catalog."""
         return [target_of(text) for text in self.settings.catalog] or [reference_catalog()]
 
+    def end_what_waits(self) -> None:
+        """End answers that would never end by themselves, and write what is gathered; requests go on being answered."""
+        self.feed.close()
+        if "access" in self.__dict__:
+            self.access.close()
+
     def close(self) -> None:
         """End background work and close what is open."""
         if self._refresher is not None:

@@ -96,7 +96,7 @@ def from_environment() -> Any:
     with cycles_kept():
         portal = build(load_settings(environment=os.environ), is_server=True)
         portal.start()
-        when_asked_to_end(portal.feed.close)
+        when_asked_to_end(portal.end_what_waits)
         return create_app(portal)
 
 

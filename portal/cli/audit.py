@@ -42,6 +42,8 @@ def audit(
 ) -> None:
     """Tell who did what, on what, with which result, the newest first."""
     if ctx.invoked_subcommand is not None:
+        if any(value is not None for value in which.values()):
+            raise click.UsageError("Say which records are to be exported after export")
         return
     with build(ctx.obj(database=database)) as portal:
         portal.migrate()
@@ -55,7 +57,7 @@ def audit(
 
 
 @audit.command()
-@click.argument("file", type=click.File("wb"))
+@click.argument("file", type=click.File("wb", lazy=False))
 @_which
 @database_option
 @click.pass_obj

@@ -1,4 +1,4 @@
-"""Makes, checks, revokes the tokens that people and programs keep for long."""
+"""Makes, checks, revokes the tokens that are kept for long, by people or by programs."""
 
 from __future__ import annotations
 

@@ -103,6 +103,8 @@ def test_records_are_chosen_paged_and_exported(run, tmp_path):
     assert exported.stderr.strip().endswith("2 records")
 
 
-@pytest.mark.parametrize("arguments", [["--since", "soon"], ["--before", "x"], ["--result", "odd"]])
+@pytest.mark.parametrize(
+    "arguments", [["--since", "soon"], ["--before", "x"], ["--result", "odd"], ["--since", "7d", "export", "x"]]
+)
 def test_a_mistake_ends_with_2(tmp_path, arguments):
     assert run_portal("audit", *arguments, folder=tmp_path).returncode == 2

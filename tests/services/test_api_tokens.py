@@ -252,3 +252,23 @@ def test_uses_that_cannot_be_written_are_logged(caplog):
     uses.flush()
 
     assert "the last uses of tokens were not written" in caplog.text
+
+
+def test_a_token_costs_one_statement_however_many_there_are(tokens, database):
+    def cost(text):
+        seen = []
+
+        def note(*arguments):
+            seen.append(arguments[2])
+
+        event.listen(database.engine, "before_cursor_execute", note)
+        assert tokens.verify(text) is not None
+        event.remove(database.engine, "before_cursor_execute", note)
+        return len([statement for statement in seen if "api_tokens" in statement])
+
+    first = create(tokens).text.reveal()
+    alone = cost(first)
+    for _ in range(20):
+        create(tokens, BOB)
+
+    assert cost(first) == alone == 1
