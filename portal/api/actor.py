@@ -13,6 +13,8 @@ COOKIE = "backstage-auth"
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 #: What is answered whoever asks: signing in would not be possible otherwise. A bad token does no harm there.
 _OPEN = ("/api/auth/", "/api/permission/health", "/.backstage/health/")
+#: But not what people who are signed in do with their tokens.
+_TOKENS = "/api/auth/v1/tokens"
 
 
 def register_actor(app: Flask, identity: IdentityService) -> None:
@@ -26,7 +28,7 @@ def register_actor(app: Flask, identity: IdentityService) -> None:
     def identify() -> None:
         if "HTTP_AUTHORIZATION" not in request.environ and allows_guests:
             return
-        if request.path.startswith(_OPEN):
+        if request.path.startswith(_OPEN) and not request.path.startswith(_TOKENS):
             return
         actor = read_actor(identity)
         if actor.type == "none" and not allows_guests:

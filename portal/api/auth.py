@@ -13,6 +13,7 @@ from werkzeug.http import dump_cookie
 
 from portal.api.actor import COOKIE, bearer_token, read_actor
 from portal.api.answers import answer
+from portal.api.audit import told
 from portal.errors import AuthenticationError, NotFoundError, UnsupportedError
 from portal.services.identity import Actor, IdentityService
 from portal.services.tokens import UserToken
@@ -57,6 +58,7 @@ def _add_guest_routes(blueprint: Blueprint, identity: IdentityService, base_url:
     def refresh() -> Response:
         """Sign a guest in. Rule: auth-backend-module-guest-provider 0.2, which asks for no header."""
         found = identity.sign_in_guest()
+        told(actor=found.token.user_ref)
         return answer(
             {
                 "profile": {},

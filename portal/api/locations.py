@@ -13,12 +13,14 @@ from flask_smorest import Blueprint
 
 from portal.api import catalog_queries as queries
 from portal.api.answers import answer
+from portal.api.audit import told, tried
 from portal.api.strict import takes
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Not, parse_predicate
 from portal.model.location import parse_location
 from portal.model.ref import EntityRef
 from portal.services.locations import Location, LocationsService
+from portal.vcs.policy import without_credentials
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FIELDS = frozenset({"id", "type", "target", "entityref"})
@@ -49,10 +51,11 @@ def _add_registered(blueprint: Blueprint, locations: LocationsService) -> None:
             raise InputError("request/query/onConflict must be equal to one of the allowed values: refresh, reject")
         location_type, target = _location_of(queries.body_of("type", "target"))
         if request.args.get("dryRun", "").lower() in _YES:
-            tried = locations.dry_run(location_type, target)
+            tried()
+            found = locations.dry_run(location_type, target)
             # Nothing has an id yet: upstream names the location itself instead.
-            location = _location(tried.location) | {"id": f"{location_type}:{target}"}
-            return answer({"location": location, "entities": tried.entities, "exists": tried.exists}, 201)
+            location = _location(found.location) | {"id": f"{location_type}:{target}"}
+            return answer({"location": location, "entities": found.entities, "exists": found.exists}, 201)
         # A trusted registration is one that may be there already, and is read again then.
         added = locations.register(location_type, target, trusted=on_conflict == "refresh")
         return answer({"location": _location(added.location), "entities": []}, 201)
@@ -91,7 +94,8 @@ def _add_single(blueprint: Blueprint, locations: LocationsService) -> None:
     @blueprint.response(204)
     def delete_location(location_id: str) -> Response:
         """Remove a registered location with all that it alone brought."""
-        locations.delete(location_id)
+        location = locations.delete(location_id)
+        told(on=f"{location.type}:{without_credentials(location.target)}")
         return Response(status=204)
 
     @blueprint.get("/locations/by-entity/<kind>/<namespace>/<name>")
@@ -104,7 +108,7 @@ def _add_single(blueprint: Blueprint, locations: LocationsService) -> None:
     @blueprint.response(204)
     def delete_entity(uid: str) -> Response:
         """Take an entity out of the catalog until its file is read anew."""
-        locations.remove_entity(uid)
+        told(on=locations.remove_entity(uid))
         return Response(status=204)
 
 

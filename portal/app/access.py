@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from portal.config import Settings
+from portal.services.api_tokens import ApiTokens
 from portal.services.catalog import CatalogService
 from portal.services.identity import IdentityService
 from portal.services.permission import AllowAll, PermissionService
@@ -19,16 +20,23 @@ class AccessServices:
 
     identity: IdentityService
     permission: PermissionService
+    api_tokens: ApiTokens
+
+    def close(self) -> None:
+        """Write what is known of the uses of tokens."""
+        self.api_tokens.close()
 
 
 def wire_access(settings: Settings, database: Database, *, catalog: CatalogService) -> AccessServices:
     """Return these services as the settings describe them."""
     vault = Vault(settings.data / "instance.key")
+    api_tokens = ApiTokens(database, longest_days=settings.token_days)
     identity = IdentityService(
         database,
         Tokens(database, vault, issuer=f"{settings.base_url.rstrip('/')}/api/auth"),
         guest=settings.guest,
         allows_guests=settings.guests,
         external=settings.external_access,
+        api_tokens=api_tokens,
     )
-    return AccessServices(identity, PermissionService(catalog, identity, AllowAll()))
+    return AccessServices(identity, PermissionService(catalog, identity, AllowAll()), api_tokens)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from portal.plugins import Registry
     from portal.providers.contract import TreeProvider
     from portal.providers.web import WebProvider
+    from portal.services.audit import AuditService
     from portal.services.jobs import Jobs
     from portal.services.scaffolding import ScaffoldingService
 
@@ -139,6 +140,13 @@ class Portal:
 
         return wire_access(self.settings, self.database, catalog=self.catalog)
 
+    @cached_property
+    def audit(self) -> AuditService:
+        """Who did what."""
+        from portal.services.audit import AuditService  # noqa: PLC0415  # a command that reads does nothing
+
+        return AuditService(self.database, days=self.settings.audit_days)
+
     @property
     def jobs(self) -> Jobs:
         """The workflows."""
@@ -201,6 +209,12 @@ class Portal:
         """Return the locations that the settings name, or the reference catalog."""
         return [target_of(text) for text in self.settings.catalog] or [reference_catalog()]
 
+    def end_what_waits(self) -> None:
+        """End answers that would never end by themselves, and write what is gathered; requests go on being answered."""
+        self.feed.close()
+        if "access" in self.__dict__:
+            self.access.close()
+
     def close(self) -> None:
         """End background work and close what is open."""
         if self._surveying is not None:
@@ -213,6 +227,10 @@ class Portal:
             self.tasks.close()
         if "tasks" not in self.__dict__ or not self.jobs.is_busy:
             self.duty.stop()
+        if "access" in self.__dict__:
+            self.access.close()
+        if "audit" in self.__dict__:
+            self.audit.close()
         self.feed.close()
         self.web.close()
         self.database.close()

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from portal.api.actor import current_actor, register_actor
+from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.drift import add_drift_routes
@@ -29,6 +30,7 @@ from portal.api.reorg import add_reorganisation_routes
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.api.tokens import tokens_blueprint
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
@@ -73,6 +75,8 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
+    api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
+    api.register_blueprint(audit_blueprint(portal.audit, portal.access.permission))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(
@@ -81,6 +85,7 @@ def create_app(portal: Portal) -> Flask:
     register_openapi(app)
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
+    register_audit(app, portal.audit)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
     return app
@@ -91,7 +96,7 @@ def from_environment() -> Any:
     with cycles_kept():
         portal = build(load_settings(environment=os.environ), is_server=True)
         portal.start()
-        when_asked_to_end(portal.feed.close)
+        when_asked_to_end(portal.end_what_waits)
         return create_app(portal)
 
 

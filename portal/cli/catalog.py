@@ -11,6 +11,7 @@ import orjson
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from portal.app import Portal, build, target_of
+from portal.cli.operator import named, remembered
 from portal.cli.output import console, database_option, print_json
 from portal.cli.summary import print_summary, summary_json
 from portal.defaults.kinds import all_kinds
@@ -32,7 +33,8 @@ def ingest(load: Any, *, targets: Sequence[str], database: str | None, as_json: 
     """
     with build(load(database=database)) as portal:
         portal.migrate()
-        report = ingest_with_progress(portal, [target_of(text) for text in targets])
+        with remembered(portal, "portal ingest", named(targets)):
+            report = ingest_with_progress(portal, [target_of(text) for text in targets])
         if as_json:
             print_json(summary_json(portal, report))
         else:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from portal.app import build
+from portal.cli.operator import remembered
 from portal.cli.output import database_option, print_json
 
 
@@ -23,6 +24,10 @@ def upgrade(load: Any, *, database: str | None, as_json: bool) -> None:
     """Bring the database to the shape that this version needs."""
     with build(load(database=database)) as portal:
         before, after = portal.migrate()
+        if before != after:
+            # Not the other way about: before there may be no table to remember it in.
+            with remembered(portal, "portal db upgrade", f"{before or 'empty'} -> {after}"):
+                pass
     if as_json:
         print_json({"before": before, "after": after})
     else:

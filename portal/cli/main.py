@@ -16,6 +16,7 @@ from portal.services.memory import cycles_kept
 
 #: Where each command is: it is imported when it is run, or when all are listed.
 COMMANDS = {
+    "audit": "portal.cli.audit:audit",
     "backup": "portal.cli.backup:backup",
     "changes": "portal.cli.history:changes",
     "db": "portal.cli.database:db",
@@ -28,6 +29,7 @@ COMMANDS = {
     "serve": "portal.cli.serve:serve",
     "settings": "portal.cli.settings:settings",
     "template": "portal.cli.template:template",
+    "token": "portal.cli.token:token",
     "validate": "portal.cli.validate:validate",
     "worker": "portal.cli.worker:worker",
 }

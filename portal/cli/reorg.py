@@ -11,6 +11,7 @@ import click
 from rich.text import Text
 
 from portal.app import build
+from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, plain, print_json, shown_location
 from portal.errors import InputError
 from portal.model.layer import Finding
@@ -62,7 +63,10 @@ def reorg(
         preview = portal.answers.reorganisation.preview(content, location=str(plan))
         if not as_json:
             _print_preview(preview)
-        written = portal.answers.reorganisation.write(preview, author=who) if is_written else []
+        written: Sequence[Written] = []
+        if is_written:
+            with remembered(portal, "portal owners reorg", preview.plan.name):
+                written = portal.answers.reorganisation.write(preview, author=who)
     if as_json:
         commits = {"written": [item.to_json() for item in written]} if is_written else {}
         print_json(preview.to_json() | commits)

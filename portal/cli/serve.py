@@ -16,6 +16,7 @@ from granian.server import Server
 
 from portal.app import build
 from portal.cli.catalog import ingest_with_progress
+from portal.cli.operator import named, remembered
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
 from portal.config import Settings, as_environment
@@ -51,7 +52,10 @@ def serve(
         portal.migrate()
         begins_anew = portal.is_new
         if portal.is_new:
-            print_summary(portal, ingest_with_progress(portal, portal.default_targets()))
+            targets = portal.default_targets()
+            with remembered(portal, "portal serve", named(target for _, target in targets)):
+                report = ingest_with_progress(portal, targets)
+            print_summary(portal, report)
             begins_anew = not portal.is_new
         else:
             # People wait for the server, not for what may have changed: it looks at all sources when it has begun.

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from portal.app import build
+from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
 from portal.errors import InputError
 from portal.ingest.yaml import parse
@@ -108,16 +109,20 @@ def run(
     with build(load(database=database)) as portal:
         portal.migrate()
         portal.jobs.start(worker=True, alone=True)
+        with remembered(portal, "portal template run", name) as done:
+            if as_json:
+                result = run_template(portal.scaffolding, name, values, secrets=given, actor_ref=actor_ref)
+            else:
+                with Live(console=console(), refresh_per_second=8) as live:
+                    result = run_template(
+                        portal.scaffolding, name, values, secrets=given, actor_ref=actor_ref, show=_shower(live)
+                    )
+            done.target = f"{name} task {result['taskId']}"
+            done.has_failed = result["status"] != "completed"
         if as_json:
-            result = run_template(portal.scaffolding, name, values, secrets=given, actor_ref=actor_ref)
             print_json(result)
         else:
-            out = console()
-            with Live(console=out, refresh_per_second=8) as live:
-                result = run_template(
-                    portal.scaffolding, name, values, secrets=given, actor_ref=actor_ref, show=_shower(live)
-                )
-            print_result(out, result)
+            print_result(console(), result)
     if result["status"] != "completed":
         sys.exit(1)
 

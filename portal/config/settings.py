@@ -45,6 +45,8 @@ class Settings:
     guests: bool
     guest: EntityRef
     external_access: tuple[ExternalAccess, ...]
+    token_days: int
+    audit_days: int
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
@@ -279,6 +281,8 @@ SETTINGS: tuple[Setting, ...] = (
         structured.write_access,
         structured.show_access,
     ),
+    Setting("token_days", 365, "Longest life of an API token, in days.", _whole(1, 36_500)),
+    Setting("audit_days", 365, "How long records of who did what are kept, in days; 0: for ever.", _whole(0, 36_500)),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from portal.errors import AuthenticationError, InputError, NotAllowedError
 from portal.model.access import AccessRestriction, ExternalAccess
 from portal.model.ref import EntityRef
+from portal.services.api_tokens import ApiTokens
 from portal.services.tokens import TOKEN_SECONDS, Tokens, UserToken
 from portal.store import membership
 from portal.store.database import Database
@@ -21,18 +22,26 @@ PrincipalType = Literal["none", "user", "service"]
 class Actor:
     """Who asks: a user by reference, a service by name, or nobody in particular.
 
-    `restrictions` says what a service may do, by plugin; None: anything. `token` is what a user was known by.
+    `restrictions` says what a service may do, by plugin; None: anything. `scopes` are the permissions that an API token
+    was made for; None: no such token limits what the actor's rights are. `token` is what a user was known by,
+    `token_id` the API token.
     """
 
     type: PrincipalType
     subject: str = ""
     restrictions: Mapping[str, AccessRestriction] | None = None
     token: UserToken | None = field(default=None, repr=False)
+    scopes: frozenset[str] | None = None
+    token_id: str = ""
 
     @property
     def user_ref(self) -> EntityRef | None:
         """The user's reference, None where it is no user."""
         return EntityRef(self.subject) if self.type == "user" else None
+
+    def may_use(self, permission_name: str) -> bool:
+        """Return whether the token leaves a permission to its bearer, who must have it all the same."""
+        return self.scopes is None or permission_name in self.scopes
 
     def require(self, *allowed: PrincipalType) -> None:
         """Raise unless the actor is one of the types: `AuthenticationError` for nobody, else `NotAllowedError`.
@@ -69,12 +78,14 @@ class IdentityService:
         guest: EntityRef,
         allows_guests: bool = True,
         external: Sequence[ExternalAccess] = (),
+        api_tokens: ApiTokens | None = None,
     ) -> None:
         self._database = database
         self.tokens = tokens
         self._guest = guest
         self.allows_guests = allows_guests
         self._external = tuple((access, access.token.reveal().encode()) for access in external)
+        self._api_tokens = api_tokens
 
     def sign_in_guest(self) -> SignIn:
         """Sign the guest in. Raises `NotAllowedError` where settings allow no guests."""
@@ -96,7 +107,12 @@ class IdentityService:
         for access, known in self._external:
             if hmac.compare_digest(known, text.encode()):
                 return _service(access, plugin)
-        raise AuthenticationError("Illegal token")
+        found = self._api_tokens.verify(text) if self._api_tokens is not None else None
+        if found is None or (found.owner == self._guest and not self.allows_guests):
+            raise AuthenticationError("Illegal token")
+        return Actor(
+            "user" if found.is_personal else "service", found.owner, scopes=found.permissions, token_id=found.id
+        )
 
     def user_info(self, text: str) -> dict[str, Any]:
         """Return who the user of a token is, with what they own by. Raises `AuthenticationError`, `InputError`."""

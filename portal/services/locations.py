@@ -134,11 +134,12 @@ class LocationsService:
         location = self.get(location_id)
         return _location(self._refresh.retarget(location.id, location_type, target))
 
-    def delete(self, location_id: str) -> None:
-        """Remove a registered location with all that it alone brought. Raises `NotFoundError`."""
+    def delete(self, location_id: str) -> Location:
+        """Remove a registered location with all that it alone brought; return it. Raises `NotFoundError`."""
         location = self.get(location_id)
         if not self._refresh.remove([location.id]):
             raise NotFoundError(_NOT_FOUND.format(location_id))
+        return location
 
     def refresh(self, ref: EntityRef) -> None:
         """Read an entity's file again, and those of the Locations that lead to it; of all else, what has changed.
@@ -157,13 +158,14 @@ class LocationsService:
         else:
             self._refresh.refresh([entity.source_id], again=files)
 
-    def remove_entity(self, uid: str) -> None:
-        """Take an entity out of the catalog until its file is read anew. Raises `NotFoundError`."""
+    def remove_entity(self, uid: str) -> EntityRef:
+        """Take an entity out of the catalog until its file is read anew; return it. Raises `NotFoundError`."""
         with self._database.reading() as connection:
             refs = entities.refs_of_uids(connection, [uid])
         if not refs:
             raise NotFoundError(f"No entity with uid {uid}")
         self._refresh.forget(list(refs.values()))
+        return refs[uid]
 
     def analyze(self, location_type: str, target: str, *, filename: str = "") -> Analysis:
         """Return what a repository declares, or what it could begin with; see `analysis.analyze`."""

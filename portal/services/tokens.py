@@ -158,7 +158,10 @@ class Tokens:
                 claims = orjson.loads(jws.deserialize_compact(text, key, algorithms=[_ALGORITHM]).payload)
         if not isinstance(claims, dict):
             raise _refusal()
-        # Neither issuer nor audience is looked at, as upstream: servers of one database may have several urls.
+        # The issuer is not looked at, as upstream: servers of one database may have several urls. Unlike there the
+        # audience is: nothing else that these keys may sign one day shall do as a token. A limited token has none.
+        if header["typ"] == USER_TYPE and claims.get("aud") != AUDIENCE:
+            raise _refusal()
         user, issued_at, expires_at = (claims.get(name) for name in ("sub", "iat", "exp"))
         if type(issued_at) is not int or type(expires_at) is not int or expires_at <= now or not isinstance(user, str):
             raise _refusal()

@@ -293,6 +293,70 @@ signing_keys = Table(
     Column("expires_at_ms", BigInteger, nullable=False, comment="until when its signatures are believed"),
 )
 
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", Text, primary_key=True, comment="16 hex characters; part of the token"),
+    Column("digest", Text, nullable=False, comment="sha256 of the token, hex"),
+    Column("kind", Text, nullable=False, comment="personal or service"),
+    Column("owner", Exact, nullable=False, comment="ref of the user, or the service's name"),
+    Column("description", Text, nullable=False),
+    Column("scopes", Text, nullable=False, comment="JSON list, as asked for"),
+    Column("needs_entity", Boolean, nullable=False, comment="ends with the entity of the owner"),
+    Column("created_by", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("revoked_at_ms", BigInteger, nullable=True),
+    Column("last_used_at_ms", BigInteger, nullable=True, comment="written in batches"),
+    Index(None, "owner"),
+)
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", Exact, nullable=False, comment="ref of a user, service:, operator: or commit: with a name, nobody"),
+    Column("token_id", Text, nullable=False, comment="of the API token that was used; empty: none"),
+    Column("action", Exact, nullable=False),
+    Column("target", Exact, nullable=False, comment="what it was done to"),
+    Column("result", Text, nullable=False, comment="success, refused or failed"),
+    Column("status", Integer, nullable=True, comment="of the HTTP response"),
+    Column("request_id", Text, nullable=False),
+    Column("version_id", BigInteger, nullable=True, unique=True, comment="the version that it tells of"),
+    Index(None, "at_ms", "id"),
+    Index(None, "actor", "at_ms"),
+    sqlite_autoincrement=True,
+)
+#: Records are never changed, nor deleted on the day they are made, whatever the code does that has a connection.
+_AUDIT_GUARDS = {
+    "sqlite": (
+        (
+            "CREATE TRIGGER audit_records_stand BEFORE UPDATE ON audit_records "
+            "BEGIN SELECT RAISE(ABORT, 'audit records are never changed'); END"
+        ),
+        (
+            "CREATE TRIGGER audit_records_stay BEFORE DELETE ON audit_records "
+            "WHEN OLD.at_ms > (CAST(strftime('%%s', 'now') AS INTEGER) - 43200) * 1000 "
+            "BEGIN SELECT RAISE(ABORT, 'new audit records are not deleted'); END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "CREATE OR REPLACE FUNCTION audit_records_guard() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF TG_OP = 'DELETE' AND OLD.at_ms <= (extract(epoch FROM now()) - 43200) * 1000 THEN RETURN OLD; END IF; "
+            "RAISE EXCEPTION 'audit records are never changed, new ones not deleted'; END $$"
+        ),
+        (
+            "CREATE TRIGGER audit_records_stand BEFORE UPDATE OR DELETE ON audit_records "
+            "FOR EACH ROW EXECUTE FUNCTION audit_records_guard()"
+        ),
+    ),
+}
+for _dialect, _guards in _AUDIT_GUARDS.items():
+    for _statement in _guards:
+        event.listen(audit_records, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+
 #: The words of entities by the entity's id. On SQLite they come folded, so that of ASCII letters and digits, with all
 #: that is beyond ASCII, make a token.
 _SEARCH_WORDS = {

@@ -6,16 +6,19 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from portal.model.filter import Match
 from portal.model.query import EntityQuery
 from portal.model.words import phrases
+from portal.services.audit import AuditService
 from portal.store import catalog, schema, search
 from portal.store.database import Database
 from portal.store.entities import declared_texts
 from portal.store.relations import SOURCES, TARGETS, relations_by_ref
 from portal.store.tables import (
+    audit_records,
     documents,
     entities,
     metadata,
@@ -165,3 +168,26 @@ def test_an_upgrade_leaves_texts_to_versions_that_tell_them(database_url: str) -
             own = connection.execute(select(documents.c.declared).order_by(documents.c.id)).scalars()
             assert list(own) == [None, "lost", "gone"]
             assert declared_texts(connection, [1, 2, 3]) == {1: "held", 2: "lost", 3: "gone"}
+
+
+@pytest.mark.parametrize("is_migrated", [False, True], ids=["at once", "by all migrations"])
+def test_the_database_itself_keeps_audit_records_as_they_are(database_url: str, is_migrated: bool) -> None:
+    with Database(database_url) as database:
+        if is_migrated:
+            with database.writing() as connection:
+                _migrated(connection, "0001")
+        schema.upgrade(database)
+        service = AuditService(database, days=1)
+        service.record("a", actor="b", target="c", result="success")
+        service.close()
+        for statement in (
+            update(audit_records).values(actor="somebody else"),
+            update(audit_records).values(at_ms=1),
+            delete(audit_records),
+            text("DELETE FROM audit_records WHERE id > 0"),
+        ):
+            with pytest.raises(SQLAlchemyError, match="audit records"), database.recording() as connection:
+                connection.execute(statement)
+
+        with database.reading() as connection:
+            assert connection.execute(select(audit_records.c.actor)).scalars().all() == ["b"]

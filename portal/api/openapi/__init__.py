@@ -13,6 +13,7 @@ from flask import Flask, Response
 from werkzeug.routing import Rule
 
 from portal.api.answers import JSON
+from portal.api.openapi.access_schemas import ACCESS_SCHEMAS
 from portal.api.openapi.layer_schemas import LAYER_SCHEMAS
 from portal.api.openapi.operations import COOKIE_OPERATIONS, OPERATIONS, PARAMETERS, Operation
 from portal.api.openapi.ownership_schemas import OWNERSHIP_SCHEMAS
@@ -33,6 +34,7 @@ _TAGS = {
     "scaffolder": "Runs templates",
     "permission": "Who may do what",
     "auth": "Who people are",
+    "audit": "Who did what",
     "health": "Whether this process can do its work",
 }
 
@@ -77,7 +79,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
         "security": [{}, {"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **OWNERSHIP_SCHEMAS, **LAYER_SCHEMAS},
+            "schemas": {**SCHEMAS, **OWNERSHIP_SCHEMAS, **LAYER_SCHEMAS, **ACCESS_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

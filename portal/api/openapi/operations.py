@@ -13,7 +13,8 @@ from portal.api.graph import MEDIA_TYPES, MOST_DEPTH
 from portal.api.handovers import MOST_MOVES
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.problems import LONGEST_LABEL
-from portal.services import drift, history, search
+from portal.model.audit import RESULTS
+from portal.services import audit, drift, history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
 
@@ -113,6 +114,14 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "sinceCommit": _query(
             "since", WORD, "A commit that versions name, by at least 7 digits, or `revision:N`.", required=True
         ),
+        "auditSince": _query("since", WORD, "A time with its offset, a day, or a span back from now such as `7d`."),
+        "auditUntil": _query("until", WORD, "As `since`; what happened before it."),
+        "auditActor": _query("actor", WORD, "`user:default/ann`, `service:ci`, `operator:root`, `nobody`."),
+        "auditAction": _query("action", WORD, "`location.create`, `sign-in`, `read` and the like."),
+        "auditOn": _query("on", WORD, "A part of what it was done to."),
+        "auditResult": _query("result", one_of(*RESULTS)),
+        "auditLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": audit.MOST_AT_ONCE}),
+        "place": _query("cursor", {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,18}$"}, "From `pageInfo`."),
         "createdBy": _query("createdBy", many(TEXT)),
         "status": _query("status", many(TEXT)),
         "taskOrder": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}), "`desc:created_at`."),
@@ -309,6 +318,15 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "auth.jwks": Operation("auth", {200: ref("Keys")}, is_open=True),
         "auth.openid_configuration": Operation("auth", {200: ref("OpenIdConfiguration")}, is_open=True),
         "auth.userinfo": Operation("auth", {200: ref("UserInfo")}, faults=[401], is_open=True),
+        "audit.records": Operation(
+            "audit",
+            {200: ref("AuditPage")},
+            ["auditSince", "auditUntil", "auditActor", "auditAction", "auditOn", "auditResult", "auditLimit", "place"],
+            faults=[403],
+        ),
+        "tokens.list_tokens": Operation("auth", {200: ref("Tokens")}, faults=[403]),
+        "tokens.create_token": Operation("auth", {201: ref("NewToken")}, body=ref("TokenInput"), faults=[403, 409]),
+        "tokens.revoke_token": Operation("auth", {204: None}, faults=[403, 404]),
         "health.liveness": Operation("health", {200: _HEALTH}, is_open=True),
         "health.readiness": Operation("health", {200: _HEALTH}, is_open=True, fault_bodies={503: _HEALTH}),
     }

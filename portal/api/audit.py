@@ -1,0 +1,125 @@
+"""Remembers what requests did, in one place for all routes; tells it to who may know."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, g, request
+from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, fields, validate
+from werkzeug.exceptions import HTTPException
+
+from portal.api.actor import current_actor
+from portal.api.answers import answer
+from portal.api.audit_actions import ACTIONS, READ, Audited
+from portal.errors import NotAllowedError
+from portal.model.audit import RESULTS, Result, parse_place, parse_query
+from portal.model.permission import Permission
+from portal.services.audit import MOST_AT_ONCE, AuditService, actor_name
+from portal.services.permission import PermissionService, Question
+
+_log = logging.getLogger(__name__)
+_READ_AUDIT = Permission("portal.audit.read", "read")
+_UNAUTHENTICATED, _FORBIDDEN = 401, 403
+_FIRST_FAULT = 400
+
+
+class AuditArguments(Schema):
+    """Which records are asked for, and which part of them is told."""
+
+    since = fields.String()
+    until = fields.String()
+    actor = fields.String()
+    action = fields.String()
+    on = fields.String()
+    result = fields.String(validate=validate.OneOf(RESULTS))
+    limit = fields.Integer(load_default=100, validate=validate.Range(1, MOST_AT_ONCE))
+    cursor = fields.String()
+
+
+def register_audit(app: Flask, audit: AuditService) -> None:
+    """Make the application remember each write with its result, and each refusal."""
+
+    @app.after_request
+    def remember(response: Response) -> Response:
+        status = response.status_code
+        audited = ACTIONS.get(request.endpoint or "")
+        # OPTIONS is answered for every route, without asking it.
+        did_nothing = audited is None or request.method == "OPTIONS" or g.get("portal_audit_tried", False)
+        if did_nothing and status not in {_UNAUTHENTICATED, _FORBIDDEN}:
+            return response
+        try:
+            _remember(audit, audited, response)
+        except Exception:  # noqa: BLE001  # the hook's edge: what was done is done, and is answered
+            _log.exception("a request was not remembered", extra={"endpoint": request.endpoint, "status": status})
+        return response
+
+
+def told(*, actor: str | None = None, on: str | None = None) -> None:
+    """Let a route say what the record of its request cannot know: who has just signed in, what an id stood for."""
+    if actor is not None:
+        g.portal_audit_actor = actor
+    if on is not None:
+        g.portal_audit_on = on
+
+
+def tried() -> None:
+    """Let a route say that it writes nothing this time: it tells what a write would bring."""
+    g.portal_audit_tried = True
+
+
+def audit_blueprint(audit: AuditService, permission: PermissionService) -> Blueprint:
+    """Return the route that tells the records."""
+    blueprint = Blueprint("audit", __name__, url_prefix="/api/audit", description="Who did what")
+
+    @blueprint.get("")
+    @blueprint.arguments(AuditArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def records(arguments: dict[str, Any]) -> Response:
+        """Return who did what, on what, with which result, the newest first."""
+        (found,) = permission.authorize([Question("audit", _READ_AUDIT)], current_actor())
+        if found.decision != "ALLOW":
+            current_actor().require("user", "service")
+            raise NotAllowedError(f"{_READ_AUDIT.name} is not allowed")
+        cursor = arguments.get("cursor")
+        page = audit.find(
+            parse_query(arguments, now_ms=audit.now_ms),
+            before=None if cursor is None else parse_place(cursor),
+            limit=arguments["limit"],
+        )
+        following = {} if page.following is None else {"nextCursor": str(page.following)}
+        return answer({"items": [record.to_json() for record in page.records], "pageInfo": following})
+
+    return blueprint
+
+
+def _remember(audit: AuditService, audited: Audited | None, response: Response) -> None:
+    status = response.status_code
+    result: Result = "success"
+    if status in {_UNAUTHENTICATED, _FORBIDDEN}:
+        result = "refused"
+    elif status >= _FIRST_FAULT:
+        result = "failed"
+    on = g.get("portal_audit_on")
+    if on is None:
+        # The body of somebody who is not known is not even read.
+        on = request.path if audited is None or status == _UNAUTHENTICATED else _named(audited.on, response)
+    actor = current_actor()
+    audit.record(
+        READ if audited is None else audited.action,
+        actor=g.get("portal_audit_actor") or actor_name(actor),
+        target=on or request.path,
+        result=result,
+        status=status,
+        token_id=actor.token_id,
+        request_id=str(g.get("portal_request_id") or ""),
+    )
+
+
+def _named(on: Any, response: Response) -> str:
+    try:
+        return str(on(response))
+    except HTTPException:
+        # A body that is too large, or of another kind, which the route has refused as well.
+        return ""
