@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from portal.config import Settings
 from portal.services.catalog import CatalogService
 from portal.services.identity import IdentityService
+from portal.services.people import PeopleService
 from portal.services.permission import AllowAll, PermissionService
+from portal.services.sessions import SessionsService
+from portal.services.sign_in import SignInService
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
 from portal.store.database import Database
@@ -19,6 +22,9 @@ class AccessServices:
 
     identity: IdentityService
     permission: PermissionService
+    sign_in: SignInService
+    #: Signs the cookies of browsers.
+    cookie_key: bytes = field(repr=False)
 
 
 def wire_access(settings: Settings, database: Database, *, catalog: CatalogService) -> AccessServices:
@@ -31,4 +37,12 @@ def wire_access(settings: Settings, database: Database, *, catalog: CatalogServi
         allows_guests=settings.guests,
         external=settings.external_access,
     )
-    return AccessServices(identity, PermissionService(catalog, identity, AllowAll()))
+    sign_in = SignInService(
+        settings.sign_in_providers,
+        people=PeopleService(catalog),
+        sessions=SessionsService(database, vault, seconds=settings.session_seconds),
+        base_url=settings.base_url,
+    )
+    return AccessServices(
+        identity, PermissionService(catalog, identity, AllowAll()), sign_in, vault.derived("cookies of browsers")
+    )

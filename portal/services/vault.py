@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from portal.errors import SettingsError
 from portal.model.secret import Secret
@@ -38,6 +40,10 @@ class Vault:
                 "give all servers of one database the same key file"
             ) from error
         return {name: Secret(text) for name, text in orjson.loads(plain).items()}
+
+    def derived(self, purpose: str) -> bytes:
+        """Return a key of 32 bytes for a purpose, the same for all servers that share the instance's key."""
+        return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(self._key())
 
     def _fernet(self) -> Fernet:
         try:

@@ -260,6 +260,19 @@ signing_keys = Table(
     Column("expires_at_ms", BigInteger, nullable=False, comment="until when its signatures are believed"),
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True, comment="SHA-256 of the id that the browser holds, hex"),
+    Column("user_ref", Text, nullable=False),
+    Column("provider", Text, nullable=False, comment="id of the settings' sign_in_providers"),
+    Column("profile", Text, nullable=False, comment="JSON: email, displayName, picture"),
+    Column("sealed", Text, nullable=True, comment="the provider's tokens, ciphertext"),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "expires_at_ms"),
+)
+
 #: The words of entities by the entity's id. On SQLite they come folded, so that of ASCII letters and digits, with all
 #: that is beyond ASCII, make a token.
 _SEARCH_WORDS = {
