@@ -117,6 +117,8 @@ def test_an_answer_that_is_not_the_providers_is_refused(portal, visit, parameter
 
     assert told in refused(answer)
     assert "alert" not in answer.text
+    # What was refused once is over, whatever comes after it.
+    assert "not begun in this browser" in refused(ann.get(back))
     assert ann.who() is None
 
 
@@ -223,6 +225,7 @@ def test_the_form_that_signs_out_needs_its_token(portal, visit):
     for data in ({}, {"csrf_token": "forged"}):
         assert ann.post("/sign-out", data=data).status_code == 403
     assert ann.who() == "user:default/ann-a"
+    assert visit().post("/sign-out").status_code == 403
     # The token of the time before is not good after the next sign-in.
     former = csrf_token(ann.get("/sign-out").text)
     ann.sign_in("ann")
