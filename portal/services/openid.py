@@ -31,6 +31,10 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 _TIMEOUT_SECONDS = 10.0
 #: How long what a provider tells of itself is remembered.
 _REMEMBERED_SECONDS = 3600
+#: How long an access token is taken for good whose provider does not say.
+_UNSAID_SECONDS = 300
+#: How long a provider that did not answer is left alone.
+_SILENT_SECONDS = 5
 #: How far the clocks of two machines may be apart.
 _LEEWAY_SECONDS = 60
 _ERROR = re.compile(r"[a-z_]{1,60}")
@@ -46,6 +50,7 @@ class OpenIDClient:
         self._clock = clock
         self._lock = threading.Lock()
         self._metadata: tuple[OpenIDProviderMetadata, float] | None = None
+        self._silent_until = 0.0
         self._keys: KeySet | None = None
 
     def begin(self, scopes: Sequence[str] = ()) -> tuple[str, Attempt]:
@@ -121,20 +126,34 @@ class OpenIDClient:
         return found
 
     def _known(self) -> OpenIDProviderMetadata:
-        """Return what the provider tells of itself."""
+        """Return what the provider tells of itself.
+
+        One request asks it, the others wait; while it does not answer, they are told so without asking each in turn.
+        """
         with self._lock:
-            if self._metadata is not None and self._metadata[1] > self._clock():
+            now = self._clock()
+            if self._metadata is not None and self._metadata[1] > now:
                 return self._metadata[0]
-            found = OpenIDProviderMetadata(self._read(get_well_known_url(self.provider.issuer, external=True)))
-            if found.get("issuer") != self.provider.issuer:
-                raise self._unavailable("it says that its issuer is another one than the settings name")
-            for name in _ENDPOINTS:
-                if name in found and not _is_safe(found[name]):
-                    raise self._unavailable(f"its {name} is not https")
-            if not all(found.get(name) for name in _ENDPOINTS[:3]):
-                raise self._unavailable("it does not tell where people sign in")
-            self._metadata = (found, self._clock() + _REMEMBERED_SECONDS)
+            if self._silent_until > now:
+                raise self._unavailable("it does not answer")
+            try:
+                found = self._told()
+            except ServiceUnavailableError:
+                self._silent_until = self._clock() + _SILENT_SECONDS
+                raise
+            self._metadata = (found, now + _REMEMBERED_SECONDS)
             return found
+
+    def _told(self) -> OpenIDProviderMetadata:
+        found = OpenIDProviderMetadata(self._read(get_well_known_url(self.provider.issuer, external=True)))
+        if found.get("issuer") != self.provider.issuer:
+            raise self._unavailable("it says that its issuer is another one than the settings name")
+        for name in _ENDPOINTS:
+            if name in found and not _is_safe(found[name]):
+                raise self._unavailable(f"its {name} is not https")
+        if not all(found.get(name) for name in _ENDPOINTS[:3]):
+            raise self._unavailable("it does not tell where people sign in")
+        return found
 
     def _granted(self, token: Mapping[str, Any], *, nonce: str | None = None, subject: str | None = None) -> Grant:
         try:
@@ -180,14 +199,14 @@ class OpenIDClient:
         return told | dict(claims)
 
     def _grant(self, claims: Mapping[str, Any], token: Mapping[str, Any]) -> Grant:
-        refresh, seconds = token.get("refresh_token"), token.get("expires_in")
+        refresh = token.get("refresh_token")
         return Grant(
             claims=claims,
             id_token=Secret(str(token.get("id_token", ""))),
             access_token=Secret(str(token.get("access_token", ""))),
             refresh_token=Secret(str(refresh)) if refresh else None,
             scope=str(token.get("scope") or " ".join(self.provider.scopes)),
-            expires_at=int(self._clock()) + (int(seconds) if isinstance(seconds, (int, float)) else 0),
+            expires_at=int(self._clock()) + _seconds(token.get("expires_in")),
         )
 
     def _token(self, grant_type: str, **parameters: str) -> dict[str, Any]:
@@ -240,6 +259,12 @@ class OpenIDClient:
 
     def _unavailable(self, reason: str) -> ServiceUnavailableError:
         return ServiceUnavailableError(f"Nobody can sign in with {self.provider.title} now: {reason}")
+
+
+def _seconds(told: object) -> int:
+    """Return how long an access token is good; some providers write it as a text, some do not say."""
+    is_number = isinstance(told, (int, float)) or (isinstance(told, str) and told.isdecimal())
+    return max(0, int(told)) if is_number else _UNSAID_SECONDS  # type: ignore[call-overload]
 
 
 def _is_safe(url: object) -> bool:

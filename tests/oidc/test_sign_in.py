@@ -218,6 +218,13 @@ def test_a_provider_that_does_not_answer_is_told(start, visit, provider):
     assert "Nobody can sign in with Corp now" in found.json()["error"]["message"]
 
 
+def test_a_provider_that_calls_itself_otherwise_is_not_believed(start, visit, provider):
+    start([provider.settings(issuer=provider.issuer.replace("127.0.0.1", "localhost"))])
+
+    found = visit().get("/api/auth/corp/start?env=x")
+    assert (found.status_code, "another one than the settings name" in found.text) == (503, True)
+
+
 def test_no_secret_of_a_session_stands_in_the_database(portal, visit, database_url):
     ann = visit()
     response = message_of(ann.sign_in("ann").text)["answer"]["response"]

@@ -321,7 +321,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             is_open=True,
         ),
         "sign_in.frame": Operation(
-            "auth", {200: TEXT}, ["state", "code"], faults=[302], media_type="text/html", is_open=True
+            "auth", {200: TEXT, 302: None}, ["state", "code"], media_type="text/html", is_open=True
         ),
         "sign_in.refresh": Operation("auth", {200: ref("SignIn")}, faults=[401, 404, 503], is_open=True),
         "sign_in.logout": Operation("auth", {200: None}, faults=[401, 403, 404], is_open=True),
