@@ -5,6 +5,7 @@
     │   └── ValuesError         values that do not fit the form of a template
     ├── AuthenticationError     nobody is signed in, or the token is not good (401)
     ├── NotAllowedError         the person asking may not do this (403)
+    │   └── UnknownPersonError  a provider has signed the person in, and the catalog does not know them
     ├── NotFoundError           what was asked for is not there (404)
     ├── ConflictError           it clashes with what is there (409)
     ├── UnsupportedError        it is known, and Portal does not do it (501)
@@ -57,6 +58,10 @@ class AuthenticationError(PortalError):
 
 class NotAllowedError(PortalError):
     """The person asking may not do this."""
+
+
+class UnknownPersonError(NotAllowedError):
+    """A provider has signed the person in, and the catalog does not know them."""
 
 
 class NotFoundError(PortalError):

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
-from flask import Flask, g, request
+from flask import Flask, g, redirect, request
+from flask.typing import ResponseReturnValue
 
+from portal.api.browser import current_session
+from portal.api.errors import is_for_people
 from portal.errors import AuthenticationError
 from portal.services.identity import ANYBODY, Actor, IdentityService
 
@@ -15,25 +19,39 @@ _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 _OPEN = ("/api/auth/", "/api/permission/health", "/.backstage/health/")
 #: But not what people who are signed in do with their tokens.
 _TOKENS = "/api/auth/v1/tokens"
+#: What the page where people sign in is made of, and the one where they sign out.
+_OPEN_PAGES = ("/sign-out", "/static/", "/favicon.ico")
 
 
-def register_actor(app: Flask, identity: IdentityService) -> None:
+def register_actor(app: Flask, identity: IdentityService, *, sign_in_page: str | None = None) -> None:
     """Make the application refuse tokens that are not good, and requests without one where guests are not allowed.
 
-    A request without the header costs nothing more where they are.
+    A token goes before the session of a browser. A request without either costs nothing more where guests are allowed;
+    where they are not, people are sent to the `sign_in_page`, if there is one.
     """
     allows_guests = identity.allows_guests
+    app.context_processor(lambda: {"viewer": current_session(), "sign_in_page": sign_in_page})
 
     @app.before_request
-    def identify() -> None:
-        if "HTTP_AUTHORIZATION" not in request.environ and allows_guests:
-            return
+    def identify() -> ResponseReturnValue | None:
+        if "HTTP_AUTHORIZATION" not in request.environ:
+            session = current_session()
+            if session is not None:
+                g.portal_actor = Actor("user", session.user_ref)
+                return None
+            if allows_guests:
+                return None
         if request.path.startswith(_OPEN) and not request.path.startswith(_TOKENS):
-            return
+            return None
+        if sign_in_page is not None and request.path.startswith((sign_in_page, *_OPEN_PAGES)):
+            return None
         actor = read_actor(identity)
         if actor.type == "none" and not allows_guests:
+            if sign_in_page is not None and request.method == "GET" and is_for_people():
+                return redirect(f"{sign_in_page}?{urlencode({'return': request.full_path.rstrip('?')})}")
             raise AuthenticationError("Missing credentials")
         g.portal_actor = actor
+        return None
 
 
 def current_actor() -> Actor:

@@ -56,12 +56,17 @@ def register_audit(app: Flask, audit: AuditService) -> None:
         return response
 
 
-def told(*, actor: str | None = None, on: str | None = None) -> None:
-    """Let a route say what the record of its request cannot know: who has just signed in, what an id stood for."""
+def told(*, actor: str | None = None, on: str | None = None, result: Result | None = None) -> None:
+    """Let a route say what the record of its request cannot know: who has just signed in, what an id stood for.
+
+    `result` is there for a route that answers a person with a page, whatever came of it.
+    """
     if actor is not None:
         g.portal_audit_actor = actor
     if on is not None:
         g.portal_audit_on = on
+    if result is not None:
+        g.portal_audit_result = result
 
 
 def tried() -> None:
@@ -110,7 +115,7 @@ def _remember(audit: AuditService, audited: Audited | None, response: Response) 
         READ if audited is None else audited.action,
         actor=g.get("portal_audit_actor") or actor_name(actor),
         target=on or request.path,
-        result=result,
+        result=g.get("portal_audit_result", result),
         status=status,
         token_id=actor.token_id,
         request_id=str(g.get("portal_request_id") or ""),

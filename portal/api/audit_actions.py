@@ -59,11 +59,12 @@ def _new_token(response: Response) -> str:
     return f"token {_made(response, 'id')}".strip()
 
 
-_SIGN_OUT = Audited("sign-out")
-#: Every route with a method that may write, by endpoint; None for those that only read, whatever their method.
+_SIGN_IN, _SIGN_OUT = Audited("sign-in"), Audited("sign-out")
+#: Every route with a method that may write, by endpoint; None for those that only read, whatever their method. A
+#: provider sends people back with GET.
 ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
     {
-        "auth.refresh": Audited("sign-in"),
+        "auth.refresh": _SIGN_IN,
         "auth.frame": None,
         "auth.logout": _SIGN_OUT,
         "auth.userinfo": None,
@@ -84,8 +85,12 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "permission.authorize": None,
         "scaffolder.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),
         "scaffolder.create_task": Audited("task.create", _new_task),
+        "sign_in.frame": _SIGN_IN,
+        "sign_in.logout": _SIGN_OUT,
+        "sign_in.refresh": _SIGN_IN,
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
+        "web.sign_out": _SIGN_OUT,
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from flask import Response, request
@@ -15,7 +15,7 @@ from portal.api.actor import COOKIE, bearer_token, read_actor
 from portal.api.answers import answer
 from portal.api.audit import told
 from portal.errors import AuthenticationError, NotFoundError, UnsupportedError
-from portal.services.identity import Actor, IdentityService
+from portal.services.identity import Actor, IdentityService, SignIn
 from portal.services.tokens import UserToken
 
 #: The plugins whose routes take the cookie's.
@@ -44,6 +44,19 @@ def cookie_blueprint(identity: IdentityService, *, base_url: str) -> Blueprint:
     return blueprint
 
 
+def identity_json(found: SignIn) -> dict[str, Any]:
+    """Return who has signed in, as Backstage's clients read it."""
+    return {
+        "token": found.token.text,
+        "identity": {
+            "type": "user",
+            "userEntityRef": found.token.user_ref,
+            "ownershipEntityRefs": list(found.claims),
+        },
+        "expiresInSeconds": found.expires_in_seconds,
+    }
+
+
 def _add_unknown(state: BlueprintSetupState) -> None:
     def unknown(provider: str, **_: str) -> NoReturn:
         raise NotFoundError(f"Unknown auth provider '{provider}'")
@@ -59,20 +72,7 @@ def _add_guest_routes(blueprint: Blueprint, identity: IdentityService, base_url:
         """Sign a guest in. Rule: auth-backend-module-guest-provider 0.2, which asks for no header."""
         found = identity.sign_in_guest()
         told(actor=found.token.user_ref)
-        return answer(
-            {
-                "profile": {},
-                "backstageIdentity": {
-                    "token": found.token.text,
-                    "identity": {
-                        "type": "user",
-                        "userEntityRef": found.token.user_ref,
-                        "ownershipEntityRefs": list(found.claims),
-                    },
-                    "expiresInSeconds": found.expires_in_seconds,
-                },
-            }
-        )
+        return answer({"profile": {}, "backstageIdentity": identity_json(found)})
 
     @blueprint.get("/guest/start")
     @blueprint.response(501)

@@ -103,7 +103,7 @@ def validation_message(path: str, messages: Any) -> str:
 
 def _answer(status: int, name: str, message: str) -> Response:
     page: ErrorPage | None = current_app.extensions.get(_PAGE)
-    if page is not None and _is_for_people():
+    if page is not None and is_for_people():
         return page(status, message)
     body = {
         "error": {"name": name, "message": message},
@@ -113,7 +113,7 @@ def _answer(status: int, name: str, message: str) -> Response:
     return Response(orjson.dumps(body), status, mimetype="application/json")
 
 
-def _is_for_people() -> bool:
+def is_for_people() -> bool:
     """Return whether a page is wanted: programs ask below the APIs' paths, or say that they read JSON."""
     if request.path.startswith(_JSON_PREFIXES):
         return False

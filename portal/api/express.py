@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
 _PREFIX = "/api/catalog/entities/by-name/"
+#: By these somebody may be known.
+_CREDENTIALS = frozenset({"HTTP_AUTHORIZATION", "HTTP_COOKIE"})
 #: kind, namespace, name.
 _PARTS = 3
 
@@ -33,7 +35,7 @@ class EntityExpress:
         path: str = environ["PATH_INFO"]
         if path.startswith(_PREFIX) and environ["REQUEST_METHOD"] == "GET":
             parts = path[len(_PREFIX) :].split("/")
-            is_plain = not environ.get("QUERY_STRING") and "HTTP_AUTHORIZATION" not in environ
+            is_plain = not environ.get("QUERY_STRING") and _CREDENTIALS.isdisjoint(environ)
             if len(parts) == _PARTS and is_plain and path.isascii() and "\0" not in path:
                 body = self._body_or_none(EntityRef.of(*parts))
                 if body is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from flask import Flask
 from flask_smorest import Api
 
-from portal.api.actor import current_actor, register_actor
+from portal.api.actor import current_actor
 from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
@@ -32,6 +32,7 @@ from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
 from portal.api.tokens import tokens_blueprint
 from portal.app.portal import Portal, build
+from portal.app.sign_in import register_sign_in, trust_hosts
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
 from portal.services.memory import cycles_kept
@@ -79,15 +80,15 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(audit_blueprint(portal.audit, portal.access.permission))
     api.register_blueprint(permission_blueprint(portal.access.permission))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
-    app.register_blueprint(
-        web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)
-    )
+    pages = web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)
+    register_sign_in(app, api, portal, pages)
+    app.register_blueprint(pages)
     register_openapi(app)
-    register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
     register_audit(app, portal.audit)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
+    trust_hosts(app, portal.settings)
     return app
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from granian.constants import Interfaces
@@ -20,6 +21,7 @@ from portal.cli.operator import named, remembered
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
 from portal.config import Settings, as_environment
+from portal.errors import SettingsError
 from portal.services.memory import cycles_kept
 
 #: What makes the application that a server process serves.
@@ -48,6 +50,7 @@ def serve(
         worker=False if no_worker else None,
         catalog=tuple(catalogs) or None,
     )
+    _require_way_in(settings)
     with build(settings) as portal:
         portal.migrate()
         begins_anew = portal.is_new
@@ -67,6 +70,24 @@ def serve(
     console().print(f"\nPortal serves on [bold]{settings.base_url}[/bold] (Ctrl-C ends it)", highlight=False)
     sys.stdout.flush()
     _serve(settings)
+
+
+def _require_way_in(settings: Settings) -> None:
+    """Raise `SettingsError` for a server that others can reach, but where nobody could sign in.
+
+    It is no use to them, and whoever meets it would soon let everybody in without having meant to.
+    """
+    if not settings.is_local and not (settings.sign_in_providers or settings.guests or settings.external_access):
+        raise SettingsError(
+            f"Others can reach Portal at {settings.base_url} (host {settings.host}), but nobody could sign in. Name a "
+            "provider in sign_in_providers (docs/sign-in.md), or programs in external_access; or set guests = true, "
+            "so that whoever reaches it may look around and act as a guest."
+        )
+    if settings.sign_in_providers and urlsplit(settings.base_url).hostname in {"0.0.0.0", "::"}:  # noqa: S104
+        raise SettingsError(
+            "Providers send people back to base_url after they have signed in; set it to the url that people reach "
+            "Portal at."
+        )
 
 
 def _serve(settings: Settings) -> None:

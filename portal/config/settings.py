@@ -15,6 +15,7 @@ from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
 from portal.model.ref import EntityRef
 from portal.model.rules import Rule
+from portal.model.sign_in import SignInProvider, is_loopback
 
 CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
@@ -47,12 +48,21 @@ class Settings:
     external_access: tuple[ExternalAccess, ...]
     token_days: int
     audit_days: int
+    sign_in_providers: tuple[SignInProvider, ...]
+    session_seconds: int
+    app_origins: tuple[str, ...]
+    trusted_hosts: tuple[str, ...]
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
     half_life_days: int
     bots: tuple[str, ...]
     log_level: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but people of this machine can reach Portal."""
+        return is_loopback(self.host) and is_loopback(urlsplit(self.base_url).hostname)
 
     @property
     def repositories(self) -> Path:
@@ -153,6 +163,10 @@ def _flag(value: Any) -> bool:
     if isinstance(value, str) and value.lower() in _YES | _NO:
         return value.lower() in _YES
     raise ValueError("true or false")
+
+
+def _flag_or_none(value: Any) -> bool | None:
+    return None if value is None or value == "" else _flag(value)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -268,9 +282,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "guests",
-        default=True,
-        help="Whether requests without a token are answered; guests may sign in then.",
-        parse=_flag,
+        default=None,
+        help="Whether people may look around without signing in. Empty: on this machine alone, if nobody can sign in.",
+        parse=_flag_or_none,
     ),
     Setting("guest", "user:development/guest", "The user that guests are when they sign in.", _user_ref),
     Setting(
@@ -283,6 +297,27 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("token_days", 365, "Longest life of an API token, in days.", _whole(1, 36_500)),
     Setting("audit_days", 365, "How long records of who did what are kept, in days; 0: for ever.", _whole(0, 36_500)),
+    Setting(
+        "sign_in_providers",
+        (),
+        "OpenID Connect providers that people sign in with: id, issuer, client_id, client_secret and more of each.",
+        structured.parse_sign_in_providers,
+        structured.write_sign_in_providers,
+        structured.show_sign_in_providers,
+    ),
+    Setting("session_seconds", 12 * 3600, "How long people stay signed in.", _whole(60)),
+    Setting(
+        "app_origins",
+        (),
+        "Origins of Backstage frontends that people may sign in from, beside that of base_url.",
+        structured.parse_origins,
+    ),
+    Setting(
+        "trusted_hosts",
+        (),
+        "Names that people may reach Portal by, beside that of base_url; *.example.com stands for all below it.",
+        _texts,
+    ),
     Setting("log_level", "info", "debug, info, warning or error.", _text),
 )
 
@@ -326,13 +361,18 @@ def load_settings(
             faults.append(f"{setting.name} from {where}: found {found}; expected {error}")
     if faults:
         raise SettingsError("\n".join(faults))
-    settings = Settings(**parsed)
-    data = settings.data.absolute()
-    filled: dict[str, Any] = parsed | {"data": data}
-    if not settings.database:
-        filled["database"] = f"sqlite:///{data / 'portal.db'}"
-    if not settings.base_url:
-        filled["base_url"] = f"http://{settings.host}:{settings.port}"
+    return _filled(parsed)
+
+
+def _filled(parsed: Mapping[str, Any]) -> Settings:
+    """Return settings with what follows from others where nothing is said."""
+    filled = dict(parsed)
+    filled["data"] = parsed["data"].absolute()
+    host = f"[{parsed['host']}]" if ":" in parsed["host"] else parsed["host"]
+    filled["database"] = parsed["database"] or f"sqlite:///{filled['data'] / 'portal.db'}"
+    filled["base_url"] = parsed["base_url"] or f"http://{host}:{parsed['port']}"
+    if parsed["guests"] is None:
+        filled["guests"] = Settings(**filled).is_local and not parsed["sign_in_providers"]
     return Settings(**filled)
 
 

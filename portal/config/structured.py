@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,8 +13,10 @@ from portal.model.integration import HOST_TYPES, Integration
 from portal.model.reading import ReadingRules
 from portal.model.rules import AllowedKind, Rule, RuleLocation
 from portal.model.secret import Secret
+from portal.model.sign_in import SignInProvider, parse_sign_in_provider, sign_in_provider_json
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.\-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -112,8 +114,40 @@ def show_access(found: tuple[ExternalAccess, ...]) -> list[str]:
     ]
 
 
-def tables(value: Any, *, known: set[str]) -> list[dict[str, Any]]:
-    """Return a list of tables, given as such or as JSON text. Raises `ValueError`."""
+def parse_sign_in_providers(value: Any) -> tuple[SignInProvider, ...]:
+    """Return the providers of a list of tables (or its JSON). Raises `ValueError` saying what is expected."""
+    found = tuple(parse_sign_in_provider(item) for item in tables(value))
+    if len({provider.id for provider in found}) != len(found):
+        raise ValueError("another id for each provider")
+    return found
+
+
+def write_sign_in_providers(found: tuple[SignInProvider, ...]) -> str:
+    """Return the JSON that `parse_sign_in_providers` reads, with secrets: for the environment of Portal's server."""
+    return json.dumps([sign_in_provider_json(provider) for provider in found])
+
+
+def show_sign_in_providers(found: tuple[SignInProvider, ...]) -> list[str]:
+    """Return the providers as they may be printed."""
+    return [f"{provider.id} ({provider.issuer}, client {provider.client_id}, secret ***)" for provider in found]
+
+
+def parse_origins(value: Any) -> tuple[str, ...]:
+    """Return origins (scheme, host, port), one a line in the environment. Raises `ValueError`."""
+    items = value.splitlines() if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+        raise ValueError("a list of origins (in the environment: one a line)")
+    found = tuple(item.strip() for item in items if item.strip())
+    if not all(_ORIGIN.fullmatch(item) for item in found):
+        raise ValueError('origins such as "https://backstage.example.com", without a path')
+    return found
+
+
+def tables(value: Any, *, known: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return a list of tables, given as such or as JSON text; of `known` keys alone, if any are named.
+
+    Raises `ValueError`.
+    """
     if isinstance(value, str):
         try:
             value = json.loads(value or "[]")
@@ -122,7 +156,7 @@ def tables(value: Any, *, known: set[str]) -> list[dict[str, Any]]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(item, dict) for item in value):
         raise ValueError("a list of tables (in the environment: as JSON)")
     for item in value:
-        for key in item.keys() - known:
+        for key in item.keys() - set(known) if known else ():
             raise ValueError(f'tables of {", ".join(sorted(known))}; "{key}" is not known')
     return list(value)
 

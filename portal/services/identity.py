@@ -91,7 +91,11 @@ class IdentityService:
         """Sign the guest in. Raises `NotAllowedError` where settings allow no guests."""
         if not self.allows_guests:
             raise NotAllowedError('Guests may not sign in here; the setting "guests" allows it')
-        return SignIn(self.tokens.issue(self._guest), self.claims_of([self._guest])[self._guest])
+        return self.sign_in(self._guest)
+
+    def sign_in(self, user_ref: EntityRef) -> SignIn:
+        """Return a token of a user who is known to be there, with what they own by."""
+        return SignIn(self.tokens.issue(user_ref), self.claims_of([user_ref])[user_ref])
 
     def authenticate(self, text: str, *, plugin: str = "", allow_limited: bool = False) -> Actor:
         """Return who a token stands for, in a plugin's routes.

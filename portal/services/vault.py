@@ -8,6 +8,8 @@ from pathlib import Path
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from portal.errors import SettingsError
 from portal.model.secret import Secret
@@ -42,6 +44,10 @@ class Vault:
     def check(self) -> None:
         """Raise `SettingsError` where the key's file holds no key."""
         self._fernet()
+
+    def derived(self, purpose: str) -> bytes:
+        """Return a key of 32 bytes for a purpose, the same for all servers that share the instance's key."""
+        return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(self._key())
 
     def _fernet(self) -> Fernet:
         try:

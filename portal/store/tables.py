@@ -293,6 +293,19 @@ signing_keys = Table(
     Column("expires_at_ms", BigInteger, nullable=False, comment="until when its signatures are believed"),
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True, comment="SHA-256 of the id that the browser holds, hex"),
+    Column("user_ref", Text, nullable=False),
+    Column("provider", Text, nullable=False, comment="id of the settings' sign_in_providers"),
+    Column("profile", Text, nullable=False, comment="JSON: email, displayName, picture"),
+    Column("sealed", Text, nullable=True, comment="the provider's tokens, ciphertext"),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "expires_at_ms"),
+)
+
 api_tokens = Table(
     "api_tokens",
     metadata,

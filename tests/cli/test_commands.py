@@ -169,3 +169,29 @@ def test_settings_that_are_tables_are_printed_too(tmp_path: Path) -> None:
     assert 'catalog_rules = {"allow": ["Component"]}' in text
     assert "integrations = ghe.corp (github, token ***)" in text
     assert "s3cret" not in text
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--host", "0.0.0.0"], "nobody could sign in"),
+        (["--host", "192.0.2.1"], "sign_in_providers"),
+    ],
+)
+def test_serve_does_not_start_where_others_come_and_nobody_could_sign_in(
+    tmp_path: Path, words: list[str], told: str
+) -> None:
+    done = run_portal("serve", *words, folder=tmp_path)
+
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_serve_with_a_provider_must_know_its_own_url(tmp_path: Path) -> None:
+    (tmp_path / "portal.toml").write_text(
+        '[[sign_in_providers]]\nid = "corp"\nissuer = "https://login.example.com"\nclient_id = "portal"\n'
+    )
+    done = run_portal("serve", "--host", "0.0.0.0", folder=tmp_path)
+
+    assert (done.returncode, "base_url" in done.stderr) == (2, True)

@@ -197,3 +197,59 @@ def test_a_guest_is_a_user() -> None:
     for text in ("group:default/ann", ":::", "/"):
         with pytest.raises(SettingsError, match="a user reference"):
             load_settings(environment={"PORTAL_GUEST": text})
+
+
+PROVIDER = {"id": "corp", "issuer": "https://login.example.com", "client_id": "portal", "client_secret": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, True),
+        ({"host": "localhost"}, True),
+        ({"host": "::1"}, True),
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "192.168.1.1"}, False),
+        # A proxy on this machine lets others in.
+        ({"base_url": "https://portal.example.com"}, False),
+        ({"sign_in_providers": [PROVIDER]}, False),
+        ({"sign_in_providers": [PROVIDER], "guests": True}, True),
+        ({"host": "0.0.0.0", "guests": True}, True),
+        ({"guests": False}, False),
+    ],
+)
+def test_guests_are_let_in_by_default_on_this_machine_alone(settings: dict[str, object], expected: bool) -> None:
+    assert load_settings(environment={}, overrides=settings).guests is expected
+
+
+def test_providers_reach_the_servers_process_and_no_print(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(
+        '[[sign_in_providers]]\nid = "corp"\nissuer = "https://login.example.com"\nclient_id = "portal"\n'
+        'client_secret = "${CORP}"\n'
+    )
+    settings = load_settings(environment={"CORP": "s3cret"}, file=file)
+
+    assert settings.shown()["sign_in_providers"] == ["corp (https://login.example.com, client portal, secret ***)"]
+    assert "s3cret" not in repr(settings)
+    (setting,) = (setting for setting in SETTINGS if setting.name == "sign_in_providers")
+    handed = load_settings(environment={"PORTAL_SIGN_IN_PROVIDERS": setting.variable_text(settings.sign_in_providers)})
+    assert handed.sign_in_providers == settings.sign_in_providers
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("sign_in_providers", [PROVIDER, PROVIDER], "another id for each provider"),
+        ("sign_in_providers", "Corp", "as JSON"),
+        ("app_origins", ["https://a.example/path"], "origins such as"),
+        ("app_origins", ["a.example"], "origins such as"),
+        ("session_seconds", "5", "60 or more"),
+    ],
+)
+def test_faulty_settings_of_sign_in_are_told(name: str, value: object, told: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load_settings(environment={}, overrides={name: value})
+
+    assert told in error.value.message
+    assert "s3cret" not in error.value.message

@@ -30,3 +30,12 @@ def test_a_file_that_is_no_key_is_told(tmp_path):
     (tmp_path / "instance.key").write_text("not a key")
     with pytest.raises(SettingsError, match="holds no key"):
         Vault(tmp_path / "instance.key").seal({"K": Secret("word")})
+
+
+def test_keys_for_purposes_follow_from_the_key_alone(tmp_path):
+    vault = Vault(tmp_path / "instance.key")
+    made = vault.derived("cookies")
+
+    assert Vault(tmp_path / "instance.key").derived("cookies") == made
+    assert len({made, vault.derived("other"), Vault(tmp_path / "other.key").derived("cookies")}) == 3
+    assert made not in (tmp_path / "instance.key").read_bytes()

@@ -126,6 +126,13 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "status": _query("status", many(TEXT)),
         "taskOrder": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}), "`desc:created_at`."),
         "taskLimit": _query("limit", COUNT),
+        "env": _query("env", WORD, "Any text; clients tell the environment that they are built for."),
+        "origin": _query("origin", WORD, "Origin of the page that has opened the window."),
+        "flow": _query("flow", one_of("popup", "redirect"), "`redirect` ends at redirectUrl instead of a message."),
+        "redirectUrl": _query("redirectUrl", WORD, "An address of Portal or one of the setting `app_origins`."),
+        "scope": _query("scope", TEXT, "Scopes beyond those of the settings, separated by spaces."),
+        "state": _query("state", TEXT, "From the provider."),
+        "code": _query("code", TEXT, "From the provider."),
         "afterEvent": _query("after", {"type": "integer"}, "Only events with a greater id."),
     }
 )
@@ -315,6 +322,18 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "auth.start": Operation("auth", {}, faults=[501], is_open=True),
         "auth.frame": Operation("auth", {}, faults=[501], is_open=True),
         "auth.logout": Operation("auth", {200: None}, faults=[401], is_open=True),
+        "sign_in.start": Operation(
+            "auth",
+            {302: None},
+            ["env", "origin", "flow", "redirectUrl", "scope"],
+            faults=[403, 404, 503],
+            is_open=True,
+        ),
+        "sign_in.frame": Operation(
+            "auth", {200: TEXT, 302: None}, ["state", "code"], media_type="text/html", is_open=True
+        ),
+        "sign_in.refresh": Operation("auth", {200: ref("SignIn")}, faults=[401, 404, 503], is_open=True),
+        "sign_in.logout": Operation("auth", {200: None}, faults=[401, 403, 404], is_open=True),
         "auth.jwks": Operation("auth", {200: ref("Keys")}, is_open=True),
         "auth.openid_configuration": Operation("auth", {200: ref("OpenIdConfiguration")}, is_open=True),
         "auth.userinfo": Operation("auth", {200: ref("UserInfo")}, faults=[401], is_open=True),

@@ -1,0 +1,47 @@
+"""Refuses writes that a page of another site has made a browser send."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask import Flask, g, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from portal.errors import NotAllowedError
+
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+#: They ask for a header of their own, which no form can send, as Backstage's clients expect; guests have no session.
+_ASK_THEMSELVES = frozenset({"sign_in.refresh", "sign_in.logout", "auth.refresh", "auth.logout"})
+
+
+def register_forgery_check(app: Flask, *, origins: Collection[str]) -> None:
+    """Make the application ask each write that a browser sends by itself for the token of the page it comes from.
+
+    A browser sends its cookie with whatever request a page makes it send; a token in the Authorization header it never
+    sends by itself, so requests with one are not asked. Writes of other sites' pages are refused whether there is a
+    cookie or not: guests could be made to write too. `origins` are those whose pages may write.
+    """
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    protection = CSRFProtect(app)
+
+    @app.before_request
+    def refuse_forged() -> None:
+        if request.method not in _WRITES or "HTTP_AUTHORIZATION" in request.environ:
+            return
+        origin = request.headers.get("origin")
+        if origin is not None and origin.lower() not in origins and not _is_own(origin):
+            raise NotAllowedError("A page of another site may not write here")
+        if origin is None and request.headers.get("sec-fetch-site") == "cross-site":
+            raise NotAllowedError("A page of another site may not write here")
+        if request.endpoint in _ASK_THEMSELVES:
+            return
+        if g.get("portal_session") is not None or request.blueprint == "web":
+            try:
+                protection.protect()
+            except CSRFError as error:
+                raise NotAllowedError(f"{error.description} Open the page anew and try again.") from error
+
+
+def _is_own(origin: str) -> bool:
+    """Return whether an origin is the host that was asked, which is one of those that settings trust."""
+    return origin.lower().partition("://")[2] == request.host.lower()
