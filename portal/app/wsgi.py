@@ -12,6 +12,7 @@ from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.drift import add_drift_routes
+from portal.api.edge import register_edge
 from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.graph import add_graph_routes
@@ -26,9 +27,12 @@ from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.problems import add_problem_routes
 from portal.api.reorg import add_reorganisation_routes
+from portal.api.request_measures import RequestMeasures
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.app.logs import configure_logs
+from portal.app.measures import metrics_registry
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
@@ -69,7 +73,8 @@ def create_app(portal: Portal) -> Flask:
     add_drift_routes(ownership, portal.answers.drift)
     add_reorganisation_routes(ownership, portal.answers.reorganisation)
     api.register_blueprint(ownership)
-    api.register_blueprint(metrics_blueprint(portal.problems))
+    requests = RequestMeasures()
+    api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
@@ -83,13 +88,16 @@ def create_app(portal: Portal) -> Flask:
     register_error_handlers(app, error_page)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
+    register_edge(app, measures=requests, logs_requests=portal.settings.log_requests)
     return app
 
 
 def from_environment() -> Any:
     """Return the application that a server process serves: settings come from PORTAL_* variables alone."""
     with cycles_kept():
-        portal = build(load_settings(environment=os.environ), is_server=True)
+        settings = load_settings(environment=os.environ)
+        configure_logs(settings)
+        portal = build(settings, is_server=True)
         portal.start()
         when_asked_to_end(portal.feed.close)
         return create_app(portal)

@@ -12,9 +12,11 @@ from typing import Any
 
 import click
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from granian.server import Server
 
 from portal.app import build
+from portal.app.logs import configure_logs, server_logs
 from portal.cli.catalog import ingest_with_progress
 from portal.cli.output import console, database_option
 from portal.cli.summary import print_summary
@@ -79,6 +81,7 @@ def _serve(settings: Settings) -> None:
     # What is there by now stays: it shall be one memory for both processes, which a look at each object would copy.
     gc.collect()
     gc.freeze()
+    configure_logs(settings)
     Server(
         _APPLICATION,
         address=settings.host,
@@ -89,7 +92,9 @@ def _serve(settings: Settings) -> None:
         # A stream holds its thread until it ends: those who follow changes must leave the other threads free.
         blocking_threads=settings.threads + settings.followers,
         respawn_failed_workers=True,
-        log_enabled=settings.log_level == "debug",
+        log_level=LogLevels.info if settings.log_level == "debug" else LogLevels.error,
+        log_dictconfig=server_logs(),
+        workers_kill_timeout=settings.stop_seconds,
     ).serve()
 
 

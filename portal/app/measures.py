@@ -1,0 +1,18 @@
+"""Puts together what `/metrics` tells of one Portal."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from portal.api.metrics import CatalogCollector
+from portal.api.request_measures import RequestMeasures
+from portal.app.portal import Portal
+
+
+def metrics_registry(portal: Portal, requests: RequestMeasures) -> CollectorRegistry:
+    """Return a registry with the figures of the catalog, of this process."""
+    registry = CollectorRegistry()
+    registry.register(requests)
+    registry.register(CatalogCollector(portal.problems))
+    ProcessCollector(registry=registry)
+    return registry
