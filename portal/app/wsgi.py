@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
@@ -10,13 +11,14 @@ from flask_smorest import Api
 
 from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
-from portal.api.catalog import catalog_blueprint, health_blueprint
+from portal.api.catalog import catalog_blueprint
 from portal.api.drift import add_drift_routes
 from portal.api.edge import register_edge
 from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.graph import add_graph_routes
 from portal.api.handovers import add_handover_routes
+from portal.api.health import health_blueprint
 from portal.api.history import history_blueprint
 from portal.api.impact import add_impact_routes
 from portal.api.kinds import kinds_blueprint
@@ -36,6 +38,7 @@ from portal.app.measures import metrics_registry
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
+from portal.services.health import HealthService
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
+#: Before multiprocessing ends what it has made itself.
+_FIRST = 10
 
 
 def create_app(portal: Portal) -> Flask:
@@ -61,7 +66,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(kinds_blueprint(portal.kinds))
     api.register_blueprint(history_blueprint(portal.history, portal.feed))
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
-    api.register_blueprint(health_blueprint(portal.catalog))
+    api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
     add_impact_routes(ownership, portal.answers.impact)
     add_graph_routes(ownership, portal.answers.subgraphs)
@@ -99,7 +104,9 @@ def from_environment() -> Any:
         configure_logs(settings)
         portal = build(settings, is_server=True)
         portal.start()
-        when_asked_to_end(portal.feed.close)
+        when_asked_to_end(portal.begin_to_stop)
+        # When the server has answered what was under way; a process that granian forks runs nothing else at its end.
+        Finalize(None, portal.close, exitpriority=_FIRST)
         return create_app(portal)
 
 

@@ -145,6 +145,13 @@ class Jobs:
 
     def stop(self, *, timeout_seconds: float = 10.0) -> None:
         """End: no further step begins, steps under way have this long to finish; the rest goes on at the next start."""
+        self.hand_back(timeout_seconds=timeout_seconds)
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+
+    def hand_back(self, *, timeout_seconds: float = 10.0) -> None:
+        """Work no longer, as `stop` does, but go on handing in: a server answers requests until it has ended."""
         self._stopping.set()
         for job in self._jobs.values():
             job.interrupt()
@@ -153,9 +160,6 @@ class Jobs:
         if self._adopter is not None:
             self._adopter.join()
             self._adopter = None
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
         if self._slot is not None:
             DBOS.destroy(destroy_registry=True)
             if is_idle:  # else the end of the process frees it: nobody may take over a step that still runs

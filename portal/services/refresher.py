@@ -28,6 +28,10 @@ class Refresher:
         """Begin with a look at once: what has changed since the last server ended is not known."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Begin no further refresh."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """End, after the refresh that is under way."""
         self._stopping.set()

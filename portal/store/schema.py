@@ -15,7 +15,7 @@ def upgrade(database: Database) -> tuple[str, str]:
 
     An empty database gets the tables at once: a test compares them with what all migrations make.
     """
-    before = _version(database)
+    before = version(database)
     newest = newest_version()
     if before == newest:
         return before, before
@@ -30,7 +30,7 @@ def upgrade(database: Database) -> tuple[str, str]:
 
     with database.writing() as connection:
         run_migrations(connection)
-    return before, _version(database)
+    return before, version(database)
 
 
 def newest_version() -> str:
@@ -39,7 +39,8 @@ def newest_version() -> str:
     return max(name.partition("_")[0] for name in names if name[:4].isdigit())
 
 
-def _version(database: Database) -> str:
+def version(database: Database) -> str:
+    """Return the version of the shape that a database has; empty where it has none."""
     with database.reading() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return ""
