@@ -24,7 +24,7 @@ def health_blueprint(health: HealthService) -> Blueprint:
     @blueprint.get("/readiness")
     @blueprint.response(200)
     def readiness() -> Response:
-        """Say whether requests should be sent here: not while Portal stops, nor where its database is not as it must be."""
+        """Say whether requests should be sent here, and why not."""
         hindrance = health.hindrance()
         if hindrance is None:
             return answer({"status": "ok"})

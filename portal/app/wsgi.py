@@ -93,6 +93,10 @@ def create_app(portal: Portal) -> Flask:
     register_error_handlers(app, error_page)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
+    if portal.settings.requests_allowed is not None:
+        from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it
+
+        register_rate_limit(app, portal.settings.requests_allowed, proxies=portal.settings.proxies)
     register_edge(app, measures=requests, logs_requests=portal.settings.log_requests)
     return app
 

@@ -16,8 +16,10 @@ from portal.store.sources import Source
 
 @dataclass(slots=True)
 class SourceLook:
-    """What this process knows of a source: when it last saw that the catalog has what the source holds, in seconds
-    since 1970 (0: never), and how long the last refresh took that had to read it.
+    """What this process knows of a source.
+
+    `known_at` is when it last saw that the catalog has what the source holds, in seconds since 1970 (0: never);
+    `seconds` how long the last refresh took that had to read it.
     """
 
     known_at: float = 0.0
