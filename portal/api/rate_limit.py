@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-import orjson
 from flask import Flask, Response, g, request
 
-from portal.api.answers import JSON
-from portal.api.edge import REQUEST_ID, ROUTE, SAFE_HEADER, STATUS
+from portal.api.addresses import address_of
 from portal.api.health import PREFIX
-from portal.api.request_id import HEADER
+from portal.api.refusal import refuse
 from portal.services.identity import Actor
 
-LIMITED_ROUTE = "(limited)"
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
 #: What is asked by machines that look after Portal, and must be answered just when there is much to do.
 _FREE = (f"{PREFIX}/", "/metrics")
 #: Credentials that were good, kept as digests.
@@ -28,14 +29,12 @@ _MOST_KNOWN = 10_000
 #: Clients that are counted one by one in one window of time; further ones count as one, so that memory is bounded.
 _MOST_CLIENTS = 100_000
 _PERIODS = {"second": 1, "minute": 60, "hour": 3600}
-#: A client has at least so many IPv6 addresses, and may take another for each request.
-_IPV6_PREFIX = 64
 
 
 class Window:
     """Counts what clients do in each window of time, and tells whether that is still allowed.
 
-    The library `limits` keeps what it counts in memory without a bound, which whoever has many addresses could fill, and
+    The library `limits` keeps what it counts in memory without a bound, which those with many addresses could fill, and
     starts a thread every 10 ms to empty it (measured beside: 3.9 µs a request, 0.7 here).
     """
 
@@ -77,7 +76,7 @@ class RateLimit:
 
     def __init__(
         self,
-        application: Callable[..., Any],
+        application: WSGIApplication,
         rate: str,
         *,
         proxies: int = 0,
@@ -90,7 +89,7 @@ class RateLimit:
         self._known: OrderedDict[bytes, str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request. Rule: PEP 3333."""
         if environ["PATH_INFO"].startswith(_FREE) or self._window.allows(self.client_of(environ)):
             return self._application(environ, start_response)
@@ -105,7 +104,7 @@ class RateLimit:
                 if actor is not None:
                     self._known.move_to_end(digest)
                     return actor
-        return f"address:{self._address(environ)}"
+        return f"address:{address_of(environ, proxies=self._proxies)}"
 
     def knows(self, environ: dict[str, Any], actor: Actor) -> None:
         """Take note that the credentials of a request are good, and whose they are."""
@@ -118,40 +117,17 @@ class RateLimit:
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
 
-    def _address(self, environ: dict[str, Any]) -> str:
-        """Return the address of the client: the one that the outermost of our proxies has seen."""
-        told = str(environ.get("REMOTE_ADDR", ""))
-        if self._proxies:
-            seen = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-            # With fewer it has not come through our proxies.
-            told = seen[-self._proxies] if len(seen) >= self._proxies else told
-        return _client_at(told)
-
-    def _refuse(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    def _refuse(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         seconds = self._window.remaining_seconds
-        query = environ.get("QUERY_STRING")
-        body = {
-            "error": {
-                "name": "TooManyRequestsError",
-                "message": f"One client may send {self._rate.replace('/', ' requests a ')}; ask again in {seconds} s",
-            },
-            "request": {
-                "method": environ["REQUEST_METHOD"],
-                "url": f"{environ['PATH_INFO']}?{query}" if query else environ["PATH_INFO"],
-            },
-            "response": {"statusCode": 429},
-        }
-        content = b"" if environ["REQUEST_METHOD"] == "HEAD" else orjson.dumps(body, default=str)
-        environ[ROUTE], environ[STATUS] = LIMITED_ROUTE, 429
-        headers = [
-            ("Content-Type", JSON),
-            ("Content-Length", str(len(content))),
-            ("Retry-After", str(seconds)),
-            (HEADER, environ.get(REQUEST_ID, "")),
-            SAFE_HEADER,
-        ]
-        start_response("429 Too Many Requests", headers)
-        return [content]
+        allowed = self._rate.replace("/", " requests a ")
+        return refuse(
+            environ,
+            start_response,
+            HTTPStatus.TOO_MANY_REQUESTS,
+            name="TooManyRequestsError",
+            message=f"One client may send {allowed}; ask again in {seconds} s",
+            retry_seconds=seconds,
+        )
 
 
 def register_rate_limit(app: Flask, rate: str, *, proxies: int = 0) -> None:
@@ -166,20 +142,6 @@ def register_rate_limit(app: Flask, rate: str, *, proxies: int = 0) -> None:
         return response
 
     app.wsgi_app = limit  # type: ignore[method-assign]  # as Flask has it
-
-
-@lru_cache(maxsize=10_000)
-def _client_at(told: str) -> str:
-    """Return what an address counts as: an IPv6 address as its network, what is no address as one client."""
-    try:
-        address = ipaddress.ip_address(told)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))
-    return str(address)
 
 
 def _digest(environ: dict[str, Any]) -> bytes | None:

@@ -11,6 +11,7 @@ from flask_smorest import Api
 
 from portal.api.actor import current_actor, register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
+from portal.api.bodies import Bodies
 from portal.api.catalog import catalog_blueprint
 from portal.api.drift import add_drift_routes
 from portal.api.edge import register_edge
@@ -93,6 +94,7 @@ def create_app(portal: Portal) -> Flask:
     register_error_handlers(app, error_page)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
+    app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.settings.requests_allowed is not None:
         from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it
 

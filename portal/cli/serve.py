@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 
+from portal.api.bodies import MOST_BODIES
 from portal.app import build
 from portal.app.logs import configure_logs, server_logs
 from portal.cli.catalog import ingest_with_progress
@@ -25,6 +27,9 @@ from portal.services.memory import cycles_kept
 
 #: What makes the application that a server process serves.
 _APPLICATION = "portal.app.wsgi:from_environment"
+#: Within so many milliseconds the headers of a request must be there, and no more bytes of them.
+_HEADER_MS = 15_000
+_HEADER_BYTES = 128 * 1024
 
 
 @click.command()
@@ -89,8 +94,11 @@ def _serve(settings: Settings) -> None:
         interface=Interfaces.WSGI,
         factory=True,
         workers=1,
-        # A stream holds its thread until it ends: those who follow changes must leave the other threads free.
-        blocking_threads=settings.threads + settings.followers,
+        # A stream holds its thread until it ends, and a body until it is there: both leave the other threads free.
+        blocking_threads=settings.threads + settings.followers + MOST_BODIES,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MS, max_buffer_size=_HEADER_BYTES),
+        # Nothing between browsers, proxies and Portal speaks HTTP/2 without TLS; it has no time limit for headers.
+        http=HTTPModes.http1,
         respawn_failed_workers=True,
         log_level=LogLevels.info if settings.log_level == "debug" else LogLevels.error,
         log_dictconfig=server_logs(),

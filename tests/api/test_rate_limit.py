@@ -65,7 +65,7 @@ def test_probes_and_scrapes_are_always_answered(client: FlaskClient) -> None:
         assert client.get("/metrics").status_code == 200
     for _ in range(9):
         client.get(ENTITY)
-    assert 'route="(limited)",status="429"} 4.0' in client.get("/metrics").text
+    assert 'route="(refused)",status="429"} 4.0' in client.get("/metrics").text
 
 
 def test_whoever_has_good_credentials_is_counted_by_them_wherever_they_are(client: FlaskClient) -> None:
