@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
 #: Before multiprocessing ends what it has made itself.
-_FIRST = 10
+_FIRST, _LAST = 10, 5
 
 
 def create_app(portal: Portal) -> Flask:
@@ -113,7 +113,12 @@ def from_environment() -> Any:
         when_asked_to_end(portal.begin_to_stop)
         # When the server has answered what was under way; a process that granian forks runs nothing else at its end.
         Finalize(None, portal.close, exitpriority=_FIRST)
-        return create_app(portal)
+        app = create_app(portal)
+        if settings.traces:
+            from portal.app.traces import start_traces  # noqa: PLC0415  # nothing of it is there for others
+
+            Finalize(None, start_traces(app, portal), exitpriority=_LAST)
+        return app
 
 
 class _WhenServed:

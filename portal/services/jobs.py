@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, error
 
 from portal.errors import ServiceUnavailableError
+from portal.model.trace import traced
 from portal.store.database import Database
 from portal.store.jobs import WorkerSlot, claim_slot, prepare_jobs_database
 
@@ -190,7 +191,8 @@ class Jobs:
             with self._idle:
                 self._running.add(job_id)
             try:
-                job.run(job_id, self._step)
+                with traced("job", id=job_id):
+                    job.run(job_id, self._step)
             finally:
                 with self._idle:
                     self._running.discard(job_id)
@@ -201,7 +203,8 @@ class Jobs:
     def _step(self, name: str, function: Callable[[], Any]) -> Any:
         if self._stopping.is_set():
             raise JobStoppedError
-        return DBOS.run_step({"name": name}, function)
+        with traced("job: step", step=name):
+            return DBOS.run_step({"name": name}, function)
 
     def _adopt(self) -> None:
         """Now and then take over the jobs of workers that died and were not started again."""

@@ -25,6 +25,7 @@ from portal.model.problem import Problem
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
+from portal.model.trace import traced
 from portal.providers.contract import TreeProvider
 from portal.services.builds import Build, Progress
 from portal.services.changes import Changes, write_delta
@@ -148,13 +149,14 @@ class RefreshService:
         `anew` reads every file again, whether it has changed or not; `again` are the locations of files to read so.
         """
         told = progress or _untold
-        with self._lock, cycles_kept(), self.measures.refreshing() as measure:
+        with self._lock, cycles_kept(), traced("refresh"), self.measures.refreshing() as measure:
             wanted = [source for source in self.sources() if ids is None or source.id in ids]
             kinds = self._kinds.current()
             wanted, concerned = self._under(kinds, wanted)
             report = RefreshReport(measure=measure)
             if not (anew or again):
-                report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds)
+                with traced("refresh: look for changes"):
+                    report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds)
             pending = [source for source in wanted if source.id not in report.unchanged]
             files = {*again}.union(*concerned.values())
             self._run(pending, kinds, anew=anew, again=files, progress=told, report=report)
@@ -177,11 +179,13 @@ class RefreshService:
     ) -> None:
         """Read and write sources under the kinds that are known; `again` are files to read though unchanged."""
         for _ in range(_ATTEMPTS):
-            builder, builds = self._build(pending, kinds, anew=anew, again=frozenset(again), progress=progress)
+            with traced("refresh: read"):
+                builder, builds = self._build(pending, kinds, anew=anew, again=frozenset(again), progress=progress)
             pending = []
             for number, build in enumerate(builds):
                 progress(f"writing {build.source.location}", number, len(builds))
-                changes = self._commit(build, builder)
+                with traced("refresh: write", source=build.source.id):
+                    changes = self._commit(build, builder)
                 build.snapshot.payloads.close()
                 if changes is None:
                     pending.append(build.source)
