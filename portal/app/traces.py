@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -15,8 +16,16 @@ from portal.errors import SettingsError
 from portal.model.trace import follow
 
 
-def start_traces(app: Flask, portal: Portal) -> Callable[[], None]:
-    """Trace requests, statements, git commands, refreshes, tasks; return what sends the rest and ends it.
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Traces that are being sent: `around` has the requests of an application traced too, `stop` sends the rest."""
+
+    around: Callable[[Flask], None]
+    stop: Callable[[], None]
+
+
+def start_traces(portal: Portal) -> Traces:
+    """Trace statements, git commands, refreshes, tasks.
 
     Raises `SettingsError` where the libraries are not installed. They are imported here, and nowhere else.
     """
@@ -49,16 +58,18 @@ def start_traces(app: Flask, portal: Portal) -> Callable[[], None]:
 
     end_following = follow(span)
     end_statements = portal.database.trace()
-    app.wsgi_app = OpenTelemetryMiddleware(  # type: ignore[method-assign]  # as Flask has it
-        app.wsgi_app, request_hook=_begin, response_hook=_end, tracer_provider=provider
-    )
+
+    def around(app: Flask) -> None:
+        app.wsgi_app = OpenTelemetryMiddleware(  # type: ignore[method-assign]  # as Flask has it
+            app.wsgi_app, request_hook=_begin, response_hook=_end, tracer_provider=provider
+        )
 
     def stop() -> None:
         end_following()
         end_statements()
         provider.shutdown()
 
-    return stop
+    return Traces(around, stop)
 
 
 def _begin(span: Any, environ: dict[str, Any]) -> None:

@@ -109,15 +109,19 @@ def from_environment() -> Any:
         settings = load_settings(environment=os.environ)
         configure_logs(settings)
         portal = build(settings, is_server=True)
+        traces = None
+        if settings.traces:
+            from portal.app.traces import start_traces  # noqa: PLC0415  # nothing of it is there for others
+
+            traces = start_traces(portal)
+            Finalize(None, traces.stop, exitpriority=_LAST)
         portal.start()
         when_asked_to_end(portal.begin_to_stop)
         # When the server has answered what was under way; a process that granian forks runs nothing else at its end.
         Finalize(None, portal.close, exitpriority=_FIRST)
         app = create_app(portal)
-        if settings.traces:
-            from portal.app.traces import start_traces  # noqa: PLC0415  # nothing of it is there for others
-
-            Finalize(None, start_traces(app, portal), exitpriority=_LAST)
+        if traces is not None:
+            traces.around(app)
         return app
 
 

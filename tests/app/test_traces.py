@@ -92,7 +92,8 @@ def test_requests_refreshes_and_tasks_are_traced(
     with build(load_settings(environment={}, overrides=overrides)) as portal:
         portal.migrate()
         app = create_app(portal)
-        stop = start_traces(app, portal)
+        traces = start_traces(portal)
+        traces.around(app)
         portal.start()
         portal.ingest([("url", made.url)])
         client = app.test_client()
@@ -106,7 +107,7 @@ def test_requests_refreshes_and_tasks_are_traced(
             lambda: client.get(f"/api/scaffolder/v2/tasks/{task}").json["status"] == "completed", "the task to end"
         )
         portal.begin_to_stop()
-        stop()
+        traces.stop()
 
     route = "GET /api/catalog/entities/by-name/<kind>/<namespace>/<name>"
     refused, answered = collector.named(route)
@@ -135,10 +136,10 @@ def test_a_stretch_that_fails_is_told_without_what_the_fault_says(tmp_path: Path
     overrides = {"data": str(tmp_path / "data"), "traces": collector.url}
     with build(load_settings(environment={}, overrides=overrides)) as portal:
         portal.migrate()
-        stop = start_traces(create_app(portal), portal)
+        traces = start_traces(portal)
         with pytest.raises(RuntimeError), traced("odd"):
             raise RuntimeError("s3cret-word")
-        stop()
+        traces.stop()
 
     (span,) = collector.named("odd")
     assert (span.status.code, span.status.message) == (2, "RuntimeError")
@@ -149,12 +150,12 @@ def test_a_statement_that_fails_ends_as_a_stretch(tmp_path: Path, collector: Col
     overrides = {"data": str(tmp_path / "data"), "traces": collector.url}
     with build(load_settings(environment={}, overrides=overrides)) as portal:
         portal.migrate()
-        stop = start_traces(create_app(portal), portal)
+        traces = start_traces(portal)
         with pytest.raises(OperationalError), portal.database.reading() as connection:
             connection.exec_driver_sql("SELECT gone FROM nowhere")
         with portal.database.reading() as connection:
             connection.exec_driver_sql("SELECT 1")
-        stop()
+        traces.stop()
 
     failed, followed = collector.named("sql SELECT")[-2:]
     assert (failed.status.code, followed.status.code) == (2, 0)
