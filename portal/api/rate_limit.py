@@ -117,6 +117,13 @@ class RateLimit:
             while len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
 
+    def forget(self, environ: dict[str, Any]) -> None:
+        """Take note that the credentials of a request are good no longer, if they were."""
+        digest = _digest(environ)
+        if digest is not None:
+            with self._lock:
+                self._known.pop(digest, None)
+
     def _refuse(self, environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
         seconds = self._window.remaining_seconds
         allowed = self._rate.replace("/", " requests a ")
@@ -139,6 +146,8 @@ def register_rate_limit(app: Flask, rate: str, *, proxies: int = 0) -> None:
         actor: Actor | None = g.get("portal_actor")
         if actor is not None:
             limit.knows(request.environ, actor)
+        elif response.status_code == HTTPStatus.UNAUTHORIZED:
+            limit.forget(request.environ)
         return response
 
     app.wsgi_app = limit  # type: ignore[method-assign]  # as Flask has it

@@ -28,7 +28,8 @@ def refuse(
     retry_seconds: int | None = None,
 ) -> list[bytes]:
     """Answer a request with Backstage's error body. Rule: PEP 3333."""
-    path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
+    # As WSGI has it, each character is a byte.
+    path, query = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"), environ.get("QUERY_STRING")
     body = {
         "error": {"name": name, "message": message},
         "request": {"method": environ["REQUEST_METHOD"], "url": f"{path}?{query}" if query else path},

@@ -23,10 +23,10 @@ class RequestIds:
 
     def begin(self, given: str | None) -> str:
         """Return the id of the request that begins on this thread: the one that is given, if it is well-formed."""
-        if given is not None and _WELL_FORMED.fullmatch(given):
-            request_id = given
-        else:
+        if given is None or not _WELL_FORMED.fullmatch(given):
             request_id = f"{self._prefix}{next(self._numbers)}"
+        else:
+            request_id = given
         # It stays until the thread begins another: a stream is still being sent when its request has been answered.
         _current.set(request_id)
         return request_id

@@ -92,9 +92,9 @@ def create_app(portal: Portal) -> Flask:
     register_openapi(app)
     register_actor(app, portal.access.identity)
     register_error_handlers(app, error_page)
+    app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
-    app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.settings.requests_allowed is not None:
         from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it
 

@@ -16,6 +16,7 @@ from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
 from portal.errors import SettingsError
+from portal.services.identity import Actor
 
 ENTITY = "/api/catalog/entities/by-name/component/default/a"
 SERVICE = {"authorization": "Bearer ci-token-1"}
@@ -81,6 +82,16 @@ def test_bad_credentials_do_not_make_another_client(client: FlaskClient) -> None
         for n in range(7)
     ]
     assert statuses == [401] * 5 + [429] * 2
+
+
+def test_credentials_that_are_good_no_longer_count_for_the_address_again() -> None:
+    limit = RateLimit(lambda *_: [], "1/second")
+    asked = {"REMOTE_ADDR": "10.0.0.1", "HTTP_AUTHORIZATION": "Bearer a"}
+
+    limit.knows(asked, Actor("user", "user:default/ann"))
+    assert limit.client_of(asked) == "user:user:default/ann"
+    limit.forget(asked)
+    assert limit.client_of(asked) == "address:10.0.0.1"
 
 
 @pytest.mark.parametrize(
