@@ -40,29 +40,6 @@ def catalog_blueprint(catalog: CatalogService, locations: LocationsService, hist
     return blueprint
 
 
-def health_blueprint(catalog: CatalogService) -> Blueprint:
-    """Return the health routes."""
-    blueprint = Blueprint(
-        "health", __name__, url_prefix="/.backstage/health/v1", description="Whether this process can do its work"
-    )
-
-    @blueprint.get("/liveness")
-    @blueprint.response(200)
-    def liveness() -> Response:
-        """Say that the process answers."""
-        return answer({"status": "ok"})
-
-    @blueprint.get("/readiness")
-    @blueprint.response(200)
-    def readiness() -> Response:
-        """Say whether the catalog can be read."""
-        if catalog.is_ready():
-            return answer({"status": "ok"})
-        return answer({"message": "The database does not answer", "status": "error"}, 503)
-
-    return blueprint
-
-
 def _add_entity_routes(blueprint: Blueprint, catalog: CatalogService, history: HistoryService) -> None:
     # Asked more often than all others: it goes without flask-smorest's wrapper (measured: a sixth of its time).
     @blueprint.get("/entities/by-name/<kind>/<namespace>/<name>")

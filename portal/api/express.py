@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from portal.api.answers import JSON
+from portal.api.edge import REQUEST_ID, ROUTE, SAFE_HEADER, STATUS
+from portal.api.request_id import HEADER
 from portal.model.ref import EntityRef
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 _PREFIX = "/api/catalog/entities/by-name/"
 #: By these somebody may be known.
 _CREDENTIALS = frozenset({"HTTP_AUTHORIZATION", "HTTP_COOKIE"})
+#: The route as the application declares it.
+_ROUTE = f"{_PREFIX}<kind>/<namespace>/<name>"
 #: kind, namespace, name.
 _PARTS = 3
 
@@ -40,7 +44,14 @@ class EntityExpress:
                 body = self._body_or_none(EntityRef.of(*parts))
                 if body is not None:
                     content = body.encode()
-                    start_response("200 OK", [("Content-Type", JSON), ("Content-Length", str(len(content)))])
+                    environ[ROUTE], environ[STATUS] = _ROUTE, 200
+                    headers = [
+                        ("Content-Type", JSON),
+                        ("Content-Length", str(len(content))),
+                        (HEADER, environ.get(REQUEST_ID, "")),
+                        SAFE_HEADER,
+                    ]
+                    start_response("200 OK", headers)
                     return (content,)
         return self._application(environ, start_response)
 

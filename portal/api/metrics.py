@@ -62,17 +62,15 @@ class CatalogCollector(Collector):
         )
 
 
-def metrics_blueprint(service: ProblemsService) -> Blueprint:
-    """Return the route /metrics, with a registry of its own."""
+def metrics_blueprint(registry: CollectorRegistry) -> Blueprint:
+    """Return the route /metrics, which tells what a registry holds."""
     blueprint = Blueprint("metrics", __name__, description="The figures of the catalog")
-    registry = CollectorRegistry()
-    registry.register(CatalogCollector(service))
 
     @blueprint.get("/metrics")
     @blueprint.arguments(NoArguments, location="query", unknown=RAISE)
     @blueprint.response(200)
     def metrics(_arguments: dict[str, Any]) -> Response:
-        """Return the figures of the catalog, in the format of Prometheus or OpenMetrics."""
+        """Return the figures of the catalog and of this process, in the format of Prometheus or OpenMetrics."""
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), content_type=content_type)
 

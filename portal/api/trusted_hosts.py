@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from portal.api.answers import JSON
+from portal.api.edge import REQUEST_ID, SAFE_HEADER, STATUS
+from portal.api.request_id import HEADER
 from portal.model.sign_in import is_loopback
 
 if TYPE_CHECKING:
@@ -64,7 +66,10 @@ class TrustedHosts:
                 "response": {"statusCode": 400},
             }
         )
-        start_response("400 Bad Request", [("Content-Type", JSON), ("Content-Length", str(len(body)))])
+        environ[STATUS] = 400
+        id_header = (HEADER, environ.get(REQUEST_ID, ""))
+        length = ("Content-Length", str(len(body)))
+        start_response("400 Bad Request", [("Content-Type", JSON), length, id_header, SAFE_HEADER])
         return (body,)
 
     def _is_trusted(self, host: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
+#: Which part of the time for stopping the steps of tasks have; the rest is for what they leave to be recorded.
+_STEPS_SHARE = 0.8
 
 
 @dataclass
@@ -87,6 +89,8 @@ class Portal:
     _surveying: Surveying | None = None
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _ending: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def tasks(self) -> TaskServices:
@@ -209,31 +213,51 @@ class Portal:
         """Return the locations that the settings name, or the reference catalog."""
         return [target_of(text) for text in self.settings.catalog] or [reference_catalog()]
 
-    def end_what_waits(self) -> None:
-        """End answers that would never end by themselves, and write what is gathered; requests go on being answered."""
-        self.feed.close()
-        if "access" in self.__dict__:
-            self.access.close()
+    def is_stopping(self) -> bool:
+        """Whether this Portal has been asked to end."""
+        return self._stopping.is_set()
+
+    def begin_to_stop(self) -> None:
+        """End what would go on by itself while requests are still answered: streams, looks at sources, tasks.
+
+        The steps of tasks that are under way may end; what is left of a task goes on at another worker, or at the next
+        start. What is known of the uses of tokens is written.
+        """
+        self._stopping.set()
+        with self._ending:
+            self.feed.close()
+            if "access" in self.__dict__:
+                self.access.close()
+            if self._surveying is not None:
+                self._surveying.stop()
+            if self._refresher is not None:
+                self._refresher.ask_to_stop()
+            if self._starting is not None:
+                self._starting.join()
+            if "tasks" in self.__dict__:
+                self.jobs.hand_back(timeout_seconds=self.settings.stop_seconds * _STEPS_SHARE)
 
     def close(self) -> None:
         """End background work and close what is open."""
-        if self._surveying is not None:
-            self._surveying.stop()
-        if self._refresher is not None:
-            self._refresher.stop()
-        if self._starting is not None:
-            self._starting.join()
-        if "tasks" in self.__dict__:
-            self.tasks.close()
-        if "tasks" not in self.__dict__ or not self.jobs.is_busy:
-            self.duty.stop()
-        if "access" in self.__dict__:
-            self.access.close()
-        if "audit" in self.__dict__:
-            self.audit.close()
-        self.feed.close()
-        self.web.close()
-        self.database.close()
+        self._stopping.set()
+        with self._ending:
+            if self._surveying is not None:
+                self._surveying.stop()
+            if self._refresher is not None:
+                self._refresher.stop()
+            if self._starting is not None:
+                self._starting.join()
+            if "tasks" in self.__dict__:
+                self.tasks.close()
+            if "tasks" not in self.__dict__ or not self.jobs.is_busy:
+                self.duty.stop()
+            if "access" in self.__dict__:
+                self.access.close()
+            if "audit" in self.__dict__:
+                self.audit.close()
+            self.feed.close()
+            self.web.close()
+            self.database.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
@@ -11,12 +12,15 @@ from flask_smorest import Api
 from portal.api.actor import current_actor
 from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
-from portal.api.catalog import catalog_blueprint, health_blueprint
+from portal.api.bodies import Bodies
+from portal.api.catalog import catalog_blueprint
 from portal.api.drift import add_drift_routes
+from portal.api.edge import register_edge
 from portal.api.errors import register_error_handlers
 from portal.api.express import EntityExpress
 from portal.api.graph import add_graph_routes
 from portal.api.handovers import add_handover_routes
+from portal.api.health import health_blueprint
 from portal.api.history import history_blueprint
 from portal.api.impact import add_impact_routes
 from portal.api.kinds import kinds_blueprint
@@ -27,14 +31,18 @@ from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.problems import add_problem_routes
 from portal.api.reorg import add_reorganisation_routes
+from portal.api.request_measures import RequestMeasures
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
 from portal.api.tokens import tokens_blueprint
+from portal.app.logs import configure_logs
+from portal.app.measures import metrics_registry
 from portal.app.portal import Portal, build
 from portal.app.sign_in import register_sign_in, trust_hosts
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
+from portal.services.health import HealthService
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
@@ -44,6 +52,8 @@ if TYPE_CHECKING:
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
+#: Before multiprocessing ends what it has made itself.
+_FIRST, _LAST = 10, 5
 
 
 def create_app(portal: Portal) -> Flask:
@@ -60,7 +70,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(kinds_blueprint(portal.kinds))
     api.register_blueprint(history_blueprint(portal.history, portal.feed))
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
-    api.register_blueprint(health_blueprint(portal.catalog))
+    api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
     add_impact_routes(ownership, portal.answers.impact)
     add_graph_routes(ownership, portal.answers.subgraphs)
@@ -72,7 +82,8 @@ def create_app(portal: Portal) -> Flask:
     add_drift_routes(ownership, portal.answers.drift)
     add_reorganisation_routes(ownership, portal.answers.reorganisation)
     api.register_blueprint(ownership)
-    api.register_blueprint(metrics_blueprint(portal.problems))
+    requests = RequestMeasures()
+    api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
     api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
@@ -86,19 +97,38 @@ def create_app(portal: Portal) -> Flask:
     register_openapi(app)
     register_error_handlers(app, error_page)
     register_audit(app, portal.audit)
+    app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
     trust_hosts(app, portal.settings)
+    if portal.settings.requests_allowed is not None:
+        from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it
+
+        register_rate_limit(app, portal.settings.requests_allowed, proxies=portal.settings.proxies)
+    register_edge(app, measures=requests, logs_requests=portal.settings.log_requests)
     return app
 
 
 def from_environment() -> Any:
     """Return the application that a server process serves: settings come from PORTAL_* variables alone."""
     with cycles_kept():
-        portal = build(load_settings(environment=os.environ), is_server=True)
+        settings = load_settings(environment=os.environ)
+        configure_logs(settings)
+        portal = build(settings, is_server=True)
+        traces = None
+        if settings.traces:
+            from portal.app.traces import start_traces  # noqa: PLC0415  # nothing of it is there for others
+
+            traces = start_traces(portal)
+            Finalize(None, traces.stop, exitpriority=_LAST)
         portal.start()
-        when_asked_to_end(portal.end_what_waits)
-        return create_app(portal)
+        when_asked_to_end(portal.begin_to_stop)
+        # When the server has answered what was under way; a process that granian forks runs nothing else at its end.
+        Finalize(None, portal.close, exitpriority=_FIRST)
+        app = create_app(portal)
+        if traces is not None:
+            traces.around(app)
+        return app
 
 
 class _WhenServed:

@@ -12,10 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
 from granian.server import Server
 
+from portal.api.bodies import MOST_BODIES
 from portal.app import build
+from portal.app.logs import configure_logs, server_logs
 from portal.cli.catalog import ingest_with_progress
 from portal.cli.operator import named, remembered
 from portal.cli.output import console, database_option
@@ -26,6 +30,9 @@ from portal.services.memory import cycles_kept
 
 #: What makes the application that a server process serves.
 _APPLICATION = "portal.app.wsgi:from_environment"
+#: Within so many milliseconds the headers of a request must be there, and no more bytes of them.
+_HEADER_MS = 15_000
+_HEADER_BYTES = 128 * 1024
 
 
 @click.command()
@@ -104,6 +111,7 @@ def _serve(settings: Settings) -> None:
     # What is there by now stays: it shall be one memory for both processes, which a look at each object would copy.
     gc.collect()
     gc.freeze()
+    configure_logs(settings)
     Server(
         _APPLICATION,
         address=settings.host,
@@ -111,8 +119,13 @@ def _serve(settings: Settings) -> None:
         interface=Interfaces.WSGI,
         factory=True,
         workers=1,
-        # A stream holds its thread until it ends: those who follow changes must leave the other threads free.
-        blocking_threads=settings.threads + settings.followers,
+        # A stream holds its thread until it ends, and a body until it is there: both leave the other threads free.
+        blocking_threads=settings.threads + settings.followers + MOST_BODIES,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_MS, max_buffer_size=_HEADER_BYTES),
+        # Nothing between browsers, proxies and Portal speaks HTTP/2 without TLS; it has no time limit for headers.
+        http=HTTPModes.http1,
         respawn_failed_workers=True,
-        log_enabled=settings.log_level == "debug",
+        log_level=LogLevels.info if settings.log_level == "debug" else LogLevels.error,
+        log_dictconfig=server_logs(),
+        workers_kill_timeout=settings.stop_seconds,
     ).serve()

@@ -11,9 +11,11 @@ import click
 
 from portal.app import build
 from portal.app.health import HealthServer
+from portal.app.logs import configure_logs
 from portal.cli.output import console, database_option
 from portal.config import Settings
 from portal.errors import ServiceUnavailableError
+from portal.services.health import HealthService
 
 
 @click.command()
@@ -35,12 +37,14 @@ def worker(load: Any, *, database: str | None, health_port: int | None) -> None:
 
     signal.signal(signal.SIGINT, end)
     signal.signal(signal.SIGTERM, end)
+    configure_logs(settings)
     with build(settings) as portal:
         portal.migrate()
         portal.refresh.add(portal.default_targets())
         health = None
         if settings.health_port:
-            health = HealthServer(settings.host, settings.health_port, portal.catalog.is_ready)
+            told = HealthService(portal.database, is_stopping=portal.is_stopping)
+            health = HealthServer(settings.host, settings.health_port, lambda: told.hindrance() is None)
         portal.start()
         if not portal.has_begun:
             raise ServiceUnavailableError("Background work did not start; the log says why")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour)", re.ASCII)
+_LEVELS = ("debug", "info", "warning", "error")
+#: What a client may do where others than this machine can reach Portal: no page asks for a tenth of it.
+_USUAL_RATE = "3000/minute"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,13 @@ class Settings:
     orphan_strategy: str
     half_life_days: int
     bots: tuple[str, ...]
+    rate_limit: str
+    proxies: int
+    stop_seconds: int
     log_level: str
+    log_format: str
+    log_requests: bool
+    traces: str
 
     @property
     def is_local(self) -> bool:
@@ -78,6 +90,13 @@ class Settings:
     def workspaces(self) -> Path:
         """The folder of the workspaces of scaffolder tasks."""
         return self.data / "workspaces"
+
+    @property
+    def requests_allowed(self) -> str | None:
+        """The rate at which one client may send requests, such as 3000/minute; None: any."""
+        if not self.rate_limit:
+            return None if self.host in _LOOPBACK else _USUAL_RATE
+        return None if self.rate_limit == "off" else self.rate_limit
 
     def shown(self) -> dict[str, Any]:
         """Return the settings as they may be printed: passwords are masked."""
@@ -184,6 +203,12 @@ def _user_ref(value: Any) -> EntityRef:
     if ref is None or ref.kind != "user":
         raise ValueError('a user reference such as "user:default/guest"')
     return ref
+
+
+def _rate(value: Any) -> str:
+    if value not in {"", "off"} and not (isinstance(value, str) and _RATE.fullmatch(value)):
+        raise ValueError('a rate such as "3000/minute", or "off"')
+    return str(value)
 
 
 def _path(value: Any) -> Path:
@@ -318,7 +343,29 @@ SETTINGS: tuple[Setting, ...] = (
         "Names that people may reach Portal by, beside that of base_url; *.example.com stands for all below it.",
         _texts,
     ),
-    Setting("log_level", "info", "debug, info, warning or error.", _text),
+    Setting(
+        "rate_limit",
+        "",
+        "Requests that one client may send, such as 3000/minute (second, minute, hour), or off. "
+        "Empty: off on loopback, 3000/minute elsewhere.",
+        _rate,
+    ),
+    Setting("proxies", 0, "Reverse proxies in front, whose X-Forwarded-For tells the address of clients.", _whole(0)),
+    Setting(
+        "stop_seconds",
+        30,
+        "Time that requests and steps under way have to end when Portal is stopped.",
+        _whole(1, 3600),
+    ),
+    Setting("log_level", "info", "What the log tells: debug, info, warning or error.", _choice(*_LEVELS)),
+    Setting("log_format", "text", "The form of log lines: text or json.", _choice("text", "json")),
+    Setting("log_requests", default=False, help="Whether each request is logged when it is answered.", parse=_flag),
+    Setting(
+        "traces",
+        "",
+        "Url that OpenTelemetry traces are sent to, by OTLP over HTTP; needs portal[otel]. Empty: none.",
+        _any_text,
+    ),
 )
 
 

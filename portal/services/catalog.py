@@ -113,10 +113,6 @@ class CatalogService:
             locations = catalog.location_entities(connection, [entity.source_id])
             return ancestry(entity, locations, integrations=self._integrations)
 
-    def is_ready(self) -> bool:
-        """Return whether the catalog can be read."""
-        return catalog.is_reachable(self._database)
-
     def _total(self, connection: Connection, query: EntityQuery) -> int:
         """Return how many entities match; counted once for each state of the catalog."""
         key = (sources.current_revision(connection), replace(query, order=()))

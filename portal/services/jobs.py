@@ -19,6 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, error
 from dbos._context import current_owner_xid
 
 from portal.errors import ServiceUnavailableError
+from portal.model.trace import traced
 from portal.services.duty import Duty
 from portal.store.database import Connection, Database
 from portal.store.jobs import is_jobs_owner, prepare_jobs_database
@@ -189,6 +190,13 @@ class Jobs:
         Whoever gave the `duty` ends it, unless `is_busy`: then the end of the process does, as nobody may take over a
         step that still runs.
         """
+        self.hand_back(timeout_seconds=timeout_seconds)
+        if self._client is not None:
+            self._client.destroy()
+            self._client = None
+
+    def hand_back(self, *, timeout_seconds: float = 10.0) -> None:
+        """Work no longer, as `stop` does, but go on handing in: a server answers requests until it has ended."""
         self._stopping.set()
         for job in self._jobs.values():
             job.interrupt()
@@ -197,9 +205,6 @@ class Jobs:
         if self._adopter is not None:
             self._adopter.join()
             self._adopter = None
-        if self._client is not None:
-            self._client.destroy()
-            self._client = None
         if self._is_launched:
             DBOS.destroy(destroy_registry=True)
             self._is_launched = False
@@ -241,7 +246,8 @@ class Jobs:
             with self._idle:
                 self._running.add(job_id)
             try:
-                job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
+                with traced("job", id=job_id):
+                    job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
             finally:
                 with self._idle:
                     self._running.discard(job_id)
@@ -304,7 +310,8 @@ class _Steps:
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
         self._before()
-        return DBOS.run_step({"name": name}, function)
+        with traced("job: step", step=name):
+            return DBOS.run_step({"name": name}, function)
 
     def check(self, connection: Connection) -> None:
         if not is_jobs_owner(connection, self._job_id, self.token):

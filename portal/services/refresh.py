@@ -25,10 +25,12 @@ from portal.model.problem import Problem
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
+from portal.model.trace import traced
 from portal.providers.contract import TreeProvider
 from portal.services.builds import Build, Progress
 from portal.services.changes import Changes, write_delta
 from portal.services.kinds import KindsService
+from portal.services.measures import RefreshMeasure, RefreshMeasures
 from portal.services.memory import cycles_kept, give_back
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
@@ -51,11 +53,14 @@ class RefreshReport:
     changes: dict[str, Changes] = field(default_factory=dict)
     unchanged: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
+    measure: RefreshMeasure | None = field(default=None, repr=False, compare=False)
 
     def add(self, source_id: str, changes: Changes) -> None:
         """Add what has changed in a source, which may have been read before."""
         before = self.changes.get(source_id)
         self.changes[source_id] = changes if before is None else before.then(changes)
+        if self.measure is not None:
+            self.measure.read(source_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ class RefreshService:
         )
         self._clock = clock
         self._lock = threading.Lock()
+        self.measures = RefreshMeasures()
 
     def add(self, targets: Sequence[tuple[str, str]], *, registered: bool = False) -> list[Source]:
         """Return the sources of (type, target) pairs, adding those that are not there yet.
@@ -143,19 +149,22 @@ class RefreshService:
         `anew` reads every file again, whether it has changed or not; `again` are the locations of files to read so.
         """
         told = progress or _untold
-        with self._lock, cycles_kept():
+        with self._lock, cycles_kept(), traced("refresh"), self.measures.refreshing() as measure:
             wanted = [source for source in self.sources() if ids is None or source.id in ids]
             kinds = self._kinds.current()
             wanted, concerned = self._under(kinds, wanted)
-            report = RefreshReport()
+            report = RefreshReport(measure=measure)
             if not (anew or again):
-                report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds)
+                with traced("refresh: look for changes"):
+                    report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds)
             pending = [source for source in wanted if source.id not in report.unchanged]
             files = {*again}.union(*concerned.values())
             self._run(pending, kinds, anew=anew, again=files, progress=told, report=report)
             self._follow(kinds, report, progress=told)
-        with self._database.reading() as connection:
-            report.problems = sources.list_problems(connection, source_ids=[source.id for source in wanted])
+            measure.looked_at = {source.id for source in wanted}
+            with self._database.reading() as connection:
+                report.problems = sources.list_problems(connection, source_ids=measure.looked_at)
+                measure.unreachable = sources.unreachable_sources(connection)
         return report
 
     def _run(
@@ -170,11 +179,13 @@ class RefreshService:
     ) -> None:
         """Read and write sources under the kinds that are known; `again` are files to read though unchanged."""
         for _ in range(_ATTEMPTS):
-            builder, builds = self._build(pending, kinds, anew=anew, again=frozenset(again), progress=progress)
+            with traced("refresh: read"):
+                builder, builds = self._build(pending, kinds, anew=anew, again=frozenset(again), progress=progress)
             pending = []
             for number, build in enumerate(builds):
                 progress(f"writing {build.source.location}", number, len(builds))
-                changes = self._commit(build, builder)
+                with traced("refresh: write", source=build.source.id):
+                    changes = self._commit(build, builder)
                 build.snapshot.payloads.close()
                 if changes is None:
                     pending.append(build.source)

@@ -42,6 +42,10 @@ class Refresher:
         """Begin; where no other process works, with a look at all: what has changed since one did is not known."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Begin no further refresh."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """End, after the refresh that is under way; what is due is left to others."""
         self._stopping.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.store import bulk, dialect, turns
 from portal.store.lookup import Lookup
+from portal.store.statements import trace_statements
 from portal.store.tables import entities, postings, refs, relation_types, relations, terms
 
 __all__ = ["Connection", "Database"]
@@ -75,6 +76,10 @@ class Database:
                 dialect.take_stock(self.engine, [table.name for table in _ASKED])
             except SQLAlchemyError:
                 _log.warning("the database could not take stock of its tables", exc_info=True)
+
+    def trace(self) -> Callable[[], None]:
+        """Make each statement a stretch of work; return what ends that."""
+        return trace_statements(self.engine)
 
     def close(self) -> None:
         """Close all connections."""

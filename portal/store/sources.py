@@ -16,6 +16,9 @@ from portal.store.dialect import among, in_chunks
 from portal.store.tables import documents, files, problems, revisions, sources
 from portal.store.versions import declared_by_documents
 
+#: The problems that say that git, a folder or a web server did not give what there is now.
+_UNREACHABLE = ("source-unreachable", "revision-missing")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -54,6 +57,18 @@ def list_sources(connection: Connection) -> list[Source]:
         Source(row.id, row.type, row.target, row.registered, row.fingerprint, row.revision, row.generation)
         for row in rows
     ]
+
+
+def times_of_changes(connection: Connection) -> dict[str, int]:
+    """Return when each source's last refresh ended that found a change, in milliseconds since 1970."""
+    statement = select(sources.c.id, sources.c.refreshed_at_ms).where(sources.c.refreshed_at_ms.is_not(None))
+    return {row.id: row.refreshed_at_ms for row in connection.execute(statement)}
+
+
+def unreachable_sources(connection: Connection) -> frozenset[str]:
+    """Return the sources of which something could not be read at the last look."""
+    statement = select(problems.c.source_id).where(problems.c.code.in_(_UNREACHABLE)).distinct()
+    return frozenset(connection.execute(statement).scalars())
 
 
 def add_sources(connection: Connection, added: Collection[Source], *, now_ms: int) -> None:

@@ -13,6 +13,7 @@ from portal.store.tables import task_events, tasks
 
 #: The states in which a task is not over.
 LIVE = ("open", "processing")
+STATUSES = (*LIVE, "completed", "failed", "cancelled", "skipped")
 _ORDERS = {"created_at": tasks.c.created_at_ms, "status": tasks.c.status, "created_by": tasks.c.created_by}
 #: What a list of tasks may be ordered by.
 ORDER_FIELDS = frozenset(_ORDERS)
@@ -101,6 +102,19 @@ def live_tasks(connection: Connection) -> list[str]:
     """Return the ids of the tasks that are not over, the oldest first."""
     statement = select(tasks.c.id).where(tasks.c.status.in_(LIVE)).order_by(tasks.c.created_at_ms, tasks.c.id)
     return list(connection.execute(statement).scalars())
+
+
+def count_by_status(connection: Connection) -> dict[str, int]:
+    """Return how many tasks there are in each status that any has."""
+    rows = connection.execute(select(tasks.c.status, func.count()).group_by(tasks.c.status))
+    return {str(status): int(count) for status, count in rows}
+
+
+def oldest_waiting_ms(connection: Connection) -> int | None:
+    """Return when the oldest task was handed in that nobody has taken up; None where none waits."""
+    statement = select(func.min(tasks.c.created_at_ms)).where(tasks.c.status == "open")
+    found: int | None = connection.execute(statement).scalar_one()
+    return found
 
 
 def change_status(connection: Connection, task_id: str, status: str, *, previous: Collection[str], now_ms: int) -> bool:

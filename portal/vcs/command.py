@@ -18,6 +18,7 @@ from typing import IO, Any, NoReturn, cast
 from urllib.parse import unquote, urlsplit
 
 from portal.errors import ServiceUnavailableError, SourceError
+from portal.model.trace import traced
 from portal.vcs.policy import RemotePolicy, normal_remote, scheme_of, without_credentials
 
 #: Seconds that a local command may take.
@@ -224,6 +225,7 @@ def stream(
     """
     fail = _Failures(arguments[0], remote, place, timeout_seconds)
     with ExitStack() as stack:
+        stack.enter_context(traced(f"git {arguments[0]}", remote=remote.url if remote else ""))
         source = None
         if stdin:
             # A file, not a pipe: git may print before it has read all, and neither side then waits for the other.
