@@ -12,7 +12,7 @@ from portal.services.identity import ANYBODY, Actor, IdentityService
 COOKIE = "backstage-auth"
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 #: What is answered whoever asks: signing in would not be possible otherwise. A bad token does no harm there.
-_OPEN = ("/api/auth/", "/api/permission/health", "/.backstage/health/")
+_OPEN = ("/api/auth/", "/api/events/http/", "/api/permission/health", "/.backstage/health/")
 
 
 def register_actor(app: Flask, identity: IdentityService) -> None:

@@ -40,6 +40,7 @@ from portal.vcs.policy import RemotePolicy
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
+    from portal.app.events import EventServices
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
     from portal.plugins import Registry
@@ -123,6 +124,13 @@ class Portal:
 
         return wire_access(self.settings, self.database, catalog=self.catalog)
 
+    @cached_property
+    def events(self) -> EventServices:
+        """What hears of changes."""
+        from portal.app.events import wire_events  # noqa: PLC0415  # only a server is told anything
+
+        return wire_events(self.settings, self.database, refresh=self.refresh, integrations=self.integrations)
+
     @property
     def jobs(self) -> Jobs:
         """The workflows."""
@@ -142,6 +150,8 @@ class Portal:
             after = partial(self.problems.look, most=_MOST_LOOKED_AT)
             self._refresher = Refresher(self.refresh, seconds=self.settings.refresh_seconds, after=after)
             self._refresher.start()
+        if self.settings.worker:
+            self.events.refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
 
@@ -179,6 +189,8 @@ class Portal:
         """End background work and close what is open."""
         if self._refresher is not None:
             self._refresher.stop()
+        if "events" in self.__dict__:
+            self.events.refresher.stop()
         if self._starting is not None:
             self._starting.join()
         if "tasks" in self.__dict__:

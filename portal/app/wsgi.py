@@ -13,6 +13,7 @@ from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.drift import add_drift_routes
 from portal.api.errors import register_error_handlers
+from portal.api.events import events_blueprint
 from portal.api.express import EntityExpress
 from portal.api.graph import add_graph_routes
 from portal.api.handovers import add_handover_routes
@@ -74,6 +75,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(permission_blueprint(portal.access.permission))
+    api.register_blueprint(events_blueprint(portal.events.hearing))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(
         web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)

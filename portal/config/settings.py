@@ -15,6 +15,7 @@ from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
 from portal.model.ref import EntityRef
 from portal.model.rules import Rule
+from portal.model.webhook import Webhook
 
 CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
@@ -40,6 +41,7 @@ class Settings:
     yaml_depth: int
     git_schemes: tuple[str, ...]
     integrations: tuple[Integration, ...]
+    webhooks: tuple[Webhook, ...]
     guests: bool
     guest: EntityRef
     external_access: tuple[ExternalAccess, ...]
@@ -208,6 +210,14 @@ SETTINGS: tuple[Setting, ...] = (
         structured.parse_integrations,
         structured.write_integrations,
         structured.show_integrations,
+    ),
+    Setting(
+        "webhooks",
+        (),
+        "Secrets of the webhooks of git hosts: type, secret, host of each.",
+        structured.parse_webhooks,
+        structured.write_webhooks,
+        structured.show_webhooks,
     ),
     Setting(
         "reading_hosts",

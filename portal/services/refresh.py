@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -101,6 +102,15 @@ class RefreshService:
         )
         self._clock = clock
         self._lock = threading.Lock()
+
+    def beside(self) -> RefreshService:
+        """Return the same service with a turn of its own: its refreshes do not wait for those of this one.
+
+        Of two that write the same source one reads it again, as those of two processes do.
+        """
+        found = copy(self)
+        found._lock = threading.Lock()  # noqa: SLF001  # a service of this class
+        return found
 
     def add(self, targets: Sequence[tuple[str, str]], *, registered: bool = False) -> list[Source]:
         """Return the sources of (type, target) pairs, adding those that are not there yet.

@@ -33,6 +33,7 @@ _TAGS = {
     "scaffolder": "Runs templates",
     "permission": "Who may do what",
     "auth": "Who people are",
+    "events": "Hearing of changes",
     "health": "Whether this process can do its work",
 }
 

@@ -309,6 +309,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "auth.jwks": Operation("auth", {200: ref("Keys")}, is_open=True),
         "auth.openid_configuration": Operation("auth", {200: ref("OpenIdConfiguration")}, is_open=True),
         "auth.userinfo": Operation("auth", {200: ref("UserInfo")}, faults=[401], is_open=True),
+        "events.hear": Operation(
+            "events",
+            {202: members({"status": one_of("accepted", "ignored"), "sources": COUNT})},
+            body={"type": "object"},
+            faults=[403, 404, 409],
+            is_open=True,
+        ),
         "health.liveness": Operation("health", {200: _HEALTH}, is_open=True),
         "health.readiness": Operation("health", {200: _HEALTH}, is_open=True, fault_bodies={503: _HEALTH}),
     }
