@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from portal.defaults.kinds import all_kinds
 from portal.defaults.policies import rule_registry
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
-from portal.model.integration import Integrations
+from portal.model.integration import Integrations, host_of
 from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
@@ -240,13 +241,15 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     database = Database(settings.database, maps_file=is_server)
     kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
+    rules = ReadingRules(settings.reading_hosts)
     policy = RemotePolicy(
         allowed_schemes=frozenset(settings.git_schemes),
         file_roots=(settings.repositories,),
         integrations=integrations,
+        addresses=rules,
+        open_hosts=_hosts_of(settings.catalog),
     )
     mirrors = Mirrors(settings.mirrors, policy)
-    rules = ReadingRules(settings.reading_hosts)
     web = _OnDemand(rules, settings.file_size_bytes)
     providers: dict[str, TreeProvider] = {
         "git": GitProvider(mirrors),
@@ -290,6 +293,15 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         providers=providers,
         web=web,
     )
+
+
+def _hosts_of(catalog: Sequence[str]) -> frozenset[str]:
+    """Return the hosts of the operator's own locations: what stands there may name more of the same host."""
+    found = set()
+    for text in catalog:
+        with suppress(ValueError):
+            found.add(host_of(text.partition("#")[0]))
+    return frozenset(found - {""})
 
 
 def target_of(text: str) -> tuple[str, str]:

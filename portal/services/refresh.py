@@ -43,6 +43,8 @@ __all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService", "raise_for"]
 _ATTEMPTS = 5
 #: Batches of documents, from which on reading them takes memory worth giving back.
 _FEW_PAYLOADS = 8
+#: Problems in the message of an exception, characters of each.
+_MOST_TOLD, _LONGEST_TOLD = 100, 1_000
 
 
 @dataclass(slots=True)
@@ -427,7 +429,16 @@ def _untold(stage: str, done: int, total: int) -> None:
 
 
 def raise_for(problems: Collection[Problem]) -> None:
-    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any."""
+    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any.
+
+    The message tells the first ones: one file may have as many problems as it has lines.
+    """
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
-        raise InputError("\n".join(str(problem) for problem in errors), errors)
+        told = [_shortened(str(problem)) for problem in errors[:_MOST_TOLD]]
+        more = [f"and {len(errors) - _MOST_TOLD:,} more problems"] if len(errors) > _MOST_TOLD else []
+        raise InputError("\n".join([*told, *more]), errors)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"
