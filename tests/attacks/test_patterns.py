@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
 import sys
 import time
+
+from servers import ROOT
 
 import portal
 
@@ -108,7 +111,12 @@ def test_no_pattern_can_be_kept_busy() -> None:
     """In a process of its own: a pattern that does not end cannot be interrupted."""
     try:
         done = subprocess.run(
-            [sys.executable, __file__], capture_output=True, text=True, timeout=_MOST_SECONDS, check=False
+            [sys.executable, __file__],
+            capture_output=True,
+            text=True,
+            timeout=_MOST_SECONDS,
+            check=False,
+            env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
         )
         told, errors = done.stdout, done.stderr
     except subprocess.TimeoutExpired as expired:
