@@ -46,8 +46,10 @@ class Catalog:
     ) -> None:
         self.database = database
         kinds = KindsService(database, all_kinds())
-        policy = RemotePolicy(allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations)
         rules = ReadingRules(reading_hosts)
+        policy = RemotePolicy(
+            allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations, addresses=rules
+        )
         self.service = RefreshService(
             database,
             providers={

@@ -16,7 +16,7 @@ from portal.services.identity import ANYBODY, Actor, IdentityService
 COOKIE = "backstage-auth"
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 #: What is answered whoever asks: signing in would not be possible otherwise. A bad token does no harm there.
-_OPEN = ("/api/auth/", "/api/permission/health", "/.backstage/health/")
+_OPEN = ("/api/auth/", "/api/events/http/", "/api/permission/health", "/.backstage/health/")
 #: But not what people who are signed in do with their tokens.
 _TOKENS = "/api/auth/v1/tokens"
 #: What the page where people sign in is made of, and the one where they sign out.

@@ -81,6 +81,7 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "catalog.update_location": Audited("location.update", _location),
         "catalog.validate_entity": None,
         "catalog_permission.apply_conditions": None,
+        "events.hear": Audited("event.hear", lambda _: _argument("host")),
         "ownership.plan_reorganisation": None,
         "permission.authorize": None,
         "scaffolder.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),

@@ -11,6 +11,7 @@ import orjson
 from flask import request
 from werkzeug.datastructures import MultiDict
 
+from portal.api.json_bodies import parsed
 from portal.errors import InputError
 from portal.model.filter import AllOf, EntityFilter, parse_filter_params, parse_predicate
 from portal.model.query import TEXT_FIELDS, EntityQuery, Order, TextSearch
@@ -63,10 +64,7 @@ def body_of(*required: str) -> dict[str, Any]:
     text = request.get_data()
     if text and not request.is_json:
         raise InputError("Illegal Content-Type; expected application/json")
-    try:
-        body = orjson.loads(text) if text else {}
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"request/body is not JSON: {error}") from error
+    body = parsed(text) if text else {}
     if not isinstance(body, dict):
         raise InputError("request/body must be object")
     for name in required:

@@ -57,6 +57,7 @@ def register_error_handlers(app: Flask, page: ErrorPage | None = None) -> None:
     app.register_error_handler(PortalError, _on_portal_error)
     app.register_error_handler(ValidationError, _on_validation_error)
     app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(RecursionError, _on_recursion)
     app.register_error_handler(Exception, _on_unexpected)
 
 
@@ -86,6 +87,12 @@ def _on_http_error(error: HTTPException) -> Response:
         if header.lower() == "allow":
             response.headers[header] = value
     return response
+
+
+def _on_recursion(error: RecursionError) -> Response:
+    """Tell that what was sent is nested more deeply than it can be walked through; `portal.api.bodies` refuses most."""
+    _log.warning("a request was nested too deeply", exc_info=error, extra={"path": request.path})
+    return _answer(400, "InputError", "The request is nested too deeply")
 
 
 def _on_unexpected(error: Exception) -> Response:

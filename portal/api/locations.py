@@ -14,6 +14,7 @@ from flask_smorest import Blueprint
 from portal.api import catalog_queries as queries
 from portal.api.answers import answer
 from portal.api.audit import told, tried
+from portal.api.json_bodies import parsed
 from portal.api.strict import takes
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Not, parse_predicate
@@ -173,8 +174,8 @@ def _location_query(body: Mapping[str, Any]) -> tuple[int, str, Any]:
         if not text:
             raise InputError("Cursor cannot be empty")
         try:
-            cursor = orjson.loads(base64.b64decode(text.encode(), validate=True))
-        except (binascii.Error, UnicodeError, ValueError):
+            cursor = parsed(base64.b64decode(text.encode(), validate=True))
+        except (binascii.Error, UnicodeError, InputError):
             raise InputError("Malformed cursor, unknown encoding") from None
         if not isinstance(cursor, dict) or not isinstance(cursor.get("afterId", ""), str):
             raise InputError("Malformed cursor: expected limit, afterId and query")

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Response
+from flask import Request, Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema, fields, missing, validate
 from webargs.flaskparser import FlaskParser
 
+from portal.api.json_bodies import parsed
 from portal.model.secret import Secret
 from portal.services.task_query import TaskQuery
 
@@ -26,6 +27,9 @@ class _Parser(FlaskParser):
     """Refuses query parameters that a route does not know, as Backstage does."""
 
     DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
+
+    def _raw_load_json(self, req: Request) -> Any:
+        return parsed(req.get_data()) if req.is_json else missing
 
 
 class CreateTask(Schema):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from portal.defaults.kinds import all_kinds
 from portal.defaults.policies import rule_registry
 from portal.defaults.reference import reference_catalog
 from portal.ingest.yaml import YamlLimits
-from portal.model.integration import Integrations
+from portal.model.integration import Integrations, host_of
 from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
 from portal.providers.folder import FolderProvider
@@ -43,6 +44,7 @@ from portal.vcs.policy import RemotePolicy
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
+    from portal.app.events import EventServices
     from portal.app.surveying import Surveying
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
@@ -151,6 +153,13 @@ class Portal:
 
         return AuditService(self.database, days=self.settings.audit_days)
 
+    @cached_property
+    def events(self) -> EventServices:
+        """What hears of changes."""
+        from portal.app.events import wire_events  # noqa: PLC0415  # only a server is told anything
+
+        return wire_events(self.settings, self.database, refresh=self.refresh, integrations=self.integrations)
+
     @property
     def jobs(self) -> Jobs:
         """The workflows."""
@@ -173,6 +182,7 @@ class Portal:
             self._surveying = Surveying(self.survey, self.settings)
             self._refresher = Refresher(self.refresh, self.schedule, self.duty, after=self._surveying.survey)
             self._refresher.start()
+            self.events.refresher.start()
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
 
@@ -245,6 +255,8 @@ class Portal:
                 self._surveying.stop()
             if self._refresher is not None:
                 self._refresher.stop()
+            if "events" in self.__dict__:
+                self.events.refresher.stop()
             if self._starting is not None:
                 self._starting.join()
             if "tasks" in self.__dict__:
@@ -301,13 +313,15 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     schedule = Schedule(database, seconds=settings.refresh_seconds)
     kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
+    rules = ReadingRules(settings.reading_hosts)
     policy = RemotePolicy(
         allowed_schemes=frozenset(settings.git_schemes),
         file_roots=(settings.repositories,),
         integrations=integrations,
+        addresses=rules,
+        open_hosts=_hosts_of(settings.catalog),
     )
     mirrors = Mirrors(settings.mirrors, policy)
-    rules = ReadingRules(settings.reading_hosts)
     web = _OnDemand(rules, settings.file_size_bytes)
     providers: dict[str, TreeProvider] = {
         "git": GitProvider(mirrors),
@@ -353,6 +367,15 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         duty=Duty(database, lease_seconds=settings.lease_seconds),
         schedule=schedule,
     )
+
+
+def _hosts_of(catalog: Sequence[str]) -> frozenset[str]:
+    """Return the hosts of the operator's own locations: what stands there may name more of the same host."""
+    found = set()
+    for text in catalog:
+        with suppress(ValueError):
+            found.add(host_of(text.partition("#")[0]))
+    return frozenset(found - {""})
 
 
 def target_of(text: str) -> tuple[str, str]:

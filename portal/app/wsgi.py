@@ -17,6 +17,7 @@ from portal.api.catalog import catalog_blueprint
 from portal.api.drift import add_drift_routes
 from portal.api.edge import register_edge
 from portal.api.errors import register_error_handlers
+from portal.api.events import events_blueprint
 from portal.api.express import EntityExpress
 from portal.api.graph import add_graph_routes
 from portal.api.handovers import add_handover_routes
@@ -90,6 +91,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
     api.register_blueprint(audit_blueprint(portal.audit, portal.access.permission))
     api.register_blueprint(permission_blueprint(portal.access.permission))
+    api.register_blueprint(events_blueprint(portal.events.hearing))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     pages = web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)
     register_sign_in(app, api, portal, pages)

@@ -17,6 +17,7 @@ from portal.model.integration import Integration
 from portal.model.ref import EntityRef
 from portal.model.rules import Rule
 from portal.model.sign_in import SignInProvider, is_loopback
+from portal.model.webhook import Webhook
 
 CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
@@ -49,6 +50,7 @@ class Settings:
     yaml_depth: int
     git_schemes: tuple[str, ...]
     integrations: tuple[Integration, ...]
+    webhooks: tuple[Webhook, ...]
     guests: bool
     guest: EntityRef
     external_access: tuple[ExternalAccess, ...]
@@ -263,6 +265,14 @@ SETTINGS: tuple[Setting, ...] = (
         structured.parse_integrations,
         structured.write_integrations,
         structured.show_integrations,
+    ),
+    Setting(
+        "webhooks",
+        (),
+        "Secrets of the webhooks of git hosts: type, secret, host of each.",
+        structured.parse_webhooks,
+        structured.write_webhooks,
+        structured.show_webhooks,
     ),
     Setting(
         "reading_hosts",

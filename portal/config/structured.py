@@ -14,6 +14,7 @@ from portal.model.reading import ReadingRules
 from portal.model.rules import AllowedKind, Rule, RuleLocation
 from portal.model.secret import Secret
 from portal.model.sign_in import SignInProvider, parse_sign_in_provider, sign_in_provider_json
+from portal.model.webhook import WEBHOOK_TYPES, Webhook, checked_secret
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.\-]+|\[[0-9a-f:]+\])(?::\d{1,5})?")
@@ -58,6 +59,21 @@ def write_integrations(found: tuple[Integration, ...]) -> str:
 def show_integrations(found: tuple[Integration, ...]) -> list[str]:
     """Return the hosts as they may be printed."""
     return [f"{item.host} ({item.type}{', token ***' if item.token else ''})" for item in found]
+
+
+def parse_webhooks(value: Any) -> tuple[Webhook, ...]:
+    """Return the secrets of webhooks of a list of tables (or its JSON). Raises `ValueError` saying what is expected."""
+    return tuple(_webhook(item) for item in tables(value, known={"type", "secret", "host"}))
+
+
+def write_webhooks(found: tuple[Webhook, ...]) -> str:
+    """Return the JSON that `parse_webhooks` reads, secrets included: for the environment of Portal's own server."""
+    return json.dumps([{"type": hook.type, "secret": hook.secret.reveal(), "host": hook.host} for hook in found])
+
+
+def show_webhooks(found: tuple[Webhook, ...]) -> list[str]:
+    """Return the webhooks as they may be printed."""
+    return [f"{hook.type} ({f'{hook.host}, ' if hook.host else ''}secret ***)" for hook in found]
 
 
 def parse_catalog_rules(value: Any) -> tuple[Rule, ...]:
@@ -173,6 +189,17 @@ def _integration(item: Mapping[str, Any]) -> Integration:
         raise ValueError(f"for {host} a base_url with http or https")
     token = Secret(item["token"]) if item.get("token") else None
     return Integration(host, kind, token, item.get("username", ""), base_url)
+
+
+def _webhook(item: Mapping[str, Any]) -> Webhook:
+    if not all(isinstance(part, str) for part in item.values()):
+        raise ValueError("texts in each webhook's table")
+    kind, host = item.get("type", ""), item.get("host", "").lower()
+    if kind not in WEBHOOK_TYPES:
+        raise ValueError(f"for each webhook a type, one of {', '.join(WEBHOOK_TYPES)}")
+    if host and not _HOST.fullmatch(host):
+        raise ValueError('a host such as "git.example.com"')
+    return Webhook(kind, checked_secret(kind, item.get("secret", "")), host)
 
 
 def _rule(item: Mapping[str, Any]) -> Rule:

@@ -22,14 +22,14 @@ _SURROGATES = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-
 _MISREAD = re.compile("\r(?!\n)|[\x85\u2028\u2029]|" + _SURROGATES.pattern)
 _PLACEHOLDERS: Final = range(0xF0000, 0xFFFFE)  # private use
 _GLUED_COMMENT = re.compile(r"""['"\]}]#""")
-_BLANK_WITH_TAB = re.compile(r"[ \t]*\t[ \t]*(?=#|\r?$)", re.MULTILINE)
+_BLANK_WITH_TAB = re.compile(r" *+\t[ \t]*+(?=#|\r?$)", re.MULTILINE)
 _WHERE_A_KEY_IS_EMPTY: Final = {
     "did not find expected key",
     "did not find expected '-' indicator",
     "mapping values are not allowed in this context",
 }
 _EMPTY_KEY = re.compile(r":(?=[ \t\r\n]|\Z)")
-_TAB_AFTER_DASH = re.compile(r"[ \t]+(?=[^-?: \t\r\n])(?![^\r\n]*:(?:[ \t\r\n]|\Z))")
+_TAB_AFTER_DASH = re.compile(r"[ \t]++(?=[^-?: \t\r\n])(?![^\r\n]*:(?:[ \t\r\n]|\Z))")
 
 
 class DocumentFaultError(Exception):

@@ -12,6 +12,8 @@ from portal.model.integration import host_of
 
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?(?::\d{1,5})?|\[[0-9a-f:]+\](?::\d{1,5})?")
 _NAT64 = ip_network("64:ff9b::/96")
+#: What of IPv6 is public by its form: all else is private, reserved, or a way to write an IPv4 address.
+_GLOBAL_UNICAST = ip_network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class ReadingRules:
             return False
         if any(address in network for network in self._networks):
             return True
+        if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST and address not in _NAT64:
+            return False
         inner = _carried(address)
         return address.is_global and not address.is_multicast and (inner is None or inner.is_global)
 

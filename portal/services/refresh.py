@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -44,6 +45,8 @@ __all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService", "raise_for"]
 _ATTEMPTS = 5
 #: Batches of documents, from which on reading them takes memory worth giving back.
 _FEW_PAYLOADS = 8
+#: Problems in the message of an exception, characters of each.
+_MOST_TOLD, _LONGEST_TOLD = 100, 1_000
 
 
 @dataclass(slots=True)
@@ -107,6 +110,15 @@ class RefreshService:
         self._clock = clock
         self._lock = threading.Lock()
         self.measures = RefreshMeasures()
+
+    def beside(self) -> RefreshService:
+        """Return the same service with a turn of its own: its refreshes do not wait for those of this one.
+
+        Of two that write the same source one reads it again, as those of two processes do.
+        """
+        found = copy(self)
+        found._lock = threading.Lock()  # noqa: SLF001  # a service of this class
+        return found
 
     def add(self, targets: Sequence[tuple[str, str]], *, registered: bool = False) -> list[Source]:
         """Return the sources of (type, target) pairs, adding those that are not there yet.
@@ -432,7 +444,16 @@ def _untold(stage: str, done: int, total: int) -> None:
 
 
 def raise_for(problems: Collection[Problem]) -> None:
-    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any."""
+    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any.
+
+    The message tells the first ones: one file may have as many problems as it has lines.
+    """
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
-        raise InputError("\n".join(str(problem) for problem in errors), errors)
+        told = [_shortened(str(problem)) for problem in errors[:_MOST_TOLD]]
+        more = [f"and {len(errors) - _MOST_TOLD:,} more problems"] if len(errors) > _MOST_TOLD else []
+        raise InputError("\n".join([*told, *more]), errors)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"

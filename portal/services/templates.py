@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -77,7 +77,14 @@ class Templates:
         raise fault if isinstance(fault, PortalError) else NotFoundError(f"{target.tree.root} has no such branch")
 
     def _target(self, location: str) -> Target:
-        return parse_target(*parse_location(location), trusted=True, integrations=self._integrations)
+        """Return what a template's own location names.
+
+        A local one was let through when it was read, and only the operator names such. Of any other, nobody says whose
+        it is: it must be at an address that everybody may name.
+        """
+        target = parse_target(*parse_location(location), integrations=self._integrations)
+        is_local = target.tree.type == "folder" or urlsplit(target.tree.root).scheme == "file"
+        return replace(target, tree=replace(target.tree, trusted=True)) if is_local else target
 
     def _at(self, target: Target, commit: str) -> Target:
         """Return a target as it reads at a commit, which has its file: its branch may hold `/`."""

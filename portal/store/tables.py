@@ -283,6 +283,23 @@ task_events = Table(
     Index(None, "task_id"),
 )
 
+pending_refreshes = Table(
+    "pending_refreshes",
+    metadata,
+    Column("source_id", Text, primary_key=True),
+    Column("asked", BigInteger, nullable=False, comment="how often it was asked for, looked at or not"),
+    Column("asked_at_ms", BigInteger, nullable=False, comment="when it was asked for first"),
+    Column("taken_until_ms", BigInteger, nullable=False, comment="until when it is one process's; 0: free"),
+)
+
+heard_deliveries = Table(
+    "heard_deliveries",
+    metadata,
+    Column("key", Text, primary_key=True, comment="sha256 of the id or the content of a delivery, hex"),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Index(None, "expires_at_ms"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 from urllib.parse import unquote, urlsplit
 
-from portal.errors import ServiceUnavailableError, SourceError
+from portal.errors import PortalError, ServiceUnavailableError, SourceError
+from portal.model.reading import ReadingRules
 from portal.model.trace import traced
+from portal.vcs.addresses import pinned
 from portal.vcs.policy import RemotePolicy, normal_remote, scheme_of, without_credentials
 
 #: Seconds that a local command may take.
@@ -77,6 +79,7 @@ class Remote:
     url: str
     protocols: frozenset[str]
     login: tuple[str, str] | None = None
+    addresses: ReadingRules | None = None
 
     @property
     def config(self) -> tuple[tuple[str, str], ...]:
@@ -116,26 +119,30 @@ def open_remote(
 
     Without either, and where `reads`, the login goes along that the policy has for the host.
 
-    Raises as `RemotePolicy.check` does.
+    Raises as `RemotePolicy.check` and `pinned` do.
     """
-    return _apart(policy, policy.check(remote, trusted=trusted), token, reads=reads)
+    opened = _apart(policy, policy.check(remote, trusted=trusted), token, reads=reads, trusted=trusted)
+    if opened.addresses is not None:
+        pinned(opened.url, opened.addresses)
+    return opened
 
 
-def known_remote(policy: RemotePolicy, remote: str) -> Remote:
+def known_remote(policy: RemotePolicy, remote: str, *, trusted: bool = False) -> Remote:
     """Return a remote of which a mirror may exist, and so was let through before."""
-    return _apart(policy, normal_remote(remote), None, reads=True)
+    return _apart(policy, normal_remote(remote), None, reads=True, trusted=trusted)
 
 
-def _apart(policy: RemotePolicy, url: str, token: str | None, *, reads: bool) -> Remote:
+def _apart(policy: RemotePolicy, url: str, token: str | None, *, reads: bool, trusted: bool) -> Remote:
     protocols = policy.protocols(url)
+    addresses = policy.addresses_of(url, trusted=trusted)
     if scheme_of(url) not in {"http", "https"}:
-        return Remote(url, protocols)
+        return Remote(url, protocols, addresses=addresses)
     parts = urlsplit(url)
     userinfo, at, _ = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
     login = (unquote(user), unquote(password)) if at else policy.login(url) if reads else None
     # Every host that takes tokens takes them as a password; the user's name is for GitHub, the others do not look.
-    return Remote(without_credentials(url), protocols, ("x-access-token", token) if token else login)
+    return Remote(without_credentials(url), protocols, ("x-access-token", token) if token else login, addresses)
 
 
 def git_version() -> tuple[int, ...]:
@@ -224,6 +231,7 @@ def stream(
     is killed with its children after `timeout_seconds`. Raises `ServiceUnavailableError` where git is not installed.
     """
     fail = _Failures(arguments[0], remote, place, timeout_seconds)
+    config = (*config, *_pins(remote, arguments[0]))
     with ExitStack() as stack:
         stack.enter_context(traced(f"git {arguments[0]}", remote=remote.url if remote else ""))
         source = None
@@ -243,6 +251,16 @@ def stream(
         stack.callback(_stop, timer)
         fail.listen(process)
         yield Stream(process, fail)
+
+
+def _pins(remote: Remote | None, name: str) -> tuple[tuple[str, str], ...]:
+    """Look once more where the remote is: between two commands, its name may have come to mean another address."""
+    if remote is None or remote.addresses is None:
+        return ()
+    try:
+        return pinned(remote.url, remote.addresses)
+    except PortalError as error:
+        raise GitFailureError(f"{remote.url}: git {name} failed: {error}", remote.url, reason=str(error)) from error
 
 
 def _stop(timer: threading.Timer) -> None:

@@ -73,6 +73,8 @@ class Mirrors:
         self._policy = policy
         self._answer_seconds = answer_seconds
         self._transfer_seconds = transfer_seconds
+        #: Remotes that the operator has named: what is lacking of them may be fetched from any address.
+        self._trusted: set[str] = set()
 
     def heads(self, wanted: Collection[Revision]) -> Mapping[Revision, Head | PortalError]:
         """Return where each revision stands, or why that is not known; each remote is asked once.
@@ -81,11 +83,7 @@ class Mirrors:
         """
         found: dict[Revision, Head | PortalError] = {}
         refused: dict[Revision, PortalError] = {}
-        groups = _by_remote(
-            wanted,
-            refused,
-            lambda revision: open_remote(self._policy, revision.remote, trusted=revision.trusted, reads=True),
-        )
+        groups = _by_remote(wanted, refused, self._opened)
         for answer in _at_once(self._heads_of, groups):
             found |= answer
         return found | refused
@@ -98,11 +96,10 @@ class Mirrors:
         found: dict[Head, PortalError | None] = dict.fromkeys(heads)
         refused: dict[Head, PortalError] = {}
         # What is held already was let through before, and needs no leave again.
-        groups = _by_remote(heads, refused, lambda head: known_remote(self._policy, head.remote))
+        self._trusted.update(head.remote for head in heads if head.trusted)
+        groups = _by_remote(heads, refused, lambda head: self._known(head.remote))
         lacking = [head for absent in _at_once(self._absent, groups) for head in absent]
-        groups = _by_remote(
-            lacking, refused, lambda head: open_remote(self._policy, head.remote, trusted=head.trusted, reads=True)
-        )
+        groups = _by_remote(lacking, refused, self._opened)
         for answer in _at_once(self._fetched, groups):
             found |= answer
         return found | refused
@@ -115,12 +112,12 @@ class Mirrors:
 
         groups: defaultdict[Remote, list[Head]] = defaultdict(list)
         for head in heads:
-            groups[known_remote(self._policy, head.remote)].append(head)
+            groups[self._known(head.remote)].append(head)
         return {head: files for answer in _at_once(listing, groups) for head, files in answer.items()}
 
     def sizes(self, remote: str, blobs: Collection[str]) -> Mapping[str, int]:
         """Return the sizes of blobs in bytes; what the mirror lacks is fetched in one go. Raises `SourceError`."""
-        known = known_remote(self._policy, remote)
+        known = self._known(remote)
         return self._mended(known, [], lambda place: self._stocked(place, known, blobs))
 
     def read(self, remote: str, blobs: Collection[str], *, size_limit_bytes: int) -> Mapping[str, bytes | int]:
@@ -128,7 +125,7 @@ class Mirrors:
 
         What the mirror lacks is fetched in one go. Raises `SourceError` for blobs that cannot be had.
         """
-        known = known_remote(self._policy, remote)
+        known = self._known(remote)
 
         def contents(place: Path) -> dict[str, bytes | int]:
             sizes = self._stocked(place, known, blobs)
@@ -143,7 +140,7 @@ class Mirrors:
         def changes(place: Path) -> dict[str, Change]:
             return history.last_changes(place, head.commit, since=since, paths=paths)
 
-        return self._mended(known_remote(self._policy, head.remote), [head], changes)
+        return self._mended(self._known(head.remote), [head], changes)
 
     def commits(
         self,
@@ -159,7 +156,7 @@ class Mirrors:
         It may be called again with all of them, where a damaged mirror had to be built anew. `mailmap` is a blob that
         has been read. Raises `SourceError` where the history cannot be read, or not in the time.
         """
-        known = known_remote(self._policy, head.remote)
+        known = self._known(head.remote)
 
         def reduced(place: Path) -> _T:
             try:
@@ -177,7 +174,7 @@ class Mirrors:
 
     def is_shallow(self, remote: str) -> bool:
         """Return whether a mirror lacks the older part of its history."""
-        return (self._place(known_remote(self._policy, remote)) / "shallow").exists()
+        return (self._place(self._known(remote)) / "shallow").exists()
 
     def export(
         self, head: Head, folder: str, into: Path, *, size_limit_bytes: int = _EXPORT_LIMIT_BYTES
@@ -188,7 +185,7 @@ class Mirrors:
         `.git` are passed over. Raises `InputError` where the files together exceed the limit, `NotFoundError` where
         there is no such folder, `ConflictError` where a file and a folder would share a name.
         """
-        known = known_remote(self._policy, head.remote)
+        known = self._known(head.remote)
 
         def written(place: Path) -> list[str]:
             entries = export.below(objects.entries(place, head.commit), folder)
@@ -326,7 +323,12 @@ class Mirrors:
                 self._rebuild(place, remote, heads)
             return action(place)
 
+    def _known(self, remote: str) -> Remote:
+        return known_remote(self._policy, remote, trusted=remote in self._trusted)
+
     def _opened(self, item: Revision | Head) -> Remote:
+        if item.trusted:
+            self._trusted.add(item.remote)
         return open_remote(self._policy, item.remote, trusted=item.trusted, reads=True)
 
     def _place(self, remote: Remote) -> Path:

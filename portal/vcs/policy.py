@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from portal.errors import InputError, NotAllowedError
-from portal.model.integration import NO_INTEGRATIONS, Integrations
+from portal.model.integration import NO_INTEGRATIONS, Integrations, host_of
+from portal.model.reading import ReadingRules
+from portal.vcs.addresses import host_and_port
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(.*)", re.DOTALL)
 #: `helper::address`, by which git runs any program called `git-remote-helper`; `ext::` runs a shell command.
@@ -28,12 +30,17 @@ class RemotePolicy:
     `allowed_schemes` are url schemes in lower case; `git@host:path` counts as `ssh`. Local folders do not go by scheme:
     they must lie in one of `file_roots`, unless `any_file` is set or the remote was named by the operator. The hosts
     of `integrations` may come with a token, for reading.
+
+    A remote that the operator did not name must be at an address that `addresses` allow, unless its host is one of
+    `integrations` or of `open_hosts`, which stand as in urls, with a port where that is not the usual one.
     """
 
     allowed_schemes: frozenset[str] = frozenset({"https", "http", "ssh", "git"})
     file_roots: tuple[Path, ...] = ()
     any_file: bool = False
     integrations: Integrations = NO_INTEGRATIONS
+    addresses: ReadingRules = field(default_factory=ReadingRules)
+    open_hosts: frozenset[str] = frozenset()
 
     def check(self, remote: str, *, trusted: bool = False) -> str:
         """Return the one url that stands for `remote`, if it may be used.
@@ -61,6 +68,19 @@ class RemotePolicy:
         """Return the protocols that git may speak for this url: others of the policy too, as operators rewrite urls."""
         scheme = scheme_of(url)
         return frozenset({scheme}) if scheme == "file" else (self.allowed_schemes - {"file"}) | {scheme}
+
+    def addresses_of(self, url: str, *, trusted: bool) -> ReadingRules | None:
+        """Return the rules for the addresses that a normal remote may be at, None where it may be at any."""
+        scheme = scheme_of(url)
+        if trusted or scheme == "file":
+            return None
+        hosts = self.open_hosts | {item.host for item in self.integrations}
+        if scheme in {"http", "https"}:
+            is_open = host_of(url) in hosts
+        else:
+            # The port of ssh is another one than that by which a host is named.
+            is_open = host_and_port(url)[0].lower() in {host.rpartition(":")[0] or host for host in hosts}
+        return None if is_open else self.addresses
 
     def login(self, url: str) -> tuple[str, str] | None:
         """Return the user and token for reading a normal remote, None where its host is given none.

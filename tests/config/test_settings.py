@@ -253,3 +253,45 @@ def test_faulty_settings_of_sign_in_are_told(name: str, value: object, told: str
 
     assert told in error.value.message
     assert "s3cret" not in error.value.message
+
+
+def test_secrets_of_webhooks_are_read_and_handed_on_unseen(tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(
+        '[[webhooks]]\ntype = "github"\nsecret = "${HOOK}"\n'
+        '[[webhooks]]\ntype = "gitlab"\nsecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"\nhost = "Git.example.com"\n'
+    )
+
+    settings = load_settings(environment={"HOOK": "a secret of a hook"}, file=file)
+
+    first, second = settings.webhooks
+    assert (first.type, first.secret.reveal(), first.host) == ("github", "a secret of a hook", "")
+    assert (second.type, second.host) == ("gitlab", "git.example.com")
+    assert settings.shown()["webhooks"] == ["github (secret ***)", "gitlab (git.example.com, secret ***)"]
+    assert "a secret of a hook" not in repr(settings)
+    (setting,) = (setting for setting in SETTINGS if setting.name == "webhooks")
+    handed = load_settings(environment={"PORTAL_WEBHOOKS": setting.variable_text(settings.webhooks)})
+    assert handed.webhooks == settings.webhooks
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('type = "azure"\nsecret = "long enough as it is"', "one of github, gitlab, gitea, bitbucketCloud"),
+        ('type = "github"', "at least 16 characters"),
+        ('type = "github"\nsecret = "too short"', "at least 16 characters"),
+        ('type = "github"\nsecret = "long enough as it is"\nhost = "https://x"', 'a host such as "git.example.com"'),
+        ('type = "github"\nsecret = ["long enough as it is"]', "texts in each webhook's table"),
+        ('type = "gitlab"\nsecret = "whsec_no base64 at all"', "base64 behind"),
+        ('type = "github"\nsecrets = "long enough as it is"', '"secrets" is not known'),
+    ],
+)
+def test_a_faulty_webhook_is_told_without_its_secret(table: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(f"[[webhooks]]\n{table}\n")
+
+    with pytest.raises(SettingsError, match="webhooks from the settings file") as error:
+        load_settings(environment={}, file=file)
+
+    assert told in error.value.message
+    assert "long enough" not in error.value.message

@@ -10,6 +10,7 @@ from repositories import MakeRepository
 from webservers import GitHost, WebServer
 
 from portal.model.integration import Integration, Integrations
+from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret
 from portal.services.catalog import CatalogService
@@ -122,7 +123,7 @@ def test_a_template_on_a_branch_with_slashes_reads_what_stands_beside_it(
     repository = repo({"README.md": ""}, name="o/r")
     repository.git("checkout", "--quiet", "-b", "feature/x")
     head = repository.commit({"t/template.yaml": "x: 1\n", "t/skeleton/a.txt": "a\n"})
-    policy = RemotePolicy(allowed_schemes=frozenset({"http"}))
+    policy = RemotePolicy(allowed_schemes=frozenset({"http"}), addresses=ReadingRules([git_host.host]))
     templates = Templates(Mirrors(tmp_path / "mirrors", policy))
     place = f"url:{git_host.url('/o/r/blob/feature/x/t/template.yaml')}"
 

@@ -176,7 +176,7 @@ def test_the_usual_remotes_are_allowed(remote: str) -> None:
 
 
 def test_credentials_stay_out_of_messages(mirrors: Mirrors) -> None:
-    revision = Revision("https://ann:s3cret@127.0.0.1:1/x", None)
+    revision = Revision("https://ann:s3cret@127.0.0.1:1/x", None, trusted=True)
 
     error = mirrors.heads([revision])[revision]
 

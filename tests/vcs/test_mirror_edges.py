@@ -12,13 +12,14 @@ import pytest
 from repositories import MakeRepository, Repository
 
 from portal.errors import NotAllowedError, PortalError, RevisionNotFoundError, SourceError, SourceUnreachableError
+from portal.model.reading import ReadingRules
 from portal.vcs.mirror import Head, Mirrors, Revision
 from portal.vcs.policy import RemotePolicy
 
 
 @pytest.fixture
 def mirrors(tmp_path: Path) -> Mirrors:
-    return Mirrors(tmp_path / "mirrors", RemotePolicy(file_roots=(tmp_path,)))
+    return Mirrors(tmp_path / "mirrors", RemotePolicy(file_roots=(tmp_path,), addresses=ReadingRules(["127.0.0.0/8"])))
 
 
 def fetched(mirrors: Mirrors, url: str, branch: str | None = None, *, trusted: bool = False) -> Head:
@@ -232,7 +233,7 @@ def test_a_surrounding_git_hook_is_not_worked_on(
 
 def test_credentials_reach_no_file_and_no_error(tmp_path: Path) -> None:
     mirrors = Mirrors(tmp_path / "mirrors", RemotePolicy())
-    head = Head("http://ann:s3cret@127.0.0.1:1/x", "main", "0" * 40)
+    head = Head("http://ann:s3cret@127.0.0.1:1/x", "main", "0" * 40, trusted=True)
 
     error = mirrors.fetch([head])[head]
 
@@ -244,7 +245,7 @@ def test_credentials_reach_no_file_and_no_error(tmp_path: Path) -> None:
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     mirrors = Mirrors(tmp_path / "mirrors", RemotePolicy(), answer_seconds=0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        revision = Revision(f"git://127.0.0.1:{silent.getsockname()[1]}/x")
+        revision = Revision(f"git://127.0.0.1:{silent.getsockname()[1]}/x", trusted=True)
 
         error = mirrors.heads([revision])[revision]
 

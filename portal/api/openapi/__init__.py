@@ -35,6 +35,7 @@ _TAGS = {
     "permission": "Who may do what",
     "auth": "Who people are",
     "audit": "Who did what",
+    "events": "Hearing of changes",
     "health": "Whether this process can do its work",
 }
 

@@ -346,6 +346,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "tokens.list_tokens": Operation("auth", {200: ref("Tokens")}, faults=[403]),
         "tokens.create_token": Operation("auth", {201: ref("NewToken")}, body=ref("TokenInput"), faults=[403, 409]),
         "tokens.revoke_token": Operation("auth", {204: None}, faults=[403, 404]),
+        "events.hear": Operation(
+            "events",
+            {202: members({"status": one_of("accepted", "ignored"), "sources": COUNT})},
+            body={"type": "object"},
+            faults=[403, 404, 409],
+            is_open=True,
+        ),
         "health.liveness": Operation("health", {200: _HEALTH}, is_open=True),
         "health.readiness": Operation("health", {200: _HEALTH}, is_open=True, fault_bodies={503: _HEALTH}),
     }
