@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from portal.config import Settings
+from portal.defaults.policies import access_policies
 from portal.services.catalog import CatalogService
+from portal.services.declared_access import DeclaredAccess
+from portal.services.default_policy import DefaultPolicy
+from portal.services.explanation import ExplanationService
 from portal.services.identity import IdentityService
-from portal.services.permission import AllowAll, PermissionService
+from portal.services.kinds import KindsService
+from portal.services.people import People
+from portal.services.permission import PermissionService
+from portal.services.permission_policy import PolicyChain
+from portal.services.task_query import creators_of
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
 from portal.store.database import Database
@@ -19,9 +28,13 @@ class AccessServices:
 
     identity: IdentityService
     permission: PermissionService
+    people: People
+    explanation: ExplanationService
 
 
-def wire_access(settings: Settings, database: Database, *, catalog: CatalogService) -> AccessServices:
+def wire_access(
+    settings: Settings, database: Database, *, catalog: CatalogService, kinds: KindsService
+) -> AccessServices:
     """Return these services as the settings describe them."""
     vault = Vault(settings.data / "instance.key")
     identity = IdentityService(
@@ -31,4 +44,19 @@ def wire_access(settings: Settings, database: Database, *, catalog: CatalogServi
         allows_guests=settings.guests,
         external=settings.external_access,
     )
-    return AccessServices(identity, PermissionService(catalog, identity, AllowAll()))
+    people = People(database, kinds)
+    default = DefaultPolicy(
+        people,
+        admins=settings.admins,
+        guest=settings.guest,
+        guest_rights="everything" if settings.guests_may_everything else "read",
+    )
+    companies = [policy for _, policy in sorted(access_policies().items())]
+    permission = PermissionService(
+        catalog,
+        identity,
+        DeclaredAccess(people, PolicyChain([*companies, default])),
+        tasks=partial(creators_of, database),
+    )
+    explanation = ExplanationService(permission, catalog, admins=settings.admins)
+    return AccessServices(identity, permission, people, explanation)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from flask_smorest import Api
 
-from portal.api.actor import current_actor, register_actor
+from portal.api.actor import register_actor
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.catalog import catalog_blueprint, health_blueprint
 from portal.api.drift import add_drift_routes
@@ -26,14 +27,17 @@ from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.problems import add_problem_routes
 from portal.api.reorg import add_reorganisation_routes
+from portal.api.rights import register_rights
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.api.task_access import CurrentTaskAccess
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
+from portal.services.task_query import creators_of
 from portal.web import error_page, web_blueprint
 
 if TYPE_CHECKING:
@@ -70,16 +74,27 @@ def create_app(portal: Portal) -> Flask:
     add_reorganisation_routes(ownership, portal.answers.reorganisation)
     api.register_blueprint(ownership)
     api.register_blueprint(metrics_blueprint(portal.problems))
-    api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
+    api.register_blueprint(
+        scaffolder_blueprint(
+            _tasks_of(portal), access=CurrentTaskAccess(portal.access.permission, portal.access.explanation)
+        )
+    )
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
-    api.register_blueprint(permission_blueprint(portal.access.permission))
+    api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     app.register_blueprint(
         web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)
     )
     register_openapi(app)
     register_actor(app, portal.access.identity)
+    register_rights(
+        app,
+        portal.access.explanation,
+        catalog=portal.catalog,
+        locations=portal.locations,
+        creators=partial(creators_of, portal.database),
+    )
     register_error_handlers(app, error_page)
     if portal.access.identity.allows_guests:
         app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it

@@ -21,6 +21,7 @@ COMMANDS = {
     "history": "portal.cli.history:history",
     "ingest": "portal.cli.catalog:ingest",
     "owners": "portal.cli.owners:owners",
+    "policy": "portal.cli.policy:policy",
     "schema": "portal.cli.catalog:schema",
     "serve": "portal.cli.serve:serve",
     "settings": "portal.cli.settings:settings",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -13,7 +14,7 @@ from portal.config import structured
 from portal.errors import InputError, SettingsError
 from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.rules import Rule
 
 CONFIG_FILE = "portal.toml"
@@ -43,12 +44,22 @@ class Settings:
     guests: bool
     guest: EntityRef
     external_access: tuple[ExternalAccess, ...]
+    admins: tuple[EntityRef, ...]
+    guest_rights: str
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
     half_life_days: int
     bots: tuple[str, ...]
     log_level: str
+
+    @property
+    def guests_may_everything(self) -> bool:
+        """Whether guests have all rights: where nothing is set, on a Portal that only its own machine reaches."""
+        if self.guest_rights:
+            return self.guest_rights == "everything"
+        # Behind a proxy Portal serves on loopback too: then it is reached at another address.
+        return _is_loopback(self.host) and _is_loopback(urlsplit(self.base_url).hostname or "")
 
     @property
     def repositories(self) -> Path:
@@ -168,6 +179,19 @@ def _user_ref(value: Any) -> EntityRef:
     return ref
 
 
+def _people(value: Any) -> tuple[EntityRef, ...]:
+    found = []
+    for text in _texts(value):
+        try:
+            ref = EntityRef.parse(text, default_kind="group")
+        except InputError:
+            ref = None
+        if ref is None or ref.kind not in PEOPLE:
+            raise ValueError('references of users and groups, such as "group:default/platform"')
+        found.append(ref)
+    return tuple(found)
+
+
 def _path(value: Any) -> Path:
     return Path(value) if isinstance(value, Path) else Path(_text(value)).expanduser()
 
@@ -258,6 +282,13 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("guest", "user:development/guest", "The user that guests are when they sign in.", _user_ref),
     Setting(
+        "guest_rights",
+        "",
+        "What guests may do: everything, or read. Empty: everything where Portal serves on and is reached at loopback.",
+        _choice("", "everything", "read"),
+    ),
+    Setting("admins", (), "Users and groups who may do everything, such as group:default/platform.", _people),
+    Setting(
         "external_access",
         (),
         "Tokens of programs: type, options (token, subject), accessRestrictions of each, as in Backstage.",
@@ -331,6 +362,13 @@ def _substituted(values: dict[str, Any], environment: Mapping[str, str], path: P
         return {name: structured.substituted(value, environment) for name, value in values.items()}
     except ValueError as error:
         raise SettingsError(f'The settings file "{path}" expects {error}') from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _masked(text: str) -> str:

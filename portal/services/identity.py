@@ -21,13 +21,15 @@ PrincipalType = Literal["none", "user", "service"]
 class Actor:
     """Who asks: a user by reference, a service by name, or nobody in particular.
 
-    `restrictions` says what a service may do, by plugin; None: anything. `token` is what a user was known by.
+    `restrictions` says what a service may do, by plugin; None: anything. `token` is what a user was known by. `scopes`
+    are the permissions that a token was made for; None: all of the actor's.
     """
 
     type: PrincipalType
     subject: str = ""
     restrictions: Mapping[str, AccessRestriction] | None = None
     token: UserToken | None = field(default=None, repr=False)
+    scopes: frozenset[str] | None = None
 
     @property
     def user_ref(self) -> EntityRef | None:
@@ -122,4 +124,4 @@ def _service(access: ExternalAccess, plugin: str) -> Actor:
     if restrictions and plugin not in restrictions:
         valid = ", ".join(f"'{name}'" for name in restrictions)
         raise NotAllowedError(f"This token's access is restricted to plugin(s) {valid}")
-    return Actor("service", access.subject, restrictions or None)
+    return Actor("service", access.subject, {plugin: restrictions[plugin]} if restrictions else None)
