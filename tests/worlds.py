@@ -92,9 +92,9 @@ spec:
 class World:
     """A Portal, its application, and who asks it."""
 
-    def __init__(self, portal: Portal, folder: Path) -> None:
+    def __init__(self, portal: Portal, home: Repository) -> None:
         self.portal = portal
-        self.folder = folder
+        self.home = home
         self.app: Flask = create_app(portal)
         self.client: FlaskClient = self.app.test_client()
 
@@ -106,6 +106,10 @@ class World:
     def actor(self, name: str, **more: Any) -> Actor:
         """Return a person as services know them."""
         return Actor("user", f"user:default/{name}", **more)
+
+    def branches(self) -> list[str]:
+        """Return the branches of the repository that the organisation is read from."""
+        return sorted(self.home.git("branch", "--format=%(refname:short)").splitlines())
 
     def entity(self, ref: str) -> Mapping[str, Any]:
         """Return an entity of the catalog."""
@@ -128,4 +132,4 @@ def world(folder: Path, *, extra: str = "", **overrides: Any) -> Iterator[World]
         portal.migrate()
         report = portal.ingest([("url", home.url)])
         assert not report.problems, report.problems
-        yield World(portal, folder)
+        yield World(portal, home)

@@ -59,7 +59,11 @@ class Settings:
         if self.guest_rights:
             return self.guest_rights == "everything"
         # Behind a proxy Portal serves on loopback too: then it is reached at another address.
-        return _is_loopback(self.host) and _is_loopback(urlsplit(self.base_url).hostname or "")
+        try:
+            reached = urlsplit(self.base_url).hostname or ""
+        except ValueError:
+            return False
+        return _is_loopback(self.host) and _is_loopback(reached)
 
     @property
     def repositories(self) -> Path:
@@ -340,7 +344,8 @@ def load_settings(
     if not settings.database:
         filled["database"] = f"sqlite:///{data / 'portal.db'}"
     if not settings.base_url:
-        filled["base_url"] = f"http://{settings.host}:{settings.port}"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        filled["base_url"] = f"http://{host}:{settings.port}"
     return Settings(**filled)
 
 
@@ -365,6 +370,7 @@ def _substituted(values: dict[str, Any], environment: Mapping[str, str], path: P
 
 
 def _is_loopback(host: str) -> bool:
+    """Return whether a name or address is this machine's own, whatever names resolve to."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
