@@ -47,6 +47,7 @@ OF_GROUPS_OWN = frozenset({"portal.asset.create"})
 OF_APPROVERS = frozenset({"portal.exemption.grant"})
 OF_ADMINS = frozenset({"catalog.ingestion.manage", "portal.audit.read", "portal.policy.explain", "portal.reorg.write"})
 
+_MEANT = "those whom its tags name may, where any do"
 ALLOW: Decision = "ALLOW"
 DENY: Decision = "DENY"
 
@@ -81,17 +82,13 @@ class DefaultPolicy:
             return [Ruling(ALLOW, f"{admin} is among the admins")] * len(permissions)
         return [self._of_user(permission, held) for permission in permissions]
 
-    def who_may(self, permission: Permission) -> str:
-        """Return in words who may use a permission."""
-        return next((words for names, words, _ in self._table() if permission.name in names), "admins alone")
-
     def _of_guest(self, permission: Permission) -> Ruling:
         if self._guest_rights == "everything":
             return Ruling(ALLOW, "guests may do everything here")
         if permission.name in READING:
             return Ruling(ALLOW, "everyone may read, guests too")
         if permission.name in OF_MEANT:
-            return self._meant_for(())
+            return self._meant_for((), _MEANT)
         return Ruling(DENY, "guests may only read here; sign in")
 
     def _of_user(self, permission: Permission, claims: Sequence[EntityRef]) -> Ruling:
@@ -108,17 +105,15 @@ class DefaultPolicy:
             (OF_MEMBERS, "members of a group may, as the catalog has it", _of_member),
             (OF_OWNERS, "its owners may, members of groups below them, and admins", _of_owner),
             (OF_CREATORS, "who started it may, and admins", _of_creator),
-            (OF_MEANT, "those whom its tags name may", lambda claims, _words: self._meant_for(claims)),
+            (OF_MEANT, _MEANT, self._meant_for),
             (OF_GROUPS_OWN, "members of the owner may, and of groups that act for it (spec.actsFor)", self._of_own),
             (OF_APPROVERS, "holders of a role that approves in its layer may", self._of_approver),
         )
 
-    def _meant_for(self, claims: Sequence[EntityRef]) -> Ruling:
+    def _meant_for(self, claims: Sequence[EntityRef], words: str) -> Ruling:
         named = [*claims, *self._people.roles_of(claims)]
         condition = Condition("IS_MEANT_FOR", SCAFFOLDER_TEMPLATE, {"claims": [str(ref) for ref in named]})
-        return Ruling(
-            Conditional(condition, SCAFFOLDER_TEMPLATE, "scaffolder"), "those whom its tags name may, where any do"
-        )
+        return Ruling(Conditional(condition, SCAFFOLDER_TEMPLATE, "scaffolder"), words)
 
     def _of_own(self, claims: Sequence[EntityRef], words: str) -> Ruling:
         refs = [str(ref) for ref in (*claims, *self._people.acts_for(claims))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -114,15 +114,17 @@ class ExplanationService:
         """
         permission = PERMISSIONS[name]
         on_entities = permission.resource_type == CATALOG_ENTITY and find is not None
-        (decision, reason), *reading = self._permission.rulings([permission, *([_READ] if on_entities else [])], actor)
-        # Whoever may not read an entity does not learn that it is there by being let do something to it.
-        hides = any(ruling.decision != "ALLOW" for ruling in reading)
+        ((decision, reason),) = self._permission.rulings([permission], actor)
+        # Whoever may not read an entity does not learn that it is there by being let do something to it. What their
+        # token was made for does not count there: one for refreshing alone refreshes.
+        reader = replace(actor, scopes=None, restrictions=None)
+        hides = on_entities and self._permission.rulings([_READ], reader)[0].decision != "ALLOW"
         if find is None or (decision == "ALLOW" and not hides):
             if decision == "DENY":
                 raise refusal(actor, name, reason)
             return
         sought = find()
-        if sought.missing and not (self._told(sought.refs, actor) if on_entities else sought.refs):
+        if sought.missing and not (self._told(sought.refs, reader) if on_entities else sought.refs):
             raise NotFoundError(sought.missing)
         refused = self._refused(decision, sought.refs)
         if refused or decision == "DENY":

@@ -8,10 +8,12 @@ from repositories import Repository
 from worlds import OWNED, TEMPLATE, world
 
 from portal.cli.main import main
+from portal.errors import NotAllowedError, NotFoundError
 from portal.model.permission import Condition, EveryOf, NoneOf, SomeOf
 from portal.model.permission_names import SCAFFOLDER_TASK
 from portal.model.ref import EntityRef
 from portal.model.resource_rules import resource_test
+from portal.services.explanation import Sought
 from portal.services.task_query import TaskQuery
 
 HIDDEN = """
@@ -94,6 +96,20 @@ def test_what_may_not_be_read_is_answered_as_not_there(opened):
         headers=opened.as_user("member"),
     )
     assert _error(found)[0] == 404
+
+
+def test_a_token_for_refreshing_alone_refreshes(opened):
+    require = opened.portal.access.explanation.require
+    token = opened.actor("owner", scopes=frozenset({"catalog.entity.refresh"}))
+
+    def about(ref):
+        return lambda: Sought((ref,), f"Entity {ref} not found")
+
+    require(token, "catalog.entity.refresh", about(OWNED))
+    with pytest.raises(NotAllowedError, match=r"^user:default/owner may not use catalog.entity.delete: the token"):
+        require(token, "catalog.entity.delete", about(OWNED))
+    with pytest.raises(NotFoundError):
+        require(token, "catalog.entity.refresh", about("component:default/secret"))
 
 
 def test_a_location_is_removed_by_who_owns_all_that_it_brought(opened):
