@@ -19,7 +19,7 @@ from portal.services.identity import Actor, IdentityService, SignIn
 from portal.services.tokens import UserToken
 
 #: The plugins whose routes take the cookie's.
-_PLUGINS = ("auth", "catalog", "permission", "scaffolder", "search")
+COOKIE_PLUGINS = ("auth", "catalog", "permission", "scaffolder", "search")
 #: A cookie that ends sooner is made anew. Rule: backend-defaults 0.18 `willExpireSoon`.
 _SOON_SECONDS = 300
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -39,7 +39,7 @@ def auth_blueprint(identity: IdentityService, *, base_url: str) -> Blueprint:
 def cookie_blueprint(identity: IdentityService, *, base_url: str) -> Blueprint:
     """Return each plugin's routes of the cookie that stands for a user where no header can be sent."""
     blueprint = Blueprint("cookie", __name__, url_prefix="/api", description="The cookie of pages")
-    for plugin in _PLUGINS:
+    for plugin in COOKIE_PLUGINS:
         _add_cookie_routes(blueprint, identity, plugin=plugin, base_url=base_url)
     return blueprint
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 from flask_smorest import Blueprint
+from marshmallow import RAISE, Schema, fields
 
 from portal.api.actor import current_actor
 from portal.api.answers import answer
@@ -14,11 +15,14 @@ from portal.api.catalog_queries import body_of
 from portal.errors import InputError, NotAllowedError
 from portal.model.permission import CATALOG_PERMISSIONS, Conditional, parse_criteria, parse_permission, text
 from portal.model.permission_rules import CATALOG_RULES
+from portal.model.ref import EntityRef
+from portal.services.explanation import ExplanationService
+from portal.services.identity import Actor
 from portal.services.permission import Answer, Application, PermissionService, Question, require_resources
 
 
-def permission_blueprint(permission: PermissionService) -> Blueprint:
-    """Return the routes below /api/permission."""
+def permission_blueprint(permission: PermissionService, explanation: ExplanationService | None = None) -> Blueprint:
+    """Return the routes below /api/permission; that which explains where there is an `explanation`."""
     blueprint = Blueprint("permission", __name__, url_prefix="/api/permission", description="Who may do what")
 
     @blueprint.get("/health")
@@ -38,7 +42,34 @@ def permission_blueprint(permission: PermissionService) -> Blueprint:
             require_resources(questions)
         return _answers(permission.authorize(questions, actor))
 
+    if explanation is not None:
+        _add_explanation(blueprint, explanation)
     return blueprint
+
+
+class ExplainArguments(Schema):
+    """Who may do what, on what."""
+
+    permission = fields.String(required=True)
+    actor = fields.String()
+    resource = fields.String(data_key="resourceRef")
+
+
+def _add_explanation(blueprint: Blueprint, explanation: ExplanationService) -> None:
+    @blueprint.get("/explain")
+    @blueprint.arguments(ExplainArguments, location="query", unknown=RAISE)
+    @blueprint.response(200)
+    def explain(arguments: dict[str, Any]) -> Response:
+        """Say whether somebody has a permission, and why; of others than oneself only to who may ask that."""
+        asking = current_actor()
+        about = asking
+        if "actor" in arguments:
+            ref = EntityRef.parse(arguments["actor"], default_kind="user")
+            if ref != asking.user_ref:
+                explanation.require(asking, "portal.policy.explain")
+                about = Actor("user", ref)
+        resource = arguments.get("resource")
+        return answer(explanation.explain(about, arguments["permission"], resource, told_to=asking).to_json())
 
 
 def catalog_permission_blueprint(permission: PermissionService) -> Blueprint:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from flask import Request, Response
@@ -16,7 +16,9 @@ from portal.model.secret import Secret
 from portal.services.task_query import TaskQuery
 
 if TYPE_CHECKING:
+    from portal.model.permission import Criteria
     from portal.services.scaffolding import ScaffoldingService
+    from portal.services.task_rights import TaskRights
 
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
 _LONG_POLL_SECONDS = 30.0
@@ -63,24 +65,58 @@ class After(Schema):
     after = fields.Integer(load_default=0, metadata={"description": "Only events with a greater id."})
 
 
-def scaffolder_blueprint(service: ScaffoldingService, *, actor: Callable[[], str | None] = lambda: None) -> Blueprint:
-    """Return the routes below /api/scaffolder; `actor` tells the reference of the user who asks."""
+class TaskAccess(Protocol):
+    """Who asks, and what they may."""
+
+    def user_ref(self) -> str | None:
+        """Return the reference of the user who asks."""
+        ...
+
+    def rights(self) -> TaskRights | None:
+        """Return what who asks may have a template do; None: anything."""
+        ...
+
+    def readable(self) -> Criteria | None:
+        """Return what the tasks must meet that who asks may list; None: nothing."""
+        ...
+
+
+class _Anybody:
+    def user_ref(self) -> str | None:
+        return None
+
+    def rights(self) -> TaskRights | None:
+        return None
+
+    def readable(self) -> Criteria | None:
+        return None
+
+
+def scaffolder_blueprint(service: ScaffoldingService, *, access: TaskAccess | None = None) -> Blueprint:
+    """Return the routes below /api/scaffolder; without `access` everybody may do everything, as nobody."""
     blueprint = Blueprint("scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates")
     blueprint.ARGUMENTS_PARSER = _Parser()
-    _add_tasks(blueprint, service, actor)
+    asking = access or _Anybody()
+    _add_tasks(blueprint, service, asking)
     _add_events(blueprint, service)
-    _add_templates(blueprint, service)
+    _add_templates(blueprint, service, asking)
     return blueprint
 
 
-def _add_tasks(blueprint: Blueprint, service: ScaffoldingService, actor: Callable[[], str | None]) -> None:
+def _add_tasks(blueprint: Blueprint, service: ScaffoldingService, access: TaskAccess) -> None:
     @blueprint.post("/v2/tasks")
     @blueprint.arguments(CreateTask)
     @blueprint.response(201)
     def create_task(body: dict[str, Any]) -> Response:
         """Run a template."""
         secrets = {name: Secret(text) for name, text in (body.get("secrets") or {}).items()}
-        task_id = service.create_task(body["templateRef"], body["values"], secrets=secrets, actor_ref=actor())
+        task_id = service.create_task(
+            body["templateRef"],
+            body["values"],
+            secrets=secrets,
+            actor_ref=access.user_ref(),
+            rights=access.rights(),
+        )
         return _json({"id": task_id}, status=201)
 
     @blueprint.get("/v2/tasks")
@@ -95,6 +131,7 @@ def _add_tasks(blueprint: Blueprint, service: ScaffoldingService, actor: Callabl
                 order=query["order"],
                 limit=query["limit"],
                 offset=query["offset"],
+                permitted=access.readable(),
             )
         )
         return _json({"tasks": found, "totalTasks": total})
@@ -130,7 +167,7 @@ def _add_events(blueprint: Blueprint, service: ScaffoldingService) -> None:
         return _json(service.events(task_id, after=query["after"], wait_seconds=_LONG_POLL_SECONDS))
 
 
-def _add_templates(blueprint: Blueprint, service: ScaffoldingService) -> None:
+def _add_templates(blueprint: Blueprint, service: ScaffoldingService, access: TaskAccess) -> None:
     @blueprint.get("/v2/actions")
     @blueprint.response(200)
     def list_actions() -> Response:
@@ -141,7 +178,7 @@ def _add_templates(blueprint: Blueprint, service: ScaffoldingService) -> None:
     @blueprint.response(200)
     def parameter_schema(namespace: str, kind: str, name: str) -> Response:
         """Return a template's form."""
-        return _json(service.parameter_schema(f"{kind}:{namespace}/{name}"))
+        return _json(service.parameter_schema(f"{kind}:{namespace}/{name}", rights=access.rights()))
 
 
 def _framed(events: Iterator[dict[str, Any]]) -> Iterator[bytes]:

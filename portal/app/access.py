@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from portal.config import Settings
+from portal.defaults.policies import access_policies
+from portal.services.access_facts import AccessFacts
 from portal.services.api_tokens import ApiTokens
 from portal.services.catalog import CatalogService
+from portal.services.declared_access import DeclaredAccess
+from portal.services.default_policy import DefaultPolicy
+from portal.services.explanation import ExplanationService
 from portal.services.identity import IdentityService
+from portal.services.kinds import KindsService
 from portal.services.people import PeopleService
-from portal.services.permission import AllowAll, PermissionService
+from portal.services.permission import PermissionService
+from portal.services.permission_policy import PolicyChain
 from portal.services.sessions import SessionsService
 from portal.services.sign_in import SignInService
+from portal.services.task_query import creators_of
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
 from portal.store.database import Database
@@ -23,6 +32,7 @@ class AccessServices:
 
     identity: IdentityService
     permission: PermissionService
+    explanation: ExplanationService
     api_tokens: ApiTokens
     sign_in: SignInService
     #: Signs the cookies of browsers.
@@ -33,7 +43,9 @@ class AccessServices:
         self.api_tokens.close()
 
 
-def wire_access(settings: Settings, database: Database, *, catalog: CatalogService) -> AccessServices:
+def wire_access(
+    settings: Settings, database: Database, *, catalog: CatalogService, kinds: KindsService
+) -> AccessServices:
     """Return these services as the settings describe them."""
     vault = Vault(settings.data / "instance.key")
     api_tokens = ApiTokens(database, longest_days=settings.token_days)
@@ -51,10 +63,19 @@ def wire_access(settings: Settings, database: Database, *, catalog: CatalogServi
         sessions=SessionsService(database, vault, seconds=settings.session_seconds),
         base_url=settings.base_url,
     )
-    return AccessServices(
-        identity,
-        PermissionService(catalog, identity, AllowAll()),
-        api_tokens,
-        sign_in,
-        vault.derived("cookies of browsers"),
+    facts = AccessFacts(database, kinds)
+    default = DefaultPolicy(
+        facts,
+        admins=settings.admins,
+        guest=settings.guest,
+        guest_rights="everything" if settings.guests_may_everything else "read",
     )
+    companies = [policy for _, policy in sorted(access_policies().items())]
+    permission = PermissionService(
+        catalog,
+        identity,
+        DeclaredAccess(facts, PolicyChain([*companies, default])),
+        tasks=partial(creators_of, database),
+    )
+    explanation = ExplanationService(permission, catalog, admins=settings.admins)
+    return AccessServices(identity, permission, explanation, api_tokens, sign_in, vault.derived("cookies of browsers"))

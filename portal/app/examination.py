@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from pathlib import Path
 
 from portal.app.portal import build
@@ -38,7 +37,7 @@ def examine(load: Callable[[], Settings]) -> Iterator[Check]:
 
 
 def _settings(settings: Settings) -> Check:
-    if not _is_loopback(settings.host) and settings.guests:
+    if not is_loopback(settings.host) and settings.guests:
         told = f"Guests are answered, and the host is {settings.host}"
         return Check(
             "settings", "warning", told, "Set guests = false, or keep others than you from reaching this address"
@@ -64,10 +63,3 @@ def _folder(data: Path) -> Check:
             f"Give it to the server's user: chown -R USER {data}",
         )
     return Check("data folder", "ok", str(data))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

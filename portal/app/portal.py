@@ -144,7 +144,7 @@ class Portal:
         """Who asks, and whether they may."""
         from portal.app.access import wire_access  # noqa: PLC0415  # only a server is asked by anybody
 
-        return wire_access(self.settings, self.database, catalog=self.catalog)
+        return wire_access(self.settings, self.database, catalog=self.catalog, kinds=self.kinds)
 
     @cached_property
     def audit(self) -> AuditService:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from flask_smorest import Api
 
-from portal.api.actor import current_actor
 from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
 from portal.api.bodies import Bodies
@@ -33,9 +33,11 @@ from portal.api.permission import catalog_permission_blueprint, permission_bluep
 from portal.api.problems import add_problem_routes
 from portal.api.reorg import add_reorganisation_routes
 from portal.api.request_measures import RequestMeasures
+from portal.api.rights import register_rights
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.api.task_access import CurrentTaskAccess
 from portal.api.tokens import tokens_blueprint
 from portal.app.logs import configure_logs
 from portal.app.measures import metrics_registry
@@ -46,6 +48,7 @@ from portal.config import load_settings
 from portal.services.health import HealthService
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
+from portal.services.task_query import creators_of
 from portal.web import error_page, web_blueprint
 
 if TYPE_CHECKING:
@@ -85,18 +88,29 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(ownership)
     requests = RequestMeasures()
     api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
-    api.register_blueprint(scaffolder_blueprint(_tasks_of(portal), actor=lambda: current_actor().user_ref))
+    api.register_blueprint(
+        scaffolder_blueprint(
+            _tasks_of(portal), access=CurrentTaskAccess(portal.access.permission, portal.access.explanation)
+        )
+    )
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
     api.register_blueprint(audit_blueprint(portal.audit, portal.access.permission))
-    api.register_blueprint(permission_blueprint(portal.access.permission))
+    api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
     api.register_blueprint(events_blueprint(portal.events.hearing))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     pages = web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)
     register_sign_in(app, api, portal, pages)
     app.register_blueprint(pages)
     register_openapi(app)
+    register_rights(
+        app,
+        portal.access.explanation,
+        catalog=portal.catalog,
+        locations=portal.locations,
+        creators=partial(creators_of, portal.database),
+    )
     register_error_handlers(app, error_page)
     register_audit(app, portal.audit)
     app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it

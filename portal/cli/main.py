@@ -24,6 +24,7 @@ COMMANDS = {
     "history": "portal.cli.history:history",
     "ingest": "portal.cli.catalog:ingest",
     "owners": "portal.cli.owners:owners",
+    "policy": "portal.cli.policy:policy",
     "restore": "portal.cli.backup:restore",
     "schema": "portal.cli.catalog:schema",
     "serve": "portal.cli.serve:serve",

@@ -14,7 +14,7 @@ from portal.config import structured
 from portal.errors import InputError, SettingsError
 from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.rules import Rule
 from portal.model.sign_in import SignInProvider, is_loopback
 from portal.model.webhook import Webhook
@@ -60,6 +60,8 @@ class Settings:
     session_seconds: int
     app_origins: tuple[str, ...]
     trusted_hosts: tuple[str, ...]
+    admins: tuple[EntityRef, ...]
+    guest_rights: str
     reading_hosts: tuple[str, ...]
     catalog_rules: tuple[Rule, ...]
     orphan_strategy: str
@@ -77,6 +79,13 @@ class Settings:
     def is_local(self) -> bool:
         """Whether nobody but people of this machine can reach Portal."""
         return is_loopback(self.host) and is_loopback(urlsplit(self.base_url).hostname)
+
+    @property
+    def guests_may_everything(self) -> bool:
+        """Whether guests have all rights: where nothing is set, on a Portal that only its own machine reaches."""
+        if self.guest_rights:
+            return self.guest_rights == "everything"
+        return self.is_local
 
     @property
     def repositories(self) -> Path:
@@ -213,6 +222,19 @@ def _rate(value: Any) -> str:
     return str(value)
 
 
+def _people(value: Any) -> tuple[EntityRef, ...]:
+    found = []
+    for text in _texts(value):
+        try:
+            ref = EntityRef.parse(text, default_kind="group")
+        except InputError:
+            ref = None
+        if ref is None or ref.kind not in PEOPLE:
+            raise ValueError('references of users and groups, such as "group:default/platform"')
+        found.append(ref)
+    return tuple(found)
+
+
 def _path(value: Any) -> Path:
     return Path(value) if isinstance(value, Path) else Path(_text(value)).expanduser()
 
@@ -322,6 +344,13 @@ SETTINGS: tuple[Setting, ...] = (
         parse=_flag_or_none,
     ),
     Setting("guest", "user:development/guest", "The user that guests are when they sign in.", _user_ref),
+    Setting(
+        "guest_rights",
+        "",
+        "What guests may do: everything, or read. Empty: everything where Portal serves on and is reached at loopback.",
+        _choice("", "everything", "read"),
+    ),
+    Setting("admins", (), "Users and groups who may do everything, such as group:default/platform.", _people),
     Setting(
         "external_access",
         (),

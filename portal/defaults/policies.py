@@ -1,10 +1,18 @@
-"""The layers' rules that ship with Portal, beside those that installed distributions add."""
+"""The layers' rules that ship with Portal beside those that distributions add, whose policies on permissions too."""
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint, entry_points
+
+from portal.errors import PluginError
 from portal.graph.policies import Rule
 from portal.plugins import Registry
 from portal.services.facts import BUILT_IN_RULES
+from portal.services.permission_policy import PermissionPolicy
+
+_GROUP = "portal.policies"
+#: What the names of policies on permissions begin with, in the group that rules are in too.
+ACCESS_PREFIX = "access/"
 
 
 def rule_registry() -> Registry[Rule]:
@@ -13,9 +21,10 @@ def rule_registry() -> Registry[Rule]:
     One that is registered under another name than its id cannot be told from others by that, and is listed.
     """
     registry = Registry[Rule](
-        "portal.policies",
+        _GROUP,
         defaults={rule.id: rule for rule in BUILT_IN_RULES},
         kind=Rule,  # type: ignore[type-abstract]  # a protocol is what a rule is asked to follow
+        installed=_installed(is_access=False),
     )
     registry.refuse(
         {
@@ -25,3 +34,27 @@ def rule_registry() -> Registry[Rule]:
         }
     )
     return registry
+
+
+def access_policies() -> dict[str, PermissionPolicy]:
+    """Return the policies on permissions that installed distributions add, by name.
+
+    Raises `PluginError` for two of one name, and for one that cannot be used: without it more would be allowed than the
+    company means.
+    """
+    registry = Registry[PermissionPolicy](
+        _GROUP,
+        defaults={},
+        kind=PermissionPolicy,  # type: ignore[type-abstract]  # a protocol is what a policy is asked to follow
+        installed=_installed(is_access=True),
+    )
+    found = dict(registry.items())
+    faults = [f'"{item.name}" of {item.distribution}: {item.reason}' for item in registry.unavailable]
+    faults += [f'"{name}": found a class; expected an object of it' for name in found if isinstance(found[name], type)]
+    if faults:
+        raise PluginError(f"Policies in {_GROUP} that cannot be used: {'; '.join(faults)}")
+    return found
+
+
+def _installed(*, is_access: bool) -> list[EntryPoint]:
+    return [point for point in entry_points(group=_GROUP) if point.name.startswith(ACCESS_PREFIX) is is_access]

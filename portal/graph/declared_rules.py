@@ -79,7 +79,7 @@ class PolicyRule:
         holders = declaring(facts.policies.values(), facts.rule_ids)
         for asset in assets:
             policy = facts.policies.get(asset.ref)
-            if policy is None:
+            if policy is None or policy.is_access:
                 continue
             holder = holders.get(policy.rule)
             if policy.expression:

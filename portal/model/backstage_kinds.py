@@ -9,6 +9,7 @@ from portal.model.fields import AnyMapping, Object, ObjectList, OneOfTypes, Ref,
 from portal.model.kind import CORE_VERSIONS, Kind, SpecSchema
 from portal.model.owned import HolderSpec, LayeredSpec, OwnedSpec, owner_field, owners_field
 from portal.model.relation import (
+    ACTS_FOR,
     CHILD_OF,
     CONSUMES_API,
     DEPENDENCY_OF,
@@ -99,6 +100,9 @@ class GroupSpec(HolderSpec):
     parent = Ref("Group", emits=CHILD_OF, description="The group above")
     children = RefList("Group", emits=PARENT_OF, required=True, description="The groups below")
     members = RefList("User", emits=HAS_MEMBER, description="The group's direct members")
+    actsFor = RefList(
+        "Group", emits=ACTS_FOR, lenient=True, description="Groups that its members may create for, beside their own"
+    )
 
 
 class UserSpec(HolderSpec):

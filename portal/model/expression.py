@@ -1,4 +1,4 @@
-"""Conditions on entities, written in the Common Expression Language (CEL)."""
+"""Conditions on entities or people, written in the Common Expression Language (CEL)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 #: No condition that a person can check is longer; a text of this length is compiled in milliseconds.
 MOST_CHARACTERS = 2_000
-#: What an expression sees, with what each of it is.
+#: What an expression on an entity sees, with what each of it is.
 VARIABLES: Mapping[str, str] = {
     "entity": "the finished document: kind, apiVersion, metadata, spec, relations",
     "layer": "the name of the layer that it stands in, or an empty text",
     "owner": "its owner: ref (empty: none), kind, exists, roles (references such as role:default/devops)",
     "stewards": "a list of its stewards, each with ref and duty",
     "needs": "a list of what it depends on, each with ref, kind and layer (a name, or an empty text)",
+}
+#: What an expression on people sees.
+ACTOR_VARIABLES: Mapping[str, str] = {
+    "actor": "who asks: type (none, user, service), ref (empty: nobody), claims (with all groups above), roles",
 }
 # Without `map` no text or list can be doubled again and again: 29 nested ones were measured at 2.5 GB.
 _CONFIGURATION = "stdlib:\n  exclude_macros: [map]\n"
@@ -30,17 +34,18 @@ _MOST_SHOWN = 200
 
 
 class Expression:
-    """A condition that is compiled once, then asked of many entities.
+    """A condition that is compiled once, then asked of many entities or people.
 
     The library bounds what an expression may do: 32 levels, 10,000 rounds of `all`, `exists` or `filter`, regular
-    expressions in linear time. Raises `InputError` for a text that is too long, or no condition.
+    expressions in linear time. It sees `variables`, one of the tables above. Raises `InputError` for a text that is too
+    long, or no condition.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, variables: Mapping[str, str] = VARIABLES) -> None:
         if len(text) > MOST_CHARACTERS:
             raise InputError(f"at most {MOST_CHARACTERS:,} characters, not {len(text):,}")
         try:
-            self._program = _environment().compile(text)
+            self._program = _environment(tuple(variables)).compile(text)
             returned = self._program.return_type().name()
         except (RuntimeError, ValueError, TypeError) as error:
             raise InputError(_reason(error)) from None
@@ -49,7 +54,7 @@ class Expression:
         self.text = text
 
     def holds(self, seen: Mapping[str, Any]) -> bool:
-        """Return whether the condition holds; `seen` has a value for each of `VARIABLES`.
+        """Return whether the condition holds; `seen` has a value for each of its variables.
 
         Raises `InputError` where it is neither true nor false, as where it asks for a key that is not there.
         """
@@ -66,21 +71,21 @@ class Expression:
 
 
 @cache
-def _environment() -> cel.Env:
+def _environment(names: tuple[str, ...]) -> cel.Env:
     from cel_expr_python import cel  # noqa: PLC0415  # most catalogs have no expression
 
     text, anything = cel.Type.STRING, cel.Type.DYN
+    mapping = cel.Type.Map(text, anything)
     mappings = cel.Type.List(cel.Type.Map(text, text))
-    return cel.NewEnv(
-        config=cel.NewEnvConfigFromYaml(_CONFIGURATION),
-        variables={
-            "entity": cel.Type.Map(text, anything),
-            "layer": text,
-            "owner": cel.Type.Map(text, anything),
-            "stewards": mappings,
-            "needs": mappings,
-        },
-    )
+    types = {
+        "entity": mapping,
+        "layer": text,
+        "owner": mapping,
+        "stewards": mappings,
+        "needs": mappings,
+        "actor": mapping,
+    }
+    return cel.NewEnv(config=cel.NewEnvConfigFromYaml(_CONFIGURATION), variables={name: types[name] for name in names})
 
 
 def _reason(error: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from portal.errors import InputError
 
@@ -124,6 +124,13 @@ class Conditional:
 Definite = Literal["ALLOW", "DENY"]
 #: What a policy answers.
 Decision = Definite | Conditional
+
+
+class Ruling(NamedTuple):
+    """A decision with its reason, a sentence for who asked; empty where the policy gives none."""
+
+    decision: Decision
+    reason: str = ""
 
 
 def parse_permission(value: object, *, path: str = "permission") -> Permission:

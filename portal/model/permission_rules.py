@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Match, Not
 from portal.model.permission import CATALOG_ENTITY, Condition, Criteria, EveryOf, NoneOf, SomeOf
+from portal.model.ref import EntityRef
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter of a rule: a text, or a list of texts."""
+    """A parameter of a rule: a text, a list of texts, or any value."""
 
     name: str
     description: str
     is_list: bool = False
     is_required: bool = True
+    is_any: bool = False
 
     def to_json_schema(self) -> dict[str, Any]:
         """Return its JSON Schema."""
+        if self.is_any:
+            return {"description": self.description}
         kind: dict[str, Any] = {"type": "array", "items": {"type": "string"}} if self.is_list else {"type": "string"}
         return kind | {"description": self.description}
 
@@ -40,18 +44,11 @@ class Rule:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as clients read it. Rule: permission-node 0.11 `permissionRuleParamsToJsonSchema`."""
-        schema = {
-            "type": "object",
-            "properties": {param.name: param.to_json_schema() for param in self.params},
-            "required": [param.name for param in self.params if param.is_required],
-            "additionalProperties": False,
-            "$schema": _DRAFT,
-        }
         return {
             "name": self.name,
             "description": self.description,
             "resourceType": self.resource_type,
-            "paramsSchema": schema,
+            "paramsSchema": params_json_schema(self.params),
         }
 
     def filter_of(self, given: Mapping[str, Any]) -> EntityFilter:
@@ -59,20 +56,36 @@ class Rule:
 
         Parameters that are not known are left aside, as upstream does whatever its schema says.
         """
-        faults: list[str] = []
-        for param in self.params:
-            value = given.get(param.name)
-            if param.name not in given:
-                if param.is_required:
-                    faults.append(f'"{param.name}" is missing')
-            elif param.is_list:
-                if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                    faults.append(f'"{param.name}" must be a list of texts')
-            elif not isinstance(value, str):
-                faults.append(f'"{param.name}" must be a text')
-        if faults:
-            raise InputError(f"Parameters to rule are invalid; {self.name}: {'; '.join(faults)}", faults)
+        require_params(self.name, self.params, given)
         return self.to_filter(given)
+
+
+def params_json_schema(params: Sequence[Param]) -> dict[str, Any]:
+    """Return the JSON Schema of a rule's parameters."""
+    return {
+        "type": "object",
+        "properties": {param.name: param.to_json_schema() for param in params},
+        "required": [param.name for param in params if param.is_required],
+        "additionalProperties": False,
+        "$schema": _DRAFT,
+    }
+
+
+def require_params(rule: str, params: Sequence[Param], given: Mapping[str, Any]) -> None:
+    """Raise `InputError` for parameters that do not fit those of a rule."""
+    faults: list[str] = []
+    for param in params:
+        value = given.get(param.name)
+        if param.name not in given:
+            if param.is_required:
+                faults.append(f'"{param.name}" is missing')
+        elif param.is_list:
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                faults.append(f'"{param.name}" must be a list of texts')
+        elif not param.is_any and not isinstance(value, str):
+            faults.append(f'"{param.name}" must be a text')
+    if faults:
+        raise InputError(f"Parameters to rule are invalid; {rule}: {'; '.join(faults)}", faults)
 
 
 def _property_rule(name: str, description: str, *, path: str, key: str, whats: tuple[str, str]) -> Rule:
@@ -133,7 +146,55 @@ CATALOG_RULES: Mapping[str, Rule] = {
 }
 
 
-def entity_filter(criteria: Criteria, rules: Mapping[str, Rule] = CATALOG_RULES) -> EntityFilter:
+def _in_layer(given: Mapping[str, Any]) -> EntityFilter:
+    own, system = "relations.inLayer", "relations.partOf"
+    of_kinds = AllOf((Match.of("kind", given["kinds"]), Not(Match.of(system, given["otherSystems"]))))
+    inherited = AnyOf((Match.of(system, given["systems"]), of_kinds))
+    return AnyOf((Match.of(own, given["layers"]), AllOf((Not(Match.of(own)), inherited))))
+
+
+#: Portal's own. A layer is inherited from systems and kinds, which a filter cannot find out: who makes the condition
+#: names them (`portal.services.people`).
+IS_IN_LAYER = Rule(
+    "IS_IN_LAYER",
+    "Allow entities that stand in a layer",
+    (
+        Param("layers", "References of the layers", is_list=True),
+        Param("systems", "References of the systems that stand in them", is_list=True),
+        Param("otherSystems", "References of the systems that stand in other layers", is_list=True),
+        Param("kinds", "Kinds that stand in them where neither entity nor system says", is_list=True),
+    ),
+    _in_layer,
+)
+
+
+def _is_entity(given: Mapping[str, Any]) -> EntityFilter:
+    return AnyOf(
+        tuple(
+            AllOf(
+                (
+                    Match.of("kind", [ref.kind]),
+                    Match.of("metadata.namespace", [ref.namespace]),
+                    Match.of("metadata.name", [ref.name]),
+                )
+            )
+            for ref in map(EntityRef.parse, given["refs"])
+        )
+    )
+
+
+#: Portal's own.
+IS_ENTITY = Rule(
+    "IS_ENTITY",
+    "Allow entities that are listed",
+    (Param("refs", "References of the entities", is_list=True),),
+    _is_entity,
+)
+#: All rules on entities.
+ENTITY_RULES: Mapping[str, Rule] = {**CATALOG_RULES, IS_IN_LAYER.name: IS_IN_LAYER, IS_ENTITY.name: IS_ENTITY}
+
+
+def entity_filter(criteria: Criteria, rules: Mapping[str, Rule] = ENTITY_RULES) -> EntityFilter:
     """Return the filter that means just the entities which meet the criteria, for `matches` or for SQL.
 
     Raises `InputError` for a rule that is not known, or parameters that do not fit one.

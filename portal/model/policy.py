@@ -1,4 +1,4 @@
-"""Policies as their documents declare them: a rule's severity, a rule in CEL, exemptions from a rule."""
+"""Policies as their documents declare them: a rule's severity, a rule in CEL, exemptions, an access rule."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from portal.errors import InputError
+from portal.model.access_rule import access_faults
 from portal.model.entity import ref_of
 from portal.model.envelope import FieldFault, Path, is_kind
 from portal.model.expression import Expression
@@ -36,7 +37,8 @@ class Policy:
     """What a Policy says of a rule; `layers` are those it holds for, None means all.
 
     With an `expression` it declares the rule: a condition that each asset of its `kinds` (lower case; none: all that
-    stand in layers) must keep. `severity` is None where it says nothing of that.
+    stand in layers) must keep. `severity` is None where it says nothing of that. One that `is_access` declares a
+    rule on who may do what (`model/access_rule.py`), which no asset can break.
     """
 
     ref: EntityRef
@@ -49,6 +51,7 @@ class Policy:
     message: str = ""
     fix: str = ""
     exemptions: tuple[Exemption, ...] = ()
+    is_access: bool = False
 
 
 def policy_of(declared: Mapping[str, Any], ref: EntityRef) -> Policy:
@@ -73,14 +76,18 @@ def policy_of(declared: Mapping[str, Any], ref: EntityRef) -> Policy:
             for item in (exemptions if isinstance(exemptions, list) else ())
             if isinstance(item, dict) and isinstance(found := _exemption(item, spec["rule"], ref), Exemption)
         ),
+        "effect" in spec,
     )
 
 
 def policy_faults(declared: Mapping[str, Any], _kinds: Kinds) -> Iterator[FieldFault]:
     """Yield what is wrong with a Policy whose fields have been checked one by one."""
     ref, spec = ref_of(declared), declared["spec"]
-    if "expression" in spec:
+    if "expression" in spec and "effect" not in spec:
         yield from _expression_faults(spec)
+    yield from access_faults(spec)
+    if "effect" in spec:
+        yield from _rule_faults(spec)
     for number, kind in enumerate(spec.get("kinds") or ()):
         if not is_kind(kind):
             yield _fault(("spec", "kinds", number), "the name of a kind, such as Dataset", kind)
@@ -91,9 +98,7 @@ def policy_faults(declared: Mapping[str, Any], _kinds: Kinds) -> Iterator[FieldF
 
 
 def _expression_faults(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
-    rule = spec["rule"]
-    if rule.startswith(BUILT_IN_PREFIX) or not _RULE.fullmatch(rule):
-        yield _fault(("spec", "rule"), _RULE_EXPECTED, rule)
+    yield from _rule_faults(spec)
     for name, expected in (
         ("explanation", "a sentence that says what the rule asks for"),
         ("fix", "a sentence that says how an asset comes to keep the rule"),
@@ -104,6 +109,12 @@ def _expression_faults(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
         Expression(spec["expression"])
     except InputError as error:
         yield _fault(("spec", "expression"), f"a condition in CEL ({error})", spec["expression"])
+
+
+def _rule_faults(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
+    rule = spec["rule"]
+    if rule.startswith(BUILT_IN_PREFIX) or not _RULE.fullmatch(rule):
+        yield _fault(("spec", "rule"), _RULE_EXPECTED, rule)
 
 
 def _exemption(item: Mapping[str, Any], rule: str, policy: EntityRef) -> Exemption | FieldFault:

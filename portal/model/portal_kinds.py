@@ -123,11 +123,11 @@ class ExemptionSchema(SpecSchema):
 
 
 class PolicySpec(SpecSchema):
-    """A rule switched on for layers, with its severity and the reason for it; with an expression the rule itself."""
+    """A rule switched on for layers, with its severity and reason; with an expression or effect the rule itself."""
 
     owner = owner_field(description="Who answers for the policy")
     owners = owners_field()
-    rule = Text(required=True, description="The rule's id; with an expression that of the new rule")
+    rule = Text(required=True, description="The rule's id; with an expression or effect that of the new rule")
     layers = TextList(description="Names of the layers it holds for; all if absent")
     severity = Text(
         one_of=("off", "warn", "enforce"),
@@ -135,10 +135,18 @@ class PolicySpec(SpecSchema):
     )
     reason = Text(description="Why the rule exists")
     expression = Text(description="A condition in CEL that each asset must keep")
-    kinds = TextList(description="Names of the kinds that the expression is about; all that stand in layers if absent")
+    kinds = TextList(
+        description="Names of the kinds that it is about; if absent all, of an expression all that stand in layers"
+    )
     explanation = Text(description="What the expression asks for, in a sentence")
     message = Text(description="What is wrong with an asset that does not keep it, in a sentence")
     fix = Text(description="How an asset comes to keep it, in a sentence")
+    effect = Text(
+        one_of=("allow", "deny"), description="Makes it an access rule: what becomes of requests that it speaks of"
+    )
+    permissions = TextList(description="Names of the permissions of an access rule; * stands for anything")
+    who = Text(description="A condition in CEL on the actor of an access rule; everybody if absent")
+    conditions = AnyMapping(description="Which entities an access rule is about, as Backstage writes conditions")
     exemptions = ObjectList(ExemptionSchema, description="Who may break the rule, and until when")
 
 

@@ -59,6 +59,7 @@ TRAINED_ON = RelationType("trainedOn", "trains")
 IN_LAYER = RelationType("inLayer", "layerHas")
 HAS_ROLE = RelationType("hasRole", "roleOf")
 GENERATED_FROM = RelationType("generatedFrom", "generated")
+ACTS_FOR = RelationType("actsFor", "actedForBy")
 
 RELATION_TYPES: tuple[RelationType, ...] = (
     OWNED_BY,
@@ -77,6 +78,7 @@ RELATION_TYPES: tuple[RelationType, ...] = (
     IN_LAYER,
     HAS_ROLE,
     GENERATED_FROM,
+    ACTS_FOR,
 )
 
 #: Every relation type's name, to the name of its inverse.

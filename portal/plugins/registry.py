@@ -15,7 +15,7 @@ Extension = TypeVar("Extension")
 GROUPS: Mapping[str, str] = {
     "portal.kinds": "a portal.model.kind.Kind",
     "portal.actions": "a portal.actions.contract.Action",
-    "portal.policies": "a portal.graph.policies.Rule",
+    "portal.policies": "a portal.graph.policies.Rule, or below access/ a portal.services.permission.PermissionPolicy",
 }
 #: The distribution of what ships with Portal.
 OWN_DISTRIBUTION = "portal"

@@ -142,4 +142,4 @@ def _service(access: ExternalAccess, plugin: str) -> Actor:
     if restrictions and plugin not in restrictions:
         valid = ", ".join(f"'{name}'" for name in restrictions)
         raise NotAllowedError(f"This token's access is restricted to plugin(s) {valid}")
-    return Actor("service", access.subject, restrictions or None)
+    return Actor("service", access.subject, {plugin: restrictions[plugin]} if restrictions else None)

@@ -87,6 +87,13 @@ class LocationsService:
                 return location
         raise NotFoundError(_NOT_FOUND.format(location_id))
 
+    def entities_of(self, location_id: str) -> Sequence[EntityRef]:
+        """Return the entities that a registered location alone brought. Raises `NotFoundError`."""
+        refs = self._refs_of(self.get(location_id).id)
+        with self._database.reading() as connection:
+            held = entities.held_entities(connection, refs)
+        return sorted(ref for ref, entity in held.items() if entity.source_id == location_id)
+
     def by_entity(self, ref: EntityRef) -> Location:
         """Return the registered location that brought an entity. Raises `NotFoundError`."""
         source_id = self._source_of(ref)

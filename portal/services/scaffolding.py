@@ -24,6 +24,7 @@ from portal.services.jobs import Jobs
 from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar
 from portal.services.task_query import TaskQuery
+from portal.services.task_rights import TaskRights
 from portal.services.task_runner import Environment, TaskRunner
 from portal.services.templates import Templates
 from portal.services.vault import Vault
@@ -33,6 +34,8 @@ from portal.store.database import Database
 from portal.store.tasks import ORDER_FIELDS, EventRow, TaskFilter, TaskRow
 
 JOB = "scaffolder-task"
+#: What a task's spec holds beside what Backstage's has.
+_OF_PORTAL = frozenset({"ownership", "permittedActions"})
 
 
 class Finding(Protocol):
@@ -116,28 +119,35 @@ class ScaffoldingService:
         *,
         secrets: Mapping[str, Secret] | None = None,
         actor_ref: str | None = None,
+        rights: TaskRights | None = None,
     ) -> str:
         """Start a task and return its id.
 
         Checked first, so that no task exists otherwise: the template, the values against its form, the secrets, and
-        that what the template creates gets an owner who exists and may own in its layer. Raises `InputError`,
-        `ValuesError` or `NotFoundError`.
+        that what the template creates gets an owner who exists and may own in its layer; with `rights`, that who asks
+        may create for that owner and run these actions. Raises `InputError`, `ValuesError`, `NotFoundError` or
+        `NotAllowedError`.
         """
         ref = _template_ref(template_ref)
         actor = EntityRef.parse(actor_ref, default_kind="user") if actor_ref else None
         found = self._catalog.by_refs([ref] if actor is None else [ref, actor])
         template = _usable(ref, found.get(ref))
+        if rights is not None:
+            template = rights.permitted(template)
         form = pages(template)
         _raise_for(values_errors(form, values))
         given = dict(secrets or {})
         _raise_for(_secrets_errors(template, given))
-        expected = self._expected_ownership(template, form, values)
+        expected = self._expected_ownership(template, form, values, rights)
         user: dict[str, Any] = {}
         if actor is not None:
             user = {"ref": str(actor)} | ({"entity": orjson.loads(found[actor])} if actor in found else {})
         spec = task_spec(template, values, template_ref=str(ref), base_url=_base_url(template), user=user)
         if expected is not None:
             spec["ownership"] = expected.to_json()
+        actions = None if rights is None else rights.actions(template)
+        if actions is not None:
+            spec["permittedActions"] = actions.to_json()
         task_id = self._new_id()
         with self._database.recording() as connection:
             tasks.create_task(
@@ -163,6 +173,7 @@ class ScaffoldingService:
             order=[_order(text) for text in query.order],
             limit=query.limit,
             offset=query.offset,
+            permitted=query.permitted,
         )
         with self._database.reading() as connection:
             rows, total = tasks.list_tasks(connection, wanted)
@@ -199,10 +210,11 @@ class ScaffoldingService:
         """Return all actions by id, with their schemas and examples."""
         return [_shown_action(self._actions[name]) for name in sorted(self._actions)]
 
-    def parameter_schema(self, template_ref: str) -> dict[str, Any]:
-        """Return a template's form. Raises `InputError` or `NotFoundError`."""
+    def parameter_schema(self, template_ref: str, *, rights: TaskRights | None = None) -> dict[str, Any]:
+        """Return a template's form, with `rights` as who asks gets it. Raises `InputError` or `NotFoundError`."""
         ref = _template_ref(template_ref)
-        return parameter_schema(_usable(ref, self._catalog.by_refs([ref]).get(ref)))
+        template = _usable(ref, self._catalog.by_refs([ref]).get(ref))
+        return parameter_schema(template if rights is None else rights.permitted(template))
 
     def _task(self, task_id: str) -> TaskRow:
         task = self.journal.task(task_id)
@@ -215,7 +227,11 @@ class ScaffoldingService:
             return tasks.live_tasks(connection)
 
     def _expected_ownership(
-        self, template: Mapping[str, Any], form: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
+        self,
+        template: Mapping[str, Any],
+        form: Sequence[Mapping[str, Any]],
+        values: Mapping[str, Any],
+        rights: TaskRights | None,
     ) -> ExpectedOwnership | None:
         creates = template["spec"].get("creates") or []
         if not creates:
@@ -238,6 +254,8 @@ class ScaffoldingService:
             faults = self._forbidden(creates, owners, values)
         if faults:
             raise InputError("\n".join(faults), faults)
+        if rights is not None:
+            rights.require_owners(list(owners.values()))
         kinds = frozenset(str(item["kind"]).lower() for item in creates)
         return ExpectedOwnership(next(iter(owners.values())), kinds)
 
@@ -329,7 +347,7 @@ def _order(text: str) -> tuple[str, bool]:
 def _shown(task: TaskRow) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": task.id,
-        "spec": {name: value for name, value in task.spec.items() if name != "ownership"},
+        "spec": {name: value for name, value in task.spec.items() if name not in _OF_PORTAL},
         "status": task.status,
         "createdAt": shown_time(task.created_at_ms),
     }

@@ -45,6 +45,7 @@ from portal.scaffolder.task import (
 from portal.services.jobs import JobStoppedError, StepRunner
 from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
+from portal.services.task_rights import is_permitted_action
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import EMPTY, OLD, Workspaces
@@ -193,6 +194,12 @@ class TaskRunner:
         loaded = [None if one.is_skipped else load_input(action.id, action.input_schema, one.input) for one in passes]
         for name in sorted({name for one in passes for name in unknown_members(action.input_schema, one.input)}):
             self._log(step, f'The action {action.id} knows no input "{name}"; it is ignored')
+        permitted = step.task.spec.get("permittedActions")
+        for one in passes:
+            if not one.is_skipped and not is_permitted_action(permitted, action.id, one.input):
+                raise NotAllowedError(
+                    f"{step.task.created_by} may not use scaffolder.action.execute on {action.id} with this input"
+                )
         outputs = []
         for one, given in zip(passes, loaded, strict=True):
             if one.each is not None:

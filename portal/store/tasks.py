@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, not_, or_, select, update
 
+from portal.model.permission import Condition, Criteria, EveryOf, NoneOf, SomeOf
+from portal.model.permission_names import SCAFFOLDER_TASK
+from portal.model.resource_rules import resource_test
 from portal.store.tables import task_events, tasks
 
 #: The states in which a task is not over.
@@ -44,13 +47,14 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """Which tasks a list holds, in which order. An empty collection lets every task through."""
+    """Which tasks a list holds, in which order. An empty collection lets every task through, no criteria too."""
 
     created_by: Collection[str] = ()
     statuses: Collection[str] = ()
     order: Sequence[tuple[str, bool]] = ()
     limit: int | None = None
     offset: int = 0
+    permitted: Criteria | None = None
 
 
 def create_task(
@@ -89,6 +93,8 @@ def list_tasks(connection: Connection, wanted: TaskFilter) -> tuple[list[TaskRow
         conditions.append(tasks.c.created_by.in_(wanted.created_by))
     if wanted.statuses:
         conditions.append(tasks.c.status.in_(wanted.statuses))
+    if wanted.permitted is not None:
+        conditions.append(_permitted(wanted.permitted))
     total = connection.execute(select(func.count()).select_from(tasks).where(*conditions)).scalar_one()
     if wanted.limit == 0:
         return [], total
@@ -170,6 +176,23 @@ def read_events(connection: Connection, task_id: str, *, after: int = 0, types: 
         EventRow(row.id, row.task_id, row.type, orjson.loads(row.body), row.created_at_ms)
         for row in connection.execute(statement.order_by(task_events.c.id))
     ]
+
+
+def _permitted(criteria: Criteria) -> ColumnElement[bool]:
+    """Return the condition on `tasks` that criteria make. Raises `InputError` for a rule that tasks do not have."""
+    match criteria:
+        case EveryOf():
+            return and_(*map(_permitted, criteria.parts))
+        case SomeOf():
+            return or_(*map(_permitted, criteria.parts))
+        case NoneOf():
+            return not_(_permitted(criteria.part))
+        case Condition():
+            # Raises for what is no condition on tasks.
+            resource_test(criteria, SCAFFOLDER_TASK)
+            # A task of nobody is nobody's: NULL would be neither true nor false.
+            return func.coalesce(tasks.c.created_by, "").in_(criteria.params["createdBy"])
+    raise TypeError(f"not criteria: {criteria!r}")
 
 
 _COLUMNS = (

@@ -16,6 +16,19 @@ from portal.api.scaffolder import scaffolder_blueprint
 FORM = {"title": "One", "required": ["n"], "properties": {"n": {"type": "string", "minLength": 2}}}
 
 
+class Ann:
+    """Ann asks, and may do everything."""
+
+    def user_ref(self):
+        return "user:default/ann"
+
+    def rights(self):
+        return None
+
+    def readable(self):
+        return None
+
+
 @pytest.fixture
 def portal(tmp_path, repo):
     with scaffold(f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data") as opened:
@@ -30,7 +43,7 @@ def portal(tmp_path, repo):
 def client(portal):
     app = Flask("test")
     app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-    blueprint = scaffolder_blueprint(portal.service, actor=lambda: "user:default/ann")
+    blueprint = scaffolder_blueprint(portal.service, access=Ann())
     Api(app).register_blueprint(blueprint)
     register_error_handlers(app)
     return app.test_client()

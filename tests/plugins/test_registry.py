@@ -14,8 +14,11 @@ from portal.ingest.check import check
 from portal.ingest.relate import relate
 from portal.model.kind import Kind, Kinds
 from portal.model.layer import Layer
+from portal.model.permission_names import PERMISSIONS
 from portal.model.ref import EntityRef
 from portal.plugins import Registry
+from portal.services.identity import ANYBODY
+from portal.services.permission_policy import PermissionPolicy
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/extending.md"
 
@@ -84,6 +87,18 @@ def test_the_rule_of_the_documentation_finds_what_it_says() -> None:
     found = evaluate(Facts([many, few], {layer.ref: layer}), rules=[rule])
 
     assert [(item.ref, item.rule, item.severity) for item in found] == [(many.ref, "acme/few-needs", "warn")]
+
+
+def test_the_policy_of_the_documentation_decides_what_it_says() -> None:
+    policy = documented("## A policy on permissions: `portal.policies`")["SandboxForAll"]()
+    assert isinstance(policy, PermissionPolicy)
+
+    deleting, reading = policy.decide(
+        [PERMISSIONS["catalog.entity.delete"], PERMISSIONS["catalog.entity.read"]], ANYBODY, list
+    )
+
+    assert deleting.decision.criteria.to_json()["rule"] == "HAS_LABEL"
+    assert reading is None
 
 
 def test_a_distribution_brings_rules_through_the_door_of_the_built_in_ones(

@@ -103,7 +103,7 @@ def _described(operation: Operation, rule: Rule, summary: str, operation_id: str
     }
     for media_type in operation.other_media_types:
         responses["200"]["content"][media_type] = {"schema": {"type": "string"}}
-    usual = [400, 429] if operation.is_open else [400, 401, 429]
+    usual = [400, 429] if operation.is_open else [400, 401, 403, 429]
     usual += [413, 415, 503] if operation.body is not None else []
     for status in sorted({*usual, *operation.faults, *operation.fault_bodies}):
         responses[str(status)] = _response(status, operation.fault_bodies.get(status, ref("Error")), "application/json")

@@ -14,6 +14,7 @@ from portal.api.handovers import MOST_MOVES
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.problems import LONGEST_LABEL
 from portal.model.audit import RESULTS
+from portal.model.permission_names import PERMISSIONS
 from portal.services import audit, drift, history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
@@ -122,6 +123,9 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "auditResult": _query("result", one_of(*RESULTS)),
         "auditLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": audit.MOST_AT_ONCE}),
         "place": _query("cursor", {"type": "string", "pattern": "^[0-9]{1,15}-[0-9]{1,18}$"}, "From `pageInfo`."),
+        "permission": _query("permission", one_of(*sorted(PERMISSIONS)), required=True),
+        "actor": _query("actor", WORD, "Reference of a user; oneself without."),
+        "resourceRef": _query("resourceRef", WORD, "Reference of an entity, or the id of a task."),
         "createdBy": _query("createdBy", many(TEXT)),
         "status": _query("status", many(TEXT)),
         "taskOrder": _query("order", many({"type": "string", "pattern": "^(asc|desc):.+$"}), "`desc:created_at`."),
@@ -292,6 +296,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "ownership.plan_reorganisation": Operation(
             "ownership", {200: ref("Reorganisation")}, body=ref("ReorganisationPlan"), faults=[403, 503]
         ),
+        "ownership.write_reorganisation": Operation(
+            "ownership", {200: ref("WrittenReorganisation")}, body=ref("ReorganisationPlan"), faults=[409, 503]
+        ),
         "scaffolder.create_task": Operation(
             "scaffolder",
             {201: ref("Created")},
@@ -313,6 +320,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "permission.health": Operation("permission", {200: _HEALTH}, is_open=True),
         "permission.authorize": Operation(
             "permission", {200: ref("Decisions")}, body=members({"items": many(ref("Question"))}), faults=[403]
+        ),
+        "permission.explain": Operation(
+            "permission", {200: ref("Explanation")}, ["permission", "actor", "resourceRef"], faults=[404]
         ),
         "catalog_permission.metadata": Operation("permission", {200: ref("PermissionMetadata")}),
         "catalog_permission.apply_conditions": Operation(

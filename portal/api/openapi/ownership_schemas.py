@@ -318,6 +318,12 @@ OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         ),
         "ReorganisationPlan": {name: value for name, value in plan_schema().items() if name != "$schema"}
         | {"description": "The plan of a reorganisation; as YAML (`application/yaml`) too."},
+        "WrittenReorganisation": {
+            "allOf": [
+                ref("Reorganisation"),
+                members({"written": many(members({"repository": TEXT, "branch": WORD, "commit": WORD}))}),
+            ]
+        },
         "Reorganisation": members(
             {
                 "reorganisation": WORD,

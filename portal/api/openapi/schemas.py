@@ -247,6 +247,20 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "conditions": ANY_OBJECT,
             }
         ),
+        "Explanation": members(
+            {
+                "actor": WORD,
+                "permission": ref("Permission"),
+                "resourceRef": maybe(TEXT),
+                "result": one_of("ALLOW", "DENY", "CONDITIONAL"),
+                "reason": TEXT,
+                "conditions": maybe(ANY_OBJECT),
+                "claims": many(TEXT),
+                "owners": many(TEXT),
+                "admins": many(TEXT),
+            },
+            description="Whether somebody has a permission, and why; `owners` are the entity's.",
+        ),
         "PermissionMetadata": members({"permissions": many(ref("Permission")), "rules": many(ANY_OBJECT)}),
         "SignIn": members(
             {

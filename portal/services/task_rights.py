@@ -1,0 +1,81 @@
+"""Says what somebody may have a template do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+
+from portal.model.permission import Conditional, Criteria, parse_criteria
+from portal.model.permission_names import PERMISSIONS, SCAFFOLDER_ACTION
+from portal.model.ref import EntityRef
+from portal.model.resource_rules import resource_test
+from portal.services.explanation import ExplanationService, Sought, refusal
+from portal.services.identity import Actor
+from portal.services.permission import PermissionService
+
+_STEPS = PERMISSIONS["scaffolder.template.step.read"]
+_PARAMETERS = PERMISSIONS["scaffolder.template.parameter.read"]
+_EXECUTE = PERMISSIONS["scaffolder.action.execute"]
+
+
+class TaskRights(Protocol):
+    """What a person may have a template do."""
+
+    def permitted(self, template: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a template with the steps and parameter pages that the person gets."""
+        ...
+
+    def actions(self, template: Mapping[str, Any]) -> Criteria | None:
+        """Return what the actions must meet when they run, None for nothing. Raises `NotAllowedError`."""
+        ...
+
+    def require_owners(self, owners: Collection[EntityRef]) -> None:
+        """Raise `NotAllowedError` unless the person may create something for each of the owners."""
+        ...
+
+
+class ActorTaskRights:
+    """What the policy gives to an actor."""
+
+    def __init__(self, permission: PermissionService, explanation: ExplanationService, actor: Actor) -> None:
+        self._permission = permission
+        self._explanation = explanation
+        self._actor = actor
+
+    def permitted(self, template: Mapping[str, Any]) -> dict[str, Any]:
+        """See `TaskRights.permitted`. Rule: scaffolder-backend 3 `authorizeTemplate`."""
+        spec = dict(template["spec"])
+        for name, permission in (("steps", _STEPS), ("parameters", _PARAMETERS)):
+            parts = spec.get(name)
+            if not parts:
+                continue
+            listed = parts if isinstance(parts, list) else [parts]
+            # What is no mapping has no tags; it is refused later, as for everybody.
+            given = self._permission.permitted(
+                permission, [part if isinstance(part, Mapping) else {} for part in listed], self._actor
+            )
+            kept = [part for part, one in zip(listed, given, strict=True) if one]
+            spec[name] = kept if isinstance(parts, list) else (kept[0] if kept else [])
+        return {**template, "spec": spec}
+
+    def actions(self, template: Mapping[str, Any]) -> Criteria | None:
+        """See `TaskRights.actions`."""
+        ((decision, reason),) = self._permission.rulings([_EXECUTE], self._actor)
+        if decision == "ALLOW":
+            return None
+        names = sorted({str(step.get("action")) for step in template["spec"].get("steps") or ()})
+        if not isinstance(decision, Conditional):
+            raise refusal(self._actor, f"{_EXECUTE.name} on {', '.join(names)}", reason)
+        return decision.criteria
+
+    def require_owners(self, owners: Collection[EntityRef]) -> None:
+        """See `TaskRights.require_owners`."""
+        refs = tuple(map(str, owners))
+        self._explanation.require(self._actor, "portal.asset.create", lambda: Sought(refs))
+
+
+def is_permitted_action(criteria: Mapping[str, Any] | None, action: str, given: Mapping[str, Any]) -> bool:
+    """Return whether an action with its input meets criteria, as `Criteria.to_json` gives them; None: it does."""
+    if criteria is None:
+        return True
+    return resource_test(parse_criteria(criteria), SCAFFOLDER_ACTION)({"action": action, "input": given})

@@ -1,0 +1,304 @@
+"""Every route of Portal, asked by everybody; every command, run by the operator.
+
+The table says what each route asks for. A route without a row fails, and so does a row without a route.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+from repositories import Repository
+from worlds import PEOPLE, World, world
+
+from portal.api.rights import RIGHTS
+from portal.cli.main import COMMANDS
+from portal.model.ref import EntityRef
+from portal.services.tokens import Tokens
+from portal.services.vault import Vault
+
+#: Who has what a row may ask for. `nobody` sends no token, `guest` one of a guest, who may read here.
+EVERYBODY = {*PEOPLE, "nobody", "guest", "service"}
+READERS = EVERYBODY | {"catalog reader"}
+MEMBERS = {*PEOPLE, "service"} - {"lone"}
+OWNERS = {"owner", "deputy", "admin", "service"}
+ADMINS = {"admin", "service"}
+#: Who began the task that is asked for.
+CREATORS = {"member", "admin", "service"}
+#: The tokens that are no good, anywhere but where nobody's identity is looked at.
+REFUSED = {"expired", "forged", "unsigned"}
+ACTORS = sorted({*READERS, *REFUSED})
+
+ENTITY = "component/default/thing"
+TASK = "/api/scaffolder/v2/tasks/{task}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request, who may send it, the status that they get, and what `others` get where it is not the usual refusal."""
+
+    method: str
+    path: str
+    may: set[str]
+    status: int = 200
+    body: Any = None
+    others: Mapping[str, int] = field(default_factory=dict)
+
+
+def opened(method: str, path: str, status: int = 200, body: Any = None) -> Row:
+    """Return the row of a route that looks at nobody's identity, or decides itself."""
+    return Row(method, path, {*READERS, *REFUSED}, status, body)
+
+
+def reads(path: str, status: int = 200, *, method: str = "GET", body: Any = None) -> Row:
+    """Return the row of a route that shows what may be read."""
+    # A token for the catalog's plugin alone opens no other.
+    may = READERS if path.startswith("/api/catalog") else EVERYBODY
+    return Row(method, path, may, status, body)
+
+
+#: Where more than those whom a plugin's routes let in may end its cookie.
+_ENDING = {"auth": {*READERS, *REFUSED}, "catalog": READERS}
+
+ROWS = {
+    "auth.frame": opened("GET", "/api/auth/guest/handler/frame", 501),
+    "auth.jwks": opened("GET", "/api/auth/.well-known/jwks.json"),
+    "auth.logout": opened("POST", "/api/auth/guest/logout", 401),
+    "auth.openid_configuration": opened("GET", "/api/auth/.well-known/openid-configuration"),
+    "auth.refresh": opened("POST", "/api/auth/guest/refresh"),
+    "auth.start": opened("GET", "/api/auth/guest/start", 501),
+    "auth.userinfo": Row("GET", "/api/auth/v1/userinfo", {*PEOPLE, "guest"}, others={"service": 400}),
+    "auth_unknown": opened("GET", "/api/auth/nonsense", 404),
+    "catalog.add_location": Row("POST", "/api/catalog/locations", MEMBERS, 400, {"type": "odd", "target": "x"}),
+    "catalog.analyze_location": Row(
+        "POST", "/api/catalog/analyze-location", MEMBERS, 400, {"location": {"type": "odd", "target": "x"}}
+    ),
+    "catalog.ancestry": reads(f"/api/catalog/entities/by-name/{ENTITY}/ancestry"),
+    "catalog.by_name": reads(f"/api/catalog/entities/by-name/{ENTITY}"),
+    "catalog.by_predicate": reads("/api/catalog/entities/by-query", method="POST", body={}),
+    "catalog.by_query": reads("/api/catalog/entities/by-query"),
+    "catalog.by_refs": reads("/api/catalog/entities/by-refs", method="POST", body={"entityRefs": []}),
+    "catalog.by_uid": reads("/api/catalog/entities/by-uid/{uid}"),
+    "catalog.delete_entity": Row("DELETE", "/api/catalog/entities/by-uid/{uid}", OWNERS, 204),
+    "catalog.delete_location": Row("DELETE", "/api/catalog/locations/{location}", OWNERS, 204),
+    "catalog.entities": reads("/api/catalog/entities"),
+    "catalog.facets": reads("/api/catalog/entity-facets?facet=kind"),
+    "catalog.facets_by_predicate": reads("/api/catalog/entity-facets", method="POST", body={"facets": ["kind"]}),
+    "catalog.get_location": reads("/api/catalog/locations/{location}"),
+    "catalog.list_locations": reads("/api/catalog/locations"),
+    "catalog.location_of_entity": reads("/api/catalog/locations/by-entity/component/default/brought"),
+    "catalog.query_locations": reads("/api/catalog/locations/by-query", method="POST", body={}),
+    "catalog.refresh": Row("POST", "/api/catalog/refresh", OWNERS, 200, {"entityRef": "component:default/thing"}),
+    "catalog.update_location": Row(
+        "PUT", "/api/catalog/locations/{location}", OWNERS, 400, {"type": "odd", "target": "x"}
+    ),
+    "catalog.validate_entity": Row(
+        "POST",
+        "/api/catalog/validate-entity",
+        EVERYBODY,
+        400,
+        {"entity": {}, "location": "url:https://example.com/x.yaml"},
+    ),
+    "catalog_permission.apply_conditions": Row(
+        "POST",
+        "/api/catalog/.well-known/backstage/permissions/apply-conditions",
+        {"nobody", "service", "catalog reader"},
+        200,
+        {"items": []},
+    ),
+    "catalog_permission.metadata": reads("/api/catalog/.well-known/backstage/permissions/metadata"),
+    "health.liveness": opened("GET", "/.backstage/health/v1/liveness"),
+    "health.readiness": opened("GET", "/.backstage/health/v1/readiness"),
+    "history.change_events": reads("/api/catalog/changes/events?after=nonsense", 400),
+    "history.changes": reads("/api/catalog/changes"),
+    "history.history_of_entity": reads(f"/api/catalog/entities/by-name/{ENTITY}/history"),
+    "kinds.list_kinds": reads("/api/catalog/kinds"),
+    "metrics.metrics": reads("/metrics"),
+    "openapi": reads("/api/openapi.json"),
+    "ownership.balance": reads("/api/ownership/balance/group/default/team"),
+    "ownership.drift": reads("/api/ownership/drift?limit=nonsense", 400),
+    "ownership.drift_of_entity": reads("/api/ownership/drift/component/default/ghost", 404),
+    "ownership.entity": reads(f"/api/ownership/entity/{ENTITY}"),
+    "ownership.entity_badge": reads(f"/api/ownership/badge/{ENTITY}.svg"),
+    "ownership.graph": reads("/api/ownership/graph?root=component:default/thing"),
+    "ownership.handovers": reads("/api/ownership/handovers?from=revision:0"),
+    "ownership.history": reads(f"/api/ownership/history/{ENTITY}"),
+    "ownership.impact": reads(f"/api/ownership/impact/{ENTITY}"),
+    "ownership.impact_of_changes": reads("/api/ownership/impact?since=revision:1"),
+    "ownership.layers": reads("/api/ownership/layers"),
+    "ownership.lineage": reads(f"/api/ownership/lineage/{ENTITY}"),
+    "ownership.plan_reorganisation": Row("POST", "/api/ownership/reorg/plan", MEMBERS, 400, {"odd": 1}),
+    "ownership.portfolio": reads("/api/ownership/portfolio/group/default/team"),
+    "ownership.problems": reads("/api/ownership/problems"),
+    "ownership.problems_badge": reads("/api/ownership/problems/badge.svg"),
+    "ownership.rules": reads("/api/ownership/rules"),
+    "ownership.write_reorganisation": Row("POST", "/api/ownership/reorg/write", ADMINS, 400, {"odd": 1}),
+    "permission.authorize": Row("POST", "/api/permission/authorize", {*PEOPLE, "nobody", "guest"}, 200, {"items": []}),
+    "permission.explain": reads("/api/permission/explain?permission=catalog.entity.create"),
+    "permission.health": opened("GET", "/api/permission/health"),
+    "scaffolder.cancel_task": Row("POST", f"{TASK}/cancel", CREATORS),
+    "scaffolder.create_task": Row(
+        "POST", "/api/scaffolder/v2/tasks", MEMBERS, 404, {"templateRef": "template:default/ghost", "values": {}}
+    ),
+    "scaffolder.get_task": Row("GET", TASK, CREATORS),
+    "scaffolder.list_actions": reads("/api/scaffolder/v2/actions"),
+    "scaffolder.list_events": Row("GET", f"{TASK}/events?after=nonsense", CREATORS, 400),
+    "scaffolder.list_tasks": Row("GET", "/api/scaffolder/v2/tasks", {*PEOPLE, "service"}),
+    "scaffolder.parameter_schema": reads("/api/scaffolder/v2/templates/default/template/make/parameter-schema"),
+    "scaffolder.stream_events": Row("GET", f"{TASK}/eventstream?after=nonsense", CREATORS, 400),
+    "search.search": reads("/api/search/query?term=thing"),
+    "web.anything_else": reads("/nonsense", 404),
+    "web.entity": reads("/catalog/default/component/thing"),
+    "web.entity_history": reads("/catalog/default/component/thing/history"),
+    "web.favicon": reads("/favicon.ico", 204),
+    "web.home": reads("/"),
+    "web.kinds_page": reads("/kinds"),
+    "web.stylesheet": reads("/static/nonsense", 404),
+} | {
+    f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
+    for plugin in ("auth", "catalog", "permission", "scaffolder", "search")
+    for verb, method, status, may in (
+        ("set", "GET", 200, {*PEOPLE, "guest"}),
+        ("end", "DELETE", 204, _ENDING.get(plugin, EVERYBODY)),
+    )
+}
+
+SERVICE_TOKENS = [
+    {"type": "static", "options": {"token": "service-token", "subject": "ci"}},
+    {
+        "type": "static",
+        "options": {"token": "catalog-token", "subject": "reader"},
+        "accessRestrictions": [
+            {"plugin": "catalog", "permission": ["catalog.entity.read", "catalog.location.read"]},
+        ],
+    },
+]
+
+
+class Matrix:
+    """A world with something of everything that rows ask for."""
+
+    def __init__(self, opened_world: World) -> None:
+        self.world = opened_world
+        portal = opened_world.portal
+        self.brought = Repository(portal.settings.repositories / "brought")
+        self.brought.commit(
+            {
+                "catalog-info.yaml": """
+apiVersion: backstage.io/v1alpha1
+kind: Component
+metadata: {name: brought}
+spec: {type: service, lifecycle: production, owner: team}
+"""
+            }
+        )
+        portal.jobs.start(worker=False)
+        self.task = portal.scaffolding.create_task(
+            "make", {"owner": "group:default/others"}, actor_ref="user:default/member"
+        )
+
+    def headers(self, actor: str) -> dict[str, str]:
+        """Return what an actor sends."""
+        if actor == "nobody":
+            return {}
+        if actor in {"service", "catalog reader"}:
+            return {"authorization": f"Bearer {'service' if actor == 'service' else 'catalog'}-token"}
+        if actor in REFUSED:
+            good = self.world.as_user("admin")["authorization"].removeprefix("Bearer ")
+            return {"authorization": f"Bearer {self._spoilt(good, actor)}"}
+        if actor == "guest":
+            token = self.world.portal.access.identity.sign_in_guest().token.text
+            return {"authorization": f"Bearer {token}"}
+        return self.world.as_user(actor)
+
+    def ask(self, row: Row, actor: str) -> int:
+        """Send a row's request and return the status, after seeing to it that what it names is there."""
+        path = row.path
+        if "{uid}" in path:
+            path = path.replace("{uid}", self._uid())
+        if "{location}" in path or "by-entity" in path:
+            path = path.replace("{location}", self._location())
+        path = path.replace("{task}", self.task)
+        body = None if row.body is None else orjson.dumps(row.body)
+        kind = None if body is None else "application/json"
+        answer = self.world.client.open(
+            path, method=row.method, data=body, content_type=kind, headers=self.headers(actor)
+        )
+        answer.close()
+        return answer.status_code
+
+    def _uid(self) -> str:
+        portal = self.world.portal
+        ref = "component:default/thing"
+        if portal.catalog.body(ref) is None:
+            # Its file is read again with another entity of it.
+            portal.locations.refresh(EntityRef("group:default/team"))
+        return str(orjson.loads(portal.catalog.body(ref))["metadata"]["uid"])
+
+    def _location(self) -> str:
+        locations = self.world.portal.locations
+        found = next((item for item in locations.list() if item.target == self.brought.url), None)
+        return found.id if found is not None else locations.register("url", self.brought.url).location.id
+
+    def _spoilt(self, good: str, how: str) -> str:
+        head, payload, signature = good.split(".")
+        if how == "forged":
+            return f"{head}.{payload}.{signature[:-8]}AAAAAAAA"
+        if how == "unsigned":
+            none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"vnd.backstage.user"}').rstrip(b"=").decode()
+            return f"{none}.{payload}."
+        portal = self.world.portal
+        issuer = f"{portal.settings.base_url}/api/auth"
+        vault = Vault(portal.settings.data / "instance.key")
+        past = Tokens(portal.database, vault, issuer=issuer, clock=lambda: time.time() - 86_400)
+        return past.issue(EntityRef("user:default/admin")).text
+
+
+@pytest.fixture(scope="module")
+def matrix(tmp_path_factory):
+    with world(tmp_path_factory.mktemp("matrix"), external_access=SERVICE_TOKENS) as opened_world:
+        yield Matrix(opened_world)
+
+
+def test_every_route_has_a_row_and_every_row_a_route(matrix):
+    routes = {rule.endpoint for rule in matrix.world.app.url_map.iter_rules()}
+    assert set(ROWS) == routes
+    assert set(RIGHTS) == routes
+
+
+@pytest.mark.parametrize("endpoint", sorted(ROWS))
+def test_a_route_answers_just_those_who_may(matrix, endpoint):
+    row = ROWS[endpoint]
+    found = {actor: matrix.ask(row, actor) for actor in ACTORS}
+    expected = {actor: row.status if actor in row.may else row.others.get(actor, _refused(actor)) for actor in ACTORS}
+    assert found == expected
+
+
+def _refused(actor: str) -> int:
+    return 401 if actor == "nobody" or actor in REFUSED else 403
+
+
+#: Who a command runs as: always the operator, whom the database's and files' own rights hold to what they may. One that
+#: asks the permission policy would be a row of its own.
+OPERATOR = {
+    "changes",
+    "db",
+    "history",
+    "ingest",
+    "owners",
+    "policy",
+    "schema",
+    "serve",
+    "settings",
+    "template",
+    "validate",
+}
+
+
+def test_every_command_is_the_operators():
+    assert set(COMMANDS) == OPERATOR
