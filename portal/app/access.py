@@ -10,6 +10,7 @@ from portal.services.identity import IdentityService
 from portal.services.permission import AllowAll, PermissionService
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
+from portal.services.visibility import VisibilityService
 from portal.store.database import Database
 
 
@@ -19,16 +20,18 @@ class AccessServices:
 
     identity: IdentityService
     permission: PermissionService
+    visibility: VisibilityService
 
 
 def wire_access(settings: Settings, database: Database, *, catalog: CatalogService) -> AccessServices:
     """Return these services as the settings describe them."""
     vault = Vault(settings.data / "instance.key")
     identity = IdentityService(
-        database,
+        database.whole,
         Tokens(database, vault, issuer=f"{settings.base_url.rstrip('/')}/api/auth"),
         guest=settings.guest,
         allows_guests=settings.guests,
         external=settings.external_access,
     )
-    return AccessServices(identity, PermissionService(catalog, identity, AllowAll()))
+    permission = PermissionService(catalog, identity, AllowAll())
+    return AccessServices(identity, permission, VisibilityService(permission, revision=database.lookup.revision))

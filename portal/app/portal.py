@@ -121,7 +121,7 @@ class Portal:
         """Who asks, and whether they may."""
         from portal.app.access import wire_access  # noqa: PLC0415  # only a server is asked by anybody
 
-        return wire_access(self.settings, self.database, catalog=self.catalog)
+        return wire_access(self.settings, self.database, catalog=CatalogService(self.database.whole))
 
     @property
     def jobs(self) -> Jobs:
@@ -242,7 +242,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         "web": cast("TreeProvider", web),
     }
     refresh = RefreshService(
-        database,
+        database.whole,
         providers=providers,
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
@@ -29,9 +30,11 @@ from portal.api.reorg import add_reorganisation_routes
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.api.sight import register_sight
 from portal.app.portal import Portal, build
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
+from portal.services.identity import ANYBODY
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.web import error_page, web_blueprint
@@ -80,9 +83,11 @@ def create_app(portal: Portal) -> Flask:
     )
     register_openapi(app)
     register_actor(app, portal.access.identity)
+    register_sight(app, portal.access.visibility)
     register_error_handlers(app, error_page)
     if portal.access.identity.allows_guests:
-        app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
+        guest_body = partial(portal.catalog.body_for, lambda now: portal.access.visibility.of(ANYBODY, revision=now))
+        app.wsgi_app = EntityExpress(app.wsgi_app, guest_body)  # type: ignore[method-assign]  # as Flask has it
     return app
 
 

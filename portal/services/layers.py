@@ -16,6 +16,7 @@ from portal.model.layer import Finding, Layer
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
+from portal.services.by_visibility import ByVisibility
 from portal.services.facts import DocumentsOf
 from portal.services.kinds import KindsService
 from portal.services.organisation import AsOf
@@ -173,7 +174,7 @@ class LayersService:
         self._ownership = ownership
         self._past = past
         self._lock = threading.Lock()
-        self._known: tuple[int, list[LayerReport], list[Duplicate]] | None = None
+        self._known: ByVisibility[tuple[int, list[LayerReport], list[Duplicate]]] = ByVisibility()
 
     def layers(
         self, *, layer: str | None = None, limit: int = 20, offset: int = 0, at: Moment | None = None
@@ -204,11 +205,12 @@ class LayersService:
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
-            if self._known is not None and self._known[0] == revision:
-                return self._known
+            known = self._known.get(connection)
+            if known is not None and known[0] == revision:
+                return known
             state = (revision, *_reports(self._seen_now(connection)))
-            if self._known is None or self._known[0] < revision:
-                self._known = state
+            if known is None or known[0] < revision:
+                self._known.keep(connection, state)
             return state
 
     def _seen_now(self, connection: Connection) -> _Seen:
