@@ -96,6 +96,7 @@ class Portal:
             mirrors=self.mirrors,
             policy=self.policy,
             integrations=self.integrations,
+            sight_of=self.access.visibility.sight_of,
         )
 
     @cached_property

@@ -15,6 +15,7 @@ from portal.services.jobs import Jobs
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
+from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -48,6 +49,7 @@ def wire_tasks(
     mirrors: Mirrors,
     policy: RemotePolicy,
     integrations: Integrations,
+    sight_of: SightOf,
 ) -> TaskServices:
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
@@ -63,5 +65,6 @@ def wire_tasks(
         templates=Templates(mirrors, integrations=integrations),
         workspaces=Workspaces(settings.workspaces),
         vault=Vault(settings.data / "instance.key"),
+        sight_of=sight_of,
     )
     return TaskServices(engine, jobs, scaffolding)

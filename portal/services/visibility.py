@@ -8,9 +8,9 @@ from collections.abc import Callable
 from portal.model.permission import CATALOG_PERMISSIONS, Conditional
 from portal.model.permission_rules import entity_filter
 from portal.model.visibility import ALL, NOTHING_AT_ALL, Visibility
-from portal.services.identity import Actor
+from portal.services.identity import ANYBODY, Actor
 from portal.services.permission import PermissionService, Question
-from portal.store.sight import seeing
+from portal.store.sight import Sight, seeing
 
 _READ = next(item for item in CATALOG_PERMISSIONS if item.name == "catalog.entity.read")
 #: So many people are remembered; with the next one all are forgotten.
@@ -45,6 +45,11 @@ class VisibilityService:
             elif known == now:
                 found[who] = visibility
         return visibility
+
+    def sight_of(self, user: str | None) -> Sight:
+        """Return the sight of a user, given by reference; of whoever is not signed in for None."""
+        actor = ANYBODY if user is None else Actor("user", user)
+        return lambda revision=None, /: self.of(actor, revision=revision)
 
     def _decided(self, actor: Actor) -> Visibility:
         # A policy looks at everything: what it reads must not wait for what it is about to say.
