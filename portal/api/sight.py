@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, g
 
 from portal.api.actor import current_actor
-from portal.model.visibility import NOTHING_AT_ALL, Visibility
+from portal.model.visibility import ALL, NOTHING_AT_ALL, Visibility
 from portal.services.identity import Actor
 from portal.services.visibility import VisibilityService
 from portal.store.sight import look
@@ -93,7 +93,8 @@ def register_sight(app: Flask, service: VisibilityService) -> None:
 def visibility_key(revision: int) -> str:
     """Return what tells apart the answers of those who may read different things; empty for who may read all."""
     sight: Sight | None = g.get("portal_sight")
-    return "" if sight is None else sight(revision).key
+    visibility = ALL if sight is None else sight(revision)
+    return "" if visibility is ALL else visibility.key
 
 
 def _sees_nothing(_revision: int | None = None, /) -> Visibility:

@@ -35,7 +35,7 @@ class Visibility:
         return hashlib.sha256(told).hexdigest()
 
 
-#: Everything may be read.
+#: Everything may be read; there is no other value that means it.
 ALL = Visibility()
 #: Nothing may be read.
 NOTHING_AT_ALL = Visibility(AnyOf())

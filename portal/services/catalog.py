@@ -10,7 +10,7 @@ from portal.model.filter import EntityFilter
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.query import Cursor, EntityQuery, Place, parse_cursor
 from portal.model.ref import EntityRef
-from portal.model.visibility import Visibility
+from portal.model.visibility import ALL, Visibility
 from portal.services.ancestry import Ancestor, ancestry
 from portal.store import catalog, sources
 from portal.store.catalog import Found
@@ -61,7 +61,7 @@ class CatalogService:
     def body_for(self, sees: Callable[[int], Visibility], ref: EntityRef) -> str | None:
         """Return the finished text of one entity to somebody who sees everything as of its revision, else None."""
         found = self._database.lookup.body(ref)
-        return found[0] if found is not None and sees(found[1]).is_all else None
+        return found[0] if found is not None and sees(found[1]) is ALL else None
 
     def by_refs(self, refs: Sequence[EntityRef], entity_filter: EntityFilter | None = None) -> Mapping[EntityRef, str]:
         """Return the finished texts of those of the entities that are there, and match the filter."""

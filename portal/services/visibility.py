@@ -33,7 +33,7 @@ class VisibilityService:
         """
         now = self._revision() if revision is None else revision
         # All of an actor but the token itself: a service's restrictions are a part of who it is.
-        who = repr(actor)
+        who = "" if actor is ANYBODY else repr(actor)
         known, found = self._remembered
         if known == now and who in found:
             return found[who]

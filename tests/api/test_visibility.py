@@ -25,6 +25,7 @@ from portal.model.permission import Conditional, Decision
 from portal.model.ref import EntityRef
 from portal.model.visibility import Visibility
 from portal.services.permission import Claims
+from portal.services.task_catalog import VerifyingCatalog
 from portal.store.sight import seeing
 
 #: What nobody is to find who may not read it: a word in the names of all hidden entities.
@@ -66,6 +67,12 @@ CATALOG = documents(
         f"group: acme.com, names: {{kind: {SECRET.capitalize()}, plural: {SECRET}s}}, "
         "versions: [{name: v1, schema: {type: object}}]",
         version="portal/v1alpha1",
+    ),
+    _hidden(
+        "Template",
+        "-template",
+        "type: service, owner: team-a, parameters: [], steps: [{id: say, name: Say, action: 'debug:log'}]",
+        version="scaffolder.backstage.io/v1beta3",
     ),
     # Of no kind: a problem of an entity that was never there.
     _hidden("Nonsense", "-problem", "owner: team-a"),
@@ -292,6 +299,26 @@ def test_the_layers_rules_hold_for_those_who_may_not_read_them(portal: Portal) -
     assert "portal/owner-role" in [item.rule for item in told]
     assert "maker" in "".join(item.message + item.fix for item in whole)
     assert "maker" not in "".join(item.message + item.fix for item in told)
+
+
+def test_a_template_that_may_not_be_read_has_no_form_and_makes_no_task(portal: Portal, client: FlaskClient) -> None:
+    path = f"/api/scaffolder/v2/templates/default/template/{SECRET}-template/parameter-schema"
+    task = {"templateRef": f"template:default/{SECRET}-template", "values": {}}
+
+    assert client.get(path).status_code == 404
+    assert client.post("/api/scaffolder/v2/tasks", json=task).status_code == 404
+    assert client.get(path, headers=bearer(portal, ALL)).status_code == 200
+
+
+def test_the_actions_of_a_task_read_as_whoever_began_it(portal: Portal) -> None:
+    refs = [EntityRef(f"component:default/{SECRET}-app"), EntityRef("component:default/library")]
+
+    def read(who: str | None) -> list[EntityRef]:
+        sight = portal.access.visibility.sight_of(who)
+        return sorted(VerifyingCatalog(portal.catalog, portal.locations, sight=sight).by_refs(refs))
+
+    assert read("user:default/ann") == read(None) == refs[1:]
+    assert read(ALL) == sorted(refs)
 
 
 def test_members_of_a_group_that_they_join_read_what_is_its_at_once(tmp_path: Path) -> None:
