@@ -398,6 +398,11 @@ def test_who_sees_little_meets_nothing_of_a_hidden_layer_in_errors(client: Flask
         found = client.get(question)
         assert found.status_code == 400
         assert SECRET not in found.text.replace(f"{SECRET}-layer", "", 2 if SECRET in question else 0)
+    entity_of_no_kind = {"apiVersion": "v1", "kind": "Nothing", "metadata": {"name": "a"}, "spec": {}}
+    body = {"entity": entity_of_no_kind, "location": "url:https://git.example.com/a"}
+    found = client.post("/api/catalog/validate-entity", json=body)
+    assert "Component" in found.text
+    assert SECRET not in found.text.lower()
 
 
 def test_before_it_is_known_who_asks_nothing_can_be_read(portal: Portal) -> None:
