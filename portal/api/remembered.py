@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from flask import Response, g, request
 from flask_smorest import Blueprint
 
+from portal.api.sight import visibility_key
+
 _MEMORY_BYTES = 64 * 1024 * 1024
 #: Who has waited so long for another's answer works it out alone.
 _PATIENCE_SECONDS = 10
@@ -65,8 +67,8 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
     """Make a blueprint answer GET requests to these endpoints from memory as long as the catalog stays as it is.
 
     The revision is read for each request, so that what another process commits is seen by the next one. An answer is
-    kept with the revision that was read before it was worked out: it may be newer than that, and never older. All who
-    may ask are answered alike; what a permission hides is to become a part of what was asked.
+    kept with the revision that was read before it was worked out: it may be newer than that, and never older. Those who
+    may read the same are answered alike: what they may read is a part of what was asked.
     """
     memory = AnswerMemory()
     pending: dict[str, threading.Event] = {}
@@ -76,7 +78,7 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
         if request.endpoint not in names or request.method != "GET":
             return None
         now = revision()
-        asked = _asked()
+        asked = _asked(visibility_key(now))
         found = memory.get(asked, revision=now)
         if found is None:
             # Of many who ask the same at once one works it out: eight would each take eight times as long.
@@ -113,6 +115,6 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
         return response
 
 
-def _asked() -> str:
+def _asked(key: str) -> str:
     environment = request.environ
-    return f"{environment['PATH_INFO']}?{environment.get('QUERY_STRING', '')}"
+    return f"{key}{environment['PATH_INFO']}?{environment.get('QUERY_STRING', '')}"

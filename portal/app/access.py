@@ -23,6 +23,7 @@ from portal.services.sign_in import SignInService
 from portal.services.task_query import creators_of
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
+from portal.services.visibility import VisibilityService
 from portal.store.database import Database
 
 
@@ -33,6 +34,7 @@ class AccessServices:
     identity: IdentityService
     permission: PermissionService
     explanation: ExplanationService
+    visibility: VisibilityService
     api_tokens: ApiTokens
     sign_in: SignInService
     #: Signs the cookies of browsers.
@@ -50,7 +52,7 @@ def wire_access(
     vault = Vault(settings.data / "instance.key")
     api_tokens = ApiTokens(database, longest_days=settings.token_days)
     identity = IdentityService(
-        database,
+        database.whole,
         Tokens(database, vault, issuer=f"{settings.base_url.rstrip('/')}/api/auth"),
         guest=settings.guest,
         allows_guests=settings.guests,
@@ -63,7 +65,7 @@ def wire_access(
         sessions=SessionsService(database, vault, seconds=settings.session_seconds),
         base_url=settings.base_url,
     )
-    facts = AccessFacts(database, kinds)
+    facts = AccessFacts(database.whole, kinds)
     default = DefaultPolicy(
         facts,
         admins=settings.admins,
@@ -78,4 +80,6 @@ def wire_access(
         tasks=partial(creators_of, database),
     )
     explanation = ExplanationService(permission, catalog, admins=settings.admins)
-    return AccessServices(identity, permission, explanation, api_tokens, sign_in, vault.derived("cookies of browsers"))
+    visibility = VisibilityService(permission, revision=database.lookup.revision)
+    cookie_key = vault.derived("cookies of browsers")
+    return AccessServices(identity, permission, explanation, visibility, api_tokens, sign_in, cookie_key)

@@ -9,6 +9,7 @@ from pathlib import Path
 from portal.app.portal import build
 from portal.config import Settings
 from portal.errors import PortalError
+from portal.model.sign_in import is_loopback
 from portal.services.doctor import Check, Doctor
 
 

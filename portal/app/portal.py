@@ -109,6 +109,7 @@ class Portal:
             policy=self.policy,
             integrations=self.integrations,
             duty=self.duty,
+            sight_of=self.access.visibility.sight_of,
         )
 
     @cached_property
@@ -137,14 +138,14 @@ class Portal:
             # Asked for where there are layers alone: an ingest of what stands in none need not import it.
             return self.answers.layers.lists(connection) | self.accountability.lists(connection)
 
-        return SurveyService(self.database, self.ownership, lists=lists)
+        return SurveyService(self.database.whole, self.ownership, lists=lists)
 
     @cached_property
     def access(self) -> AccessServices:
         """Who asks, and whether they may."""
         from portal.app.access import wire_access  # noqa: PLC0415  # only a server is asked by anybody
 
-        return wire_access(self.settings, self.database, catalog=self.catalog, kinds=self.kinds)
+        return wire_access(self.settings, self.database, catalog=CatalogService(self.database.whole), kinds=self.kinds)
 
     @cached_property
     def audit(self) -> AuditService:
@@ -329,7 +330,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         "web": cast("TreeProvider", web),
     }
     refresh = RefreshService(
-        database,
+        database.whole,
         providers=providers,
         kinds=kinds,
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),

@@ -16,6 +16,7 @@ from portal.services.jobs import Jobs
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
+from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -50,6 +51,7 @@ def wire_tasks(
     policy: RemotePolicy,
     integrations: Integrations,
     duty: Duty,
+    sight_of: SightOf,
 ) -> TaskServices:
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
@@ -65,5 +67,6 @@ def wire_tasks(
         templates=Templates(mirrors, integrations=integrations),
         workspaces=Workspaces(settings.workspaces),
         vault=Vault(settings.data / "instance.key"),
+        sight_of=sight_of,
     )
     return TaskServices(engine, jobs, scaffolding)

@@ -37,6 +37,7 @@ from portal.api.rights import register_rights
 from portal.api.rules import add_rule_routes
 from portal.api.scaffolder import scaffolder_blueprint
 from portal.api.search import search_blueprint
+from portal.api.sight import register_sight
 from portal.api.task_access import CurrentTaskAccess
 from portal.api.tokens import tokens_blueprint
 from portal.app.logs import configure_logs
@@ -46,6 +47,7 @@ from portal.app.sign_in import register_sign_in, trust_hosts
 from portal.app.stopping import when_asked_to_end
 from portal.config import load_settings
 from portal.services.health import HealthService
+from portal.services.identity import ANYBODY
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.services.task_query import creators_of
@@ -104,6 +106,7 @@ def create_app(portal: Portal) -> Flask:
     register_sign_in(app, api, portal, pages)
     app.register_blueprint(pages)
     register_openapi(app)
+    register_sight(app, portal.access.visibility)
     register_rights(
         app,
         portal.access.explanation,
@@ -115,7 +118,8 @@ def create_app(portal: Portal) -> Flask:
     register_audit(app, portal.audit)
     app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.access.identity.allows_guests:
-        app.wsgi_app = EntityExpress(app.wsgi_app, portal.catalog.body)  # type: ignore[method-assign]  # as Flask has it
+        guest_body = partial(portal.catalog.body_for, lambda now: portal.access.visibility.of(ANYBODY, revision=now))
+        app.wsgi_app = EntityExpress(app.wsgi_app, guest_body)  # type: ignore[method-assign]  # as Flask has it
     trust_hosts(app, portal.settings)
     if portal.settings.requests_allowed is not None:
         from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from portal.errors import NotFoundError
@@ -10,11 +10,13 @@ from portal.model.filter import EntityFilter
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.query import Cursor, EntityQuery, Place, parse_cursor
 from portal.model.ref import EntityRef
+from portal.model.visibility import ALL, Visibility
 from portal.services.ancestry import Ancestor, ancestry
 from portal.store import catalog, sources
 from portal.store.catalog import Found
 from portal.store.database import Connection, Database
 from portal.store.query import Slice
+from portal.store.sight import visibility_of
 
 DEFAULT_LIMIT = 20
 _STREAMED_AT_ONCE = 1_000
@@ -42,7 +44,7 @@ class CatalogService:
     def __init__(self, database: Database, *, integrations: Integrations = NO_INTEGRATIONS) -> None:
         self._database = database
         self._integrations = integrations
-        self._totals: dict[tuple[int, EntityQuery], int] = {}
+        self._totals: dict[tuple[int, str, EntityQuery], int] = {}
 
     def revision(self) -> int:
         """Return the newest revision of the catalog: what is answered stays the same as long as this does."""
@@ -50,7 +52,16 @@ class CatalogService:
 
     def body(self, ref: EntityRef) -> str | None:
         """Return the finished text of one entity, or None; of more than one see `by_refs`."""
-        return self._database.lookup.body(ref)
+        found = self._database.lookup.body(ref)
+        if found is None:
+            return None
+        body, revision = found
+        return body if self._database.visibility(revision).is_all else self.by_refs([ref]).get(ref)
+
+    def body_for(self, sees: Callable[[int], Visibility], ref: EntityRef) -> str | None:
+        """Return the finished text of one entity to somebody who sees everything as of its revision, else None."""
+        found = self._database.lookup.body(ref)
+        return found[0] if found is not None and sees(found[1]) is ALL else None
 
     def by_refs(self, refs: Sequence[EntityRef], entity_filter: EntityFilter | None = None) -> Mapping[EntityRef, str]:
         """Return the finished texts of those of the entities that are there, and match the filter."""
@@ -115,7 +126,7 @@ class CatalogService:
 
     def _total(self, connection: Connection, query: EntityQuery) -> int:
         """Return how many entities match; counted once for each state of the catalog."""
-        key = (sources.current_revision(connection), replace(query, order=()))
+        key = (sources.current_revision(connection), visibility_of(connection).key, replace(query, order=()))
         total = self._totals.get(key)
         if total is None:
             total = catalog.count(connection, query)

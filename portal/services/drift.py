@@ -21,6 +21,7 @@ from portal.model.location import Tree
 from portal.model.ref import PEOPLE, EntityRef
 from portal.providers.work import GitWork, Work
 from portal.services.assets import Place, Places
+from portal.services.by_visibility import ByVisibility
 from portal.services.drift_answers import AssetDrift, CodeOwnersView, DriftPage, Worker, WorkPlace
 from portal.services.fingerprints import commits_of
 from portal.services.ownership import FRAME_KINDS, OwnershipService
@@ -116,7 +117,7 @@ class DriftService:
         self._clock = clock
         self._budget_seconds = budget_seconds
         self._lock = threading.Lock()
-        self._known: _State | None = None
+        self._known: ByVisibility[_State] = ByVisibility()
         self._reading = threading.Lock()
         self._works: OrderedDict[tuple[_Repository, frozenset[str]], _Read] = OrderedDict()
 
@@ -230,11 +231,12 @@ class DriftService:
         revision = sources.current_revision(connection)
         commits = {source.id: commits_of(source.fingerprint) for source in sources.list_sources(connection)}
         with self._lock:
-            known = self._known
+            known = self._known.get(connection)
             is_known = known is not None and known.assets.revision == revision
             if known is None or not is_known or known.commits != commits:
                 assets = known.assets if known is not None and is_known else self._read_assets(connection, revision)
-                known = self._known = self._placed(assets, commits)
+                known = self._placed(assets, commits)
+                self._known.keep(connection, known)
             return known
 
     def _read_assets(self, connection: Connection, revision: int) -> _Assets:

@@ -44,7 +44,7 @@ class ChangeFeed:
         self.beat_seconds = beat_seconds
         self._changed = threading.Condition()
         self._reading = threading.Lock()
-        self._portions: OrderedDict[tuple[int, int], Sequence[Version]] = OrderedDict()
+        self._portions: OrderedDict[tuple[int, int, str], Sequence[Version]] = OrderedDict()
         self._revision = -1
         self._followers: set[Follower] = set()
         self._watcher: threading.Thread | None = None
@@ -56,7 +56,8 @@ class ChangeFeed:
         Raises `InputError` for a place or revision that is not there yet, `ServiceUnavailableError` when as many follow
         already as may.
         """
-        with self._database.reading() as connection:
+        # Places are told to everybody; a follower may have been told of what they may no longer read.
+        with self._database.whole.reading() as connection:
             newest = sources.current_revision(connection)
             if since is not None and since > newest:
                 raise InputError(f"There is no revision {since} yet; the newest is {newest}")
@@ -120,12 +121,14 @@ class ChangeFeed:
 
     def _after(self, place: int, revision: int) -> Sequence[Version]:
         """Return the next portion behind a place, of which all is told that was committed up to a revision."""
+        # What a follower may read is asked anew with each revision: nobody follows for a moment only.
+        key = self._database.visibility(revision).key
         with self._reading:
-            found = self._portions.get((place, revision))
+            found = self._portions.get((place, revision, key))
             if found is None:
                 with self._database.reading() as connection:
                     found = versions_since(connection, 0, after=place, limit=_PORTION)
-                self._portions[place, revision] = found
+                self._portions[place, revision, key] = found
                 while len(self._portions) > _PORTIONS_KEPT:
                     self._portions.popitem(last=False)
             return found

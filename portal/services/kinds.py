@@ -12,10 +12,12 @@ from portal.model.entity import ref_of
 from portal.model.kind import Kinds
 from portal.model.ref import EntityRef
 from portal.services.builds import Build
+from portal.services.by_visibility import ByVisibility
+from portal.store import graph, sources
 from portal.store import kinds as stored_kinds
-from portal.store import sources
 from portal.store.database import Connection, Database
 from portal.store.kinds import Definition
+from portal.store.sight import visibility_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,12 @@ class KindsService:
     """The one place that says which kinds there are now; asked at every use, it costs one short statement."""
 
     def __init__(self, database: Database, built_in: Kinds) -> None:
-        self._database = database
+        self._database = database.whole
+        self._readers = database
         self._built_in = built_in
         self._lock = threading.Lock()
         self._known = _Known(0, (), built_in)
+        self._told: ByVisibility[_Known] = ByVisibility()
 
     @property
     def built_in(self) -> Kinds:
@@ -49,6 +53,27 @@ class KindsService:
     def seen_by(self, connection: Connection) -> Kinds:
         """Return the kinds of the catalog as a connection that only reads sees it."""
         return self._look(connection).kinds
+
+    def told(self) -> Kinds:
+        """Return the kinds of the catalog as whoever asks may know of them."""
+        with self._readers.reading() as connection:
+            return self.told_by(connection)
+
+    def told_by(self, connection: Connection) -> Kinds:
+        """Return the kinds of which a connection may read the definitions, to be told to whoever asks.
+
+        What entities mean follows from all kinds; see `seen_by`.
+        """
+        known = self._look(connection)
+        if visibility_of(connection).is_all:
+            return known.kinds
+        told = self._told.get(connection)
+        if told is None or told.revision != known.revision:
+            refs = graph.refs_there(connection, [found.ref for found in known.definitions])
+            found = [item for item in known.definitions if item.ref in refs]
+            told = _Known(known.revision, found, with_declared(self._built_in, [item.declared for item in found]))
+            self._told.keep(connection, told)
+        return told.kinds
 
     def expected(self, builds: Collection[Build]) -> Kinds | None:
         """Return the kinds that there will be once builds are written, or None where they bring no definition.

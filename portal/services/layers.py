@@ -12,6 +12,7 @@ from portal.errors import InputError
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
+from portal.services.by_visibility import ByVisibility
 from portal.services.kinds import KindsService
 from portal.services.layer_standing import (
     PART_TYPES,
@@ -130,7 +131,7 @@ class LayersService:
         self._ownership = ownership
         self._past = past
         self._lock = threading.Lock()
-        self._known: tuple[int, Standings] | None = None
+        self._known: ByVisibility[tuple[int, Standings]] = ByVisibility()
 
     def layers(
         self, *, layer: str | None = None, limit: int = 20, offset: int = 0, at: Moment | None = None
@@ -176,12 +177,13 @@ class LayersService:
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
-            if self._known is not None and self._known[0] == revision:
-                return self._known[1]
+            known = self._known.get(connection)
+            if known is not None and known[0] == revision:
+                return known[1]
             with cycles_kept():
                 state = standings_of(self._seen_now(connection))
-            if self._known is None or self._known[0] < revision:
-                self._known = (revision, state)
+            if known is None or known[0] < revision:
+                self._known.keep(connection, (revision, state))
             return state
 
     def _seen_now(self, connection: Connection) -> Seen:

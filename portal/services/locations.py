@@ -15,7 +15,7 @@ from portal.model.ref import EntityRef
 from portal.services.analysis import Analysis, analyze, validation_messages
 from portal.services.ancestry import ancestry
 from portal.services.refresh import RefreshService, raise_for
-from portal.store import catalog, entities, sources
+from portal.store import catalog, entities, graph, sources
 from portal.store.database import Database
 from portal.store.sources import Source
 
@@ -77,8 +77,13 @@ class LocationsService:
         self._hand_over = hand_over
 
     def list(self) -> list[Location]:
-        """Return the registered locations, oldest first."""
-        return [_location(source) for source in self._refresh.sources() if source.registered]
+        """Return the registered locations, oldest first: those whose Location entity whoever asks may read."""
+        found = [_location(source) for source in self._refresh.sources() if source.registered]
+        if self._database.visibility().is_all:
+            return found
+        with self._database.reading() as connection:
+            readable = graph.refs_there(connection, [location.entity_ref for location in found])
+        return [location for location in found if location.entity_ref in readable]
 
     def get(self, location_id: str) -> Location:
         """Return a registered location. Raises `NotFoundError`."""
@@ -157,6 +162,8 @@ class LocationsService:
             entity = catalog.origins(connection, [ref]).get(ref)
             if entity is None:
                 raise NotFoundError(f"Entity {ref} not found")
+        # Whoever may refresh an entity has what leads to it read again, of which they may know nothing.
+        with self._database.whole.reading() as connection:
             locations = catalog.location_entities(connection, [entity.source_id])
         chain = {item.ref for item in ancestry(entity, locations, integrations=self._refresh.integrations)}
         files = {entity.location, *(item.location for item in locations if item.ref in chain)}
@@ -191,7 +198,7 @@ class LocationsService:
         return held.source_id
 
     def _refs_of(self, source_id: str) -> Sequence[EntityRef]:
-        with self._database.reading() as connection:
+        with self._database.whole.reading() as connection:
             stored = sources.stored_documents(connection, source_id)
         generated = self._generated(source_id)
         return sorted({EntityRef(key.ref) for key in stored} - generated)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from portal.model.layer import Finding, Layer, Role, layer_of, role_of
 from portal.model.problem import Problem
 from portal.model.ref import PEOPLE, EntityRef
 from portal.model.relation import INVERSES, Relation
+from portal.services.by_visibility import ByVisibility
 from portal.services.facts import BUILT_IN_RULES, RULE_KINDS, FactsReader, utc_today
 from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
@@ -26,6 +27,7 @@ from portal.store import findings, graph, sources, standing
 from portal.store.database import Connection, Database
 from portal.store.findings import Survey
 from portal.store.graph import Node
+from portal.store.sight import visibility_of
 from portal.store.standing import Standing
 
 __all__ = ["LayerView", "Lineage", "Node", "OwnershipService", "Summary"]
@@ -34,6 +36,8 @@ __all__ = ["LayerView", "Lineage", "Node", "OwnershipService", "Summary"]
 _FEW = 2_000
 #: What says how an organisation works, rather than being one of its assets.
 FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
+#: What is told of a refusal whose reasons may not be read.
+_UNTOLD = "The rules of the layer do not allow it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,8 @@ class OwnershipService:
         self._kinds = kinds
         self._facts = FactsReader(kinds, rules, today=today)
         self._lock = threading.RLock()
-        self._known: _State | None = None
-        self._found: _Found | None = None
+        self._known: ByVisibility[_State] = ByVisibility()
+        self._found: ByVisibility[_Found] = ByVisibility()
 
     def lineage(self, ref: EntityRef) -> Lineage:
         """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
@@ -157,7 +161,7 @@ class OwnershipService:
         For a few entities not more of the catalog is read than their rules look at.
         """
         revision = sources.current_revision(connection)
-        found = self._found
+        found = self._found.get(connection)
         if found is None or not self._is_now(found, revision):
             if self.keeps_findings(connection):
                 return findings.kept(connection, refs)
@@ -170,7 +174,8 @@ class OwnershipService:
 
     def keeps_findings(self, connection: Connection) -> bool:
         """Return whether the newest survey saw what a connection sees, with the same rules, today."""
-        return findings.last_survey(connection) == self.survey(connection)
+        # A survey sees everything: what follows from a part of the catalog is another matter.
+        return visibility_of(connection).is_all and findings.last_survey(connection) == self.survey(connection)
 
     def survey(self, connection: Connection) -> Survey:
         """Return what a survey of the catalog that a connection sees would see."""
@@ -201,17 +206,17 @@ class OwnershipService:
         return self._state(connection).facts
 
     def check_owner(self, owner_ref: EntityRef, layer: str) -> list[Finding]:
-        """Return what speaks against an owner in a layer, given by name; empty where nothing does."""
+        """Return what speaks against an owner in a layer, given by name; empty where nothing does.
+
+        It is decided on all that the catalog holds, and told as far as whoever asks may read it.
+        """
+        with self._database.whole.reading() as connection:
+            found = _against(self._state(connection).facts, owner_ref, layer)
+        if not found or self._database.visibility().is_all:
+            return found
         with self._database.reading() as connection:
-            facts = self._state(connection).facts
-        asset = Asset(EntityRef("asset:default/new"), owner_ref, EntityRef.parse(layer, default_kind="layer"))
-        found = evaluate(facts, rules=(OwnerExists(), OwnerRole()), assets=[asset])
-        if facts.layers and asset.layer not in facts.layers:
-            # Whatever the policies say of assets that are there: nothing new is made in a layer that is not.
-            message = f'There is no layer "{layer}".'
-            fix = f"Known layers: {', '.join(sorted(ref.name for ref in facts.layers))}."
-            found.append(Finding(LayerKnown.id, "enforce", asset.ref, asset.layer, message, fix))
-        return found
+            told = {item.rule: item for item in _against(self._state(connection).facts, owner_ref, layer)}
+        return [_told_as(item, told.get(item.rule)) for item in found]
 
     def layers(self) -> list[LayerView]:
         """Return the layers, the highest first, each with its assets; what stands in none comes last."""
@@ -268,20 +273,22 @@ class OwnershipService:
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
-            if self._known is not None and self._is_now(self._known, revision):
-                return self._known
+            known = self._known.get(connection)
+            if known is not None and self._is_now(known, revision):
+                return known
             with cycles_kept():
                 state = self._read_state(connection, revision)
-            if self._known is None or self._known.revision <= revision:
-                self._known = state
+            if known is None or known.revision <= revision:
+                self._known.keep(connection, state)
             return state
 
     def _all_found(self, connection: Connection) -> _Found:
         """Return what the rules find as this connection sees the catalog; worked out once for each revision."""
         revision = sources.current_revision(connection)
         with self._lock:
-            if self._found is not None and self._is_now(self._found, revision):
-                return self._found
+            known = self._found.get(connection)
+            if known is not None and self._is_now(known, revision):
+                return known
             state = self._state(connection)
             with cycles_kept():
                 listed = self._facts.findings(state.facts, partial(graph.documents_of, connection))
@@ -289,8 +296,8 @@ class OwnershipService:
             for finding in listed:
                 by_ref.setdefault(finding.ref, []).append(finding)
             found = _Found(revision, state.today, listed, by_ref)
-            if self._found is None or self._found.revision <= revision:
-                self._found = found
+            if known is None or known.revision <= revision:
+                self._found.keep(connection, found)
             return found
 
     def _is_now(self, state: _State | _Found, revision: int) -> bool:
@@ -307,6 +314,25 @@ class OwnershipService:
 def reached_json(item: Dependent, node: Node) -> dict[str, Any]:
     """Return an entity that a walk has reached as JSON tells it."""
     return node.to_json() | {"distance": item.distance, "path": item.path}
+
+
+def _against(facts: Facts, owner_ref: EntityRef, layer: str) -> list[Finding]:
+    """Return what speaks against an owner in a layer, given by name."""
+    asset = Asset(EntityRef("asset:default/new"), owner_ref, EntityRef.parse(layer, default_kind="layer"))
+    found = evaluate(facts, rules=(OwnerExists(), OwnerRole()), assets=[asset])
+    if facts.layers and asset.layer not in facts.layers:
+        # Whatever the policies say of assets that are there: nothing new is made in a layer that is not.
+        message = f'There is no layer "{layer}".'
+        fix = f"Known layers: {', '.join(sorted(ref.name for ref in facts.layers))}."
+        found.append(Finding(LayerKnown.id, "enforce", asset.ref, asset.layer, message, fix))
+    return found
+
+
+def _told_as(decided: Finding, readable: Finding | None) -> Finding:
+    """Return what was decided, in the words that follow from what may be read; without names where nothing does."""
+    if readable is None:
+        return replace(decided, message=_UNTOLD, fix="", related=())
+    return replace(decided, message=readable.message, fix=readable.fix, related=readable.related)
 
 
 def _counts(

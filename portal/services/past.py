@@ -27,9 +27,10 @@ from portal.services.kinds import KindsService
 from portal.services.moments import absence, revision_of
 from portal.services.organisation import AsOf
 from portal.services.ownership import LayerView, layer_views
-from portal.store import past
+from portal.store import past, sources
 from portal.store.database import Connection
 from portal.store.graph import Node
+from portal.store.sight import visibility_of
 from portal.store.versions import presences, versions_at
 
 #: What a version tells of a past organisation takes about 1 kB of memory.
@@ -222,7 +223,8 @@ class PastOrganisations:
         self._reader = reader
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[int, PastOrganisation] = {}
+        #: By revision, and by what may be read: who may read less may read something else with each new revision.
+        self._kept: dict[tuple[int, str, int], PastOrganisation] = {}
 
     def seen_by(self, connection: Connection, moment: Moment) -> Past:
         """Return the organisation as of a moment.
@@ -239,11 +241,13 @@ class PastOrganisations:
 
     def _organisation(self, connection: Connection, revision: int) -> PastOrganisation:
         kinds = self._kinds.seen_by(connection)
+        key = visibility_of(connection).key
+        place = (revision, key, sources.current_revision(connection) if key else 0)
         # Held while one is rebuilt: others who ask for it wait instead of rebuilding it as well.
         with self._lock:
-            self._kept = {number: kept for number, kept in self._kept.items() if kept.kinds is kinds}
-            found = self._kept.pop(revision, None) or self._rebuilt(connection, revision, kinds)
-            self._kept[revision] = found
+            self._kept = {place: kept for place, kept in self._kept.items() if kept.kinds is kinds}
+            found = self._kept.pop(place, None) or self._rebuilt(connection, revision, kinds)
+            self._kept[place] = found
             while len(self._kept) > 1 and (len(self._kept) > _MOST_REVISIONS or self._held() > _MOST_HELD):
                 del self._kept[next(iter(self._kept))]
         return found

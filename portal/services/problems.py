@@ -24,6 +24,7 @@ from portal.model.layer import Finding
 from portal.model.problem import PROBLEM_MESSAGES, Problem
 from portal.model.ref import PEOPLE, EntityRef
 from portal.services.accountability import AccountabilityService
+from portal.services.by_visibility import ByVisibility
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import findings, graph, sources
@@ -122,8 +123,8 @@ class ProblemsService:
         self._accountability = accountability
         self._kinds = kinds
         self._lock = threading.Lock()
-        self._known: _State | None = None
-        self._measured: Measures | None = None
+        self._known: ByVisibility[_State] = ByVisibility()
+        self._measured: ByVisibility[Measures] = ByVisibility()
 
     def ask(self, asked: Asked, *, limit: int | None = None, offset: int = 0) -> Faults:
         """Return the problems, by file and line, then the findings, by entity, that are asked for.
@@ -173,43 +174,45 @@ class ProblemsService:
 
     def measures(self) -> Measures:
         """Return what is counted of the newest revision; worked out once for each."""
-        known = self._measured
-        if known is not None and known.revision == self._database.lookup.revision():
+        now = self._database.lookup.revision()
+        known = self._measured.of(self._database.visibility(now).key)
+        if known is not None and known.revision == now:
             return known
         with self._database.reading() as connection:
             newest = sources.newest_revision(connection)
             state = self._state(connection)
             nodes = self._ownership.nodes_seen_by(connection)
-        views = self._ownership.layers()
-        problems: dict[tuple[str, str, str], int] = {}
-        by_owner: dict[tuple[str, str], int] = {}
-        entities: dict[tuple[str, str], int] = {}
-        for fault in state.faults:
-            key = (fault.rule, fault.layer, fault.severity)
-            problems[key] = problems.get(key, 0) + 1
-            held = (fault.owner, fault.severity)
-            by_owner[held] = by_owner.get(held, 0) + 1
-        for node in nodes.values():
-            place = (node.kind, str(node.layer or ""))
-            entities[place] = entities.get(place, 0) + 1
-        coverage = {
-            str(view.layer.ref): sum(_is_owned(node, nodes) for node in view.nodes) / len(view.nodes)
-            for view in views
-            if view.layer is not None and view.nodes
-        }
-        found = Measures(newest.number, newest.recorded_at_ms, problems, by_owner, entities, coverage)
-        self._measured = found
+            views = self._ownership.layers_seen_by(connection)
+            problems: dict[tuple[str, str, str], int] = {}
+            by_owner: dict[tuple[str, str], int] = {}
+            entities: dict[tuple[str, str], int] = {}
+            for fault in state.faults:
+                key = (fault.rule, fault.layer, fault.severity)
+                problems[key] = problems.get(key, 0) + 1
+                held = (fault.owner, fault.severity)
+                by_owner[held] = by_owner.get(held, 0) + 1
+            for node in nodes.values():
+                place = (node.kind, str(node.layer or ""))
+                entities[place] = entities.get(place, 0) + 1
+            coverage = {
+                str(view.layer.ref): sum(_is_owned(node, nodes) for node in view.nodes) / len(view.nodes)
+                for view in views
+                if view.layer is not None and view.nodes
+            }
+            found = Measures(newest.number, newest.recorded_at_ms, problems, by_owner, entities, coverage)
+            self._measured.keep(connection, found)
         return found
 
     def _state(self, connection: Connection) -> _State:
         """Return the faults of the catalog as this connection sees it; put together once for each revision."""
         revision = sources.current_revision(connection)
         with self._lock:
-            if self._known is not None and self._known.revision == revision:
-                return self._known
+            known = self._known.get(connection)
+            if known is not None and known.revision == revision:
+                return known
             state = self._read_state(connection, revision)
-            if self._known is None or self._known.revision < revision:
-                self._known = state
+            if known is None or known.revision < revision:
+                self._known.keep(connection, state)
             return state
 
     def _read_state(self, connection: Connection, revision: int) -> _State:
@@ -234,7 +237,7 @@ class ProblemsService:
     def _selection(self, connection: Connection, state: _State, asked: Asked) -> Selection:
         """Return what words mean. Raises `InputError` for those that mean nothing."""
         severities = dict.fromkeys((*SEVERITIES, *(fault.severity for fault in state.faults)))
-        kinds = [kind.name.lower() for kind in self._kinds.seen_by(connection)] if asked.kind else []
+        kinds = [kind.name.lower() for kind in self._kinds.told_by(connection)] if asked.kind else []
         return Selection(
             _known_among("rule", asked.rule, state.rules),
             _known_among("layer", [_named("layer", name) for name in asked.layer], state.layers | {""}),

@@ -332,7 +332,8 @@ class RefreshService:
         parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
         source = Source(str(uuid.uuid4()), location_type, target, registered)
         build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
-        builder = self._builder.knowing(self._kinds.current())
+        # What is wrong with a document names the kinds that there are.
+        builder = self._builder.knowing(self._kinds.told())
         builder.build([build], progress=_untold, redefine=partial(self._redefine, builder))
         changes = delta(build.snapshot, build.stored)
         bodies: dict[EntityRef, str] = {}
@@ -353,7 +354,7 @@ class RefreshService:
 
     def check(self, document: Any, *, location_type: str, target: str) -> Checked:
         """Check a document as if it stood in a file at this location; placeholders in it are not followed."""
-        checked = check(document, kinds=self._kinds.current())
+        checked = check(document, kinds=self._kinds.told())
         allows = self._catalog_rules.of(location_type, target)
         if checked.entity is None or allows is None or allows(document):
             return checked

@@ -35,6 +35,8 @@ from portal.vcs.publish import Author
 __all__ = ["Author", "FileChange", "Preview", "ReorganisationService", "Written"]
 
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
+#: So many lines are shown around each change, as git does.
+_CONTEXT_LINES = 3
 _FOLDER = "it lies in a folder that is no repository to Portal; register its git repository to have the change written"
 _WEB = "it is read from a web server; its owner must edit it"
 
@@ -157,7 +159,9 @@ class ReorganisationService:
                 effects = effects_of(changes, documents, facts, teams, find=find)
         except PlanError as error:
             raise _placed(error, content, location) from error
-        return Preview(plan, changes, effects, self._files(changes, targets))
+        # The lines around a change may be another document's.
+        context = _CONTEXT_LINES if self._database.visibility().is_all else 0
+        return Preview(plan, changes, effects, self._files(changes, targets, context=context))
 
     def write(self, preview: Preview, *, author: Author | None = None) -> list[Written]:
         """Push the change, one commit on the plan's branch for each repository, and return the commits.
@@ -228,7 +232,9 @@ class ReorganisationService:
             found[ref] = origin.location, target
         return found
 
-    def _files(self, changes: Changes, targets: Mapping[EntityRef, tuple[str, Target | None]]) -> list[FileChange]:
+    def _files(
+        self, changes: Changes, targets: Mapping[EntityRef, tuple[str, Target | None]], *, context: int
+    ) -> list[FileChange]:
         by_location: dict[str, tuple[Target | None, list[EntityRef]]] = {}
         for ref, (location, target) in targets.items():
             by_location.setdefault(location, (target, []))[1].append(ref)
@@ -243,7 +249,7 @@ class ReorganisationService:
                 paths[location] = found[1], found[0].pattern
         contents = self._contents(paths)
         return [
-            _file(location, _amendments(changes, refs), paths.get(location), contents.get(location))
+            _file(location, _amendments(changes, refs), paths.get(location), contents.get(location), context=context)
             for location, (_, refs) in sorted(by_location.items())
         ]
 
@@ -281,6 +287,8 @@ def _file(
     amendments: FileAmendments,
     place: tuple[Listing, str] | None,
     content: bytes | str | None,
+    *,
+    context: int,
 ) -> FileChange:
     if place is None or content is None:
         return FileChange(location, "", "", "", "it is in no file")
@@ -297,13 +305,15 @@ def _file(
         return FileChange(location, repository, path, "", error.message)
     refusal = {"git": "", "folder": _FOLDER}.get(tree.type, _WEB)
     head = Head(tree.root, listing.branch, listing.commit, tree.trusted) if tree.type == "git" else None
-    return FileChange(location, repository, path, "".join(_diff(content, result, path)), refusal, result, head)
+    return FileChange(
+        location, repository, path, "".join(_diff(content, result, path, context=context)), refusal, result, head
+    )
 
 
-def _diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
-    """Yield the lines of a unified diff, as git and patch read it."""
+def _diff(before: bytes, after: bytes, path: str, *, context: int) -> Iterator[str]:
+    """Yield the lines of a unified diff, as git and patch read it, with so many around each change."""
     old, new = (_LINES.findall(content.decode()) for content in (before, after))
-    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
+    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", n=context):
         yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 
 

@@ -25,7 +25,7 @@ from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar
 from portal.services.task_query import TaskQuery
 from portal.services.task_rights import TaskRights
-from portal.services.task_runner import Environment, TaskRunner
+from portal.services.task_runner import Environment, SightOf, TaskRunner
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -88,6 +88,7 @@ class ScaffoldingService:
         vault: Vault,
         environment: Environment | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        sight_of: SightOf = lambda _who: None,
     ) -> None:
         self._database = database
         self._catalog = catalog
@@ -109,6 +110,7 @@ class ScaffoldingService:
             workspaces=workspaces,
             vault=vault,
             environment=environment,
+            sight_of=sight_of,
         )
         jobs.register(JOB, self._runner.run, unfinished=self._unfinished, interrupt=self.journal.close)
 

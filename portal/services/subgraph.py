@@ -72,10 +72,10 @@ class SubGraphService:
         """
         edges: set[Relation] = set()
         with self._database.reading() as connection:
-            known = self._kinds.seen_by(connection)
-            course = Course.of(types, direction, known=known.relation_types)
+            told = self._kinds.told_by(connection)
+            course = Course.of(types, direction, known=told.relation_types)
             shown = {root: self._ownership.node_seen_by(connection, root)}
-            wanted_kinds = _kinds_named(kinds, {kind.name.lower() for kind in known})
+            wanted_kinds = _kinds_named(kinds, {kind.name.lower() for kind in told})
             wanted_layers = _layers_named(layers, connection)
             is_truncated = False
 

@@ -11,6 +11,7 @@ import orjson
 from portal.errors import ActionError, ConflictError
 from portal.model.layer import accountable_owner
 from portal.model.ref import EntityRef
+from portal.store.sight import Sight, seeing
 
 
 class CatalogReader(Protocol):
@@ -59,20 +60,31 @@ class VerifyingCatalog:
     """The catalog as the actions of one task use it."""
 
     def __init__(
-        self, catalog: CatalogReader, locations: Registrar, *, expected: ExpectedOwnership | None = None
+        self,
+        catalog: CatalogReader,
+        locations: Registrar,
+        *,
+        expected: ExpectedOwnership | None = None,
+        sight: Sight | None = None,
     ) -> None:
         self._catalog = catalog
         self._locations = locations
         self._expected = expected
+        self._sight = sight
 
     def by_refs(self, refs: Sequence[EntityRef]) -> dict[EntityRef, Mapping[str, Any]]:
-        """Return those of the entities that are in the catalog."""
+        """Return those of the entities that are in the catalog, and that whoever began the task may read."""
+        with seeing(self._sight):
+            return self._found(refs)
+
+    def _found(self, refs: Sequence[EntityRef]) -> dict[EntityRef, Mapping[str, Any]]:
         return {ref: orjson.loads(body) for ref, body in self._catalog.by_refs(list(refs)).items()}
 
     def register(self, target: str) -> list[EntityRef]:
         """Register and read a location; see `portal.actions.contract.TaskCatalog`."""
         refs = sorted(self._locations.register("url", target, trusted=True).entity_refs)
-        found = self.by_refs(refs)
+        # What is verified is what was made, whoever may read it.
+        found = self._found(refs)
         missing = [ref for ref in refs if ref not in found]
         if missing:
             raise ConflictError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -51,10 +51,13 @@ from portal.services.vault import Vault
 from portal.services.workspaces import EMPTY, OLD, Workspaces
 from portal.store import tasks
 from portal.store.database import Database
+from portal.store.sight import Sight
 from portal.store.tasks import TaskRow
 
 ANSWERS_FILE = ".portal/answers.yaml"
 _LOG = logging.getLogger(__name__)
+#: Gives what a user by reference, None for nobody in particular, may read; None: everything.
+SightOf = Callable[[str | None], Sight | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,7 @@ class TaskRunner:
         workspaces: Workspaces,
         vault: Vault,
         environment: Environment | None = None,
+        sight_of: SightOf = lambda _who: None,
     ) -> None:
         self._database = database
         self._journal = journal
@@ -118,6 +122,7 @@ class TaskRunner:
         self._workspaces = workspaces
         self._vault = vault
         self._environment = environment or Environment()
+        self._sight_of = sight_of
 
     def run(self, task_id: str, step: StepRunner) -> None:
         """Carry out a task. It may be called again for a task that was broken off, and for one that is over."""
@@ -234,6 +239,7 @@ class TaskRunner:
                 self._catalog,
                 self._locations,
                 expected=ExpectedOwnership.from_json(expected) if expected else None,
+                sight=self._sight_of(step.task.created_by),
             ),
             secrets=step.secrets,
             log=lambda message: self._log(step, message),

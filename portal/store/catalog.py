@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import ColumnElement, Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.model.filter import EntityFilter
+from portal.model.filter import AllOf, EntityFilter
 from portal.model.query import EntityQuery, Place
 from portal.model.ref import EntityRef
+from portal.store.bodies import readable
 from portal.store.conditions import matching
 from portal.store.database import Database
 from portal.store.dialect import in_chunks
@@ -25,6 +26,7 @@ from portal.store.query import (
     values_statement,
     walk_statement,
 )
+from portal.store.sight import visibility_of
 from portal.store.tables import entities
 
 
@@ -54,7 +56,8 @@ def bodies_by_ref(
     found: dict[EntityRef, str] = {}
     for chunk in in_chunks(_storable(refs)):
         rows = connection.execute(select(entities.c.ref, entities.c.body).where(entities.c.ref.in_(chunk), condition))
-        found.update((EntityRef(row.ref), row.body) for row in rows)
+        bodies = readable(connection, {row.ref: row.body for row in rows})
+        found.update((EntityRef(ref), body) for ref, body in bodies.items())
     return found
 
 
@@ -62,8 +65,10 @@ def bodies_by_uid(connection: Connection, uids: Sequence[str]) -> dict[str, str]
     """Return the finished JSON texts of those of the entities that are there, by uid."""
     found: dict[str, str] = {}
     for chunk in in_chunks(_storable(uids)):
-        rows = connection.execute(select(entities.c.uid, entities.c.body).where(entities.c.uid.in_(chunk)))
-        found.update((row.uid, row.body) for row in rows)
+        columns = (entities.c.uid, entities.c.ref, entities.c.body)
+        rows = connection.execute(select(*columns).where(entities.c.uid.in_(chunk))).all()
+        bodies = readable(connection, {row.ref: row.body for row in rows})
+        found.update((row.uid, bodies[row.ref]) for row in rows)
     return found
 
 
@@ -77,12 +82,14 @@ def page(connection: Connection, query: EntityQuery, part: Slice, *, total: int)
     rows = _walked(connection, query, part, total=total)
     if rows is None:
         rows = connection.execute(page_statement(query, part, total=total, in_sets=_in_sets(connection))).all()
-    found = [Found(row[0], Place(tuple(row[2:]), row[1])) for row in rows]
+    bodies = readable(connection, {row[1]: row[0] for row in rows})
+    found = [Found(bodies[row[1]], Place(tuple(row[2:]), row[1])) for row in rows]
     return found[::-1] if part.is_backwards else found
 
 
 def _in_sets(connection: Connection) -> bool:
-    return connection.dialect.name == "postgresql"
+    # A set that is made of the index alone may hold what a restricted connection may not read.
+    return connection.dialect.name == "postgresql" and visibility_of(connection).is_all
 
 
 def _walked(connection: Connection, query: EntityQuery, part: Slice, *, total: int) -> Sequence[Any] | None:
@@ -99,6 +106,9 @@ def facets(
     connection: Connection, keys: Collection[str], entity_filter: EntityFilter | None = None
 ) -> Mapping[str, list[tuple[str, int]]]:
     """Return how often each value of each key (lower case) occurs, as (value, count) sorted by value."""
+    if entity_filter is None and not visibility_of(connection).is_all:
+        # The index alone counts what may not be read as well.
+        entity_filter = AllOf()
     found: dict[str, list[tuple[str, int]]] = {key: [] for key in keys}
     for row in connection.execute(facet_statement(list(found), entity_filter, in_sets=_in_sets(connection))):
         found[row.key].append((row.display, row[2]))
@@ -109,8 +119,7 @@ def origins(connection: Connection, refs: Sequence[str]) -> dict[EntityRef, Orig
     """Return where those of the entities that are there come from."""
     found: dict[EntityRef, Origin] = {}
     for chunk in in_chunks(_storable(refs)):
-        rows = connection.execute(_origin_statement().where(entities.c.ref.in_(chunk)))
-        found.update((EntityRef(row.ref), Origin(EntityRef(row.ref), *row[1:])) for row in rows)
+        found.update((item.ref, item) for item in _origins(connection, entities.c.ref.in_(chunk)))
     return found
 
 
@@ -118,10 +127,7 @@ def location_entities(connection: Connection, source_ids: Collection[str]) -> li
     """Return the Location entities of some sources, sorted by reference."""
     found: list[Origin] = []
     for chunk in in_chunks(sorted(source_ids)):
-        rows = connection.execute(
-            _origin_statement().where(entities.c.kind == "location", entities.c.source_id.in_(chunk))
-        )
-        found += [Origin(EntityRef(row.ref), *row[1:]) for row in rows]
+        found += _origins(connection, entities.c.kind == "location", entities.c.source_id.in_(chunk))
     return sorted(found, key=lambda item: item.ref)
 
 
@@ -135,8 +141,11 @@ def is_reachable(database: Database) -> bool:
     return True
 
 
-def _origin_statement() -> Select[Any]:
-    return select(entities.c.ref, entities.c.body, entities.c.source_id, entities.c.location)
+def _origins(connection: Connection, *conditions: ColumnElement[bool]) -> list[Origin]:
+    columns = (entities.c.ref, entities.c.body, entities.c.source_id, entities.c.location)
+    rows = connection.execute(select(*columns).where(*conditions)).all()
+    bodies = readable(connection, {row.ref: row.body for row in rows})
+    return [Origin(EntityRef(row.ref), bodies[row.ref], row.source_id, row.location) for row in rows]
 
 
 def _storable(texts: Sequence[str]) -> list[str]:

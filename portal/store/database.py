@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal.store import bulk, dialect, turns
+from portal.model.visibility import ALL, Visibility
+from portal.store import bulk, dialect, sight, turns
 from portal.store.lookup import Lookup
 from portal.store.statements import trace_statements
 from portal.store.tables import entities, postings, refs, relation_types, relations, terms
@@ -39,6 +42,19 @@ class Database:
         self._lease_seconds = lease_seconds
         self.engine = dialect.open_engine(url, maps_file=maps_file)
         self.lookup = Lookup(self.engine)
+        self._guarded = sight.guarded(self.engine)
+        self._sees_everything = False
+
+    @cached_property
+    def whole(self) -> Database:
+        """The same database for what must see everything whoever asks: what writes the catalog, what says who may."""
+        found = copy.copy(self)
+        found._sees_everything = True  # noqa: SLF001  # of this class
+        return found
+
+    def visibility(self, revision: int | None = None) -> Visibility:
+        """Return what whoever asks may read, as of a revision that was just read, the newest if None."""
+        return ALL if self._sees_everything else sight.current(revision)
 
     @property
     def driver_error(self) -> type[Exception]:
@@ -48,8 +64,17 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state of the catalog from beginning to end."""
-        with dialect.reading(self.engine) as connection:
+        """Open a transaction that sees one state of the catalog from beginning to end.
+
+        It sees what whoever asks may read; see `portal.store.sight`.
+        """
+        visibility = self.visibility()
+        if visibility.is_all:
+            with dialect.reading(self.engine) as connection:
+                yield connection
+            return
+        with dialect.reading(self._guarded) as connection:
+            sight.restrict(connection, visibility)
             yield connection
 
     @contextmanager

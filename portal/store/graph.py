@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
+from portal.store.bodies import readable
 from portal.store.dialect import among, in_chunks
 from portal.store.relations import SOURCES, TARGETS, is_of_types, relations_by_ref, type_names
 from portal.store.tables import entities, refs, relations
@@ -169,6 +170,15 @@ def declared_with_relation(connection: Connection, relation: str) -> dict[Entity
     return _documents(connection, select(entities.c.ref, entities.c.body).where(entities.c.id.in_(having)))
 
 
+def refs_there(connection: Connection, refs: Collection[EntityRef]) -> set[EntityRef]:
+    """Return those of the entities that are in the catalog."""
+    found: set[EntityRef] = set()
+    for chunk in in_chunks(sorted(_storable(refs))):
+        rows = connection.execute(select(entities.c.ref).where(among(entities.c.ref, chunk)))
+        found.update(map(EntityRef, rows.scalars()))
+    return found
+
+
 def _leaving(
     connection: Connection, statement: Select[Any], refs: Collection[EntityRef], *, types: Collection[str]
 ) -> Iterator[Sequence[Any]]:
@@ -217,8 +227,8 @@ def with_declared_layer(*columns: ColumnElement[Any]) -> Select[Any]:
 
 
 def _documents(connection: Connection, statement: Select[Any]) -> dict[EntityRef, Mapping[str, Any]]:
-    rows = connection.execute(statement).all()
-    return {EntityRef(row.ref): orjson.loads(row.body) for row in sorted(rows, key=lambda row: row.ref)}
+    bodies = readable(connection, {row.ref: row.body for row in connection.execute(statement)})
+    return {EntityRef(ref): orjson.loads(body) for ref, body in sorted(bodies.items())}
 
 
 def _storable(refs: Collection[EntityRef]) -> list[EntityRef]:

@@ -9,6 +9,7 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, bindparam, or_, select, update
 
 from portal.model.ref import EntityRef
+from portal.store.sight import WHOLE
 from portal.store.tables import documents, entities, problems, sources
 
 #: Problems that go when a kind comes, or come when it goes.
@@ -24,11 +25,15 @@ class Definition(NamedTuple):
 
 
 def definitions(connection: Connection) -> list[Definition]:
-    """Return the KindDefinitions of the catalog, those of the oldest documents first."""
+    """Return the KindDefinitions of the catalog, those of the oldest documents first.
+
+    All of them, whatever a connection may read: what entities mean is the same for everybody.
+    """
     rows = connection.execute(
         select(entities.c.ref, entities.c.digest, entities.c.body)
         .where(entities.c.kind == "kinddefinition")
-        .order_by(entities.c.document_id)
+        .order_by(entities.c.document_id),
+        execution_options=WHOLE,
     )
     return [Definition(EntityRef(ref), digest, orjson.loads(body)) for ref, digest, body in rows]
 

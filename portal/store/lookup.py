@@ -27,12 +27,13 @@ class Lookup:
         row = self._first("SELECT max(revision) FROM revisions", ())
         return int(row[0] or 0)
 
-    def body(self, ref: str) -> str | None:
-        """Return the finished JSON text of an entity, or None."""
+    def body(self, ref: str) -> tuple[str, int] | None:
+        """Return the finished JSON text of an entity, whoever may read it, with the newest revision; or None."""
         if "\0" in ref:
             return None
-        row = self._first(f"SELECT body FROM entities WHERE ref = {self._mark}", (str(ref),))  # noqa: S608  # a mark
-        return None if row is None else str(row[0])
+        asked = f"SELECT body, (SELECT max(revision) FROM revisions) FROM entities WHERE ref = {self._mark}"  # noqa: S608  # a mark
+        row = self._first(asked, (str(ref),))
+        return None if row is None else (str(row[0]), int(row[1] or 0))
 
     def close(self) -> None:
         """Close the connections of all threads."""

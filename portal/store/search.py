@@ -11,6 +11,7 @@ from portal.model.filter import EntityFilter
 from portal.model.query import EntityQuery
 from portal.model.searchable import Searchable
 from portal.model.words import Phrase
+from portal.store.bodies import readable
 from portal.store.bulk import insert_tuples
 from portal.store.conditions import matching
 from portal.store.dialect import in_chunks
@@ -78,10 +79,13 @@ def find(
     part = chosen.offset(offset).limit(limit).subquery("chosen")
     order = [part.c.exact, part.c.score, part.c.ref] if phrases else [part.c.ref]
     # Bodies join last: what is sorted stays small.
-    statement = select(entities.c.body, part.c.total).join(part, part.c.id == entities.c.id).order_by(*order)
+    statement = (
+        select(entities.c.body, entities.c.ref, part.c.total).join(part, part.c.id == entities.c.id).order_by(*order)
+    )
     rows = connection.execute(statement).all()
     if rows or not offset:
-        return Hits([row.body for row in rows], rows[0].total if rows else 0)
+        bodies = readable(connection, {row.ref: row.body for row in rows})
+        return Hits([bodies[row.ref] for row in rows], rows[0].total if rows else 0)
     return Hits([], find(connection, phrases, entity_filter, term=term, offset=0, limit=1).total)
 
 

@@ -151,7 +151,7 @@ def _add_home(blueprint: Blueprint, ownership: OwnershipService) -> None:
 def _add_kinds(blueprint: Blueprint, ownership: OwnershipService, kinds: KindsService) -> None:
     @blueprint.get("/kinds")
     def kinds_page() -> str:
-        current = list(kinds.current())
+        current = list(kinds.told())
         return render_template(
             "kinds.html",
             kinds=current,
