@@ -83,6 +83,7 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "catalog_permission.apply_conditions": None,
         "events.hear": Audited("event.hear", lambda _: _argument("host")),
         "ownership.plan_reorganisation": None,
+        "ownership.write_reorganisation": Audited("reorg.write"),
         "permission.authorize": None,
         "scaffolder.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),
         "scaffolder.create_task": Audited("task.create", _new_task),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,20 +9,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from portal.config import structured
-from portal.errors import InputError, SettingsError
+from portal.config import parsing, structured
+from portal.errors import SettingsError
 from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
-from portal.model.ref import PEOPLE, EntityRef
+from portal.model.ref import EntityRef
 from portal.model.rules import Rule
 from portal.model.sign_in import SignInProvider, is_loopback
 from portal.model.webhook import Webhook
 
 CONFIG_FILE = "portal.toml"
 _LARGEST_PORT = 65_535
-_YES = frozenset({"1", "true", "yes", "on"})
-_NO = frozenset({"0", "false", "no", "off"})
-_RATE = re.compile(r"[1-9][0-9]{0,8}/(second|minute|hour)", re.ASCII)
 _LEVELS = ("debug", "info", "warning", "error")
 #: What a client may do where others than this machine can reach Portal: no page asks for a tenth of it.
 _USUAL_RATE = "3000/minute"
@@ -152,133 +148,50 @@ class Setting:
         return "\n".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text that is not empty")
-    return value
-
-
-def _any_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a text")  # noqa: TRY004  # one kind of fault for the caller to report
-    return value
-
-
-def _whole(minimum: int, maximum: int | None = None) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        limits = f"{minimum} or more" if maximum is None else f"between {minimum} and {maximum}"
-        try:
-            number = int(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"a whole number, {limits}") from None
-        if isinstance(value, (bool, float)) or number < minimum or (maximum is not None and number > maximum):
-            raise ValueError(f"a whole number, {limits}")
-        return number
-
-    return parse
-
-
-def _choice(*options: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if value not in options:
-            raise ValueError(f"one of {', '.join(options)}")
-        return str(value)
-
-    return parse
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.lower() in _YES | _NO:
-        return value.lower() in _YES
-    raise ValueError("true or false")
-
-
-def _flag_or_none(value: Any) -> bool | None:
-    return None if value is None or value == "" else _flag(value)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    items = [part.strip() for part in value.splitlines()] if isinstance(value, str) else value
-    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
-        raise ValueError("a list of texts (in the environment: one a line)")
-    return tuple(item for item in items if item)
-
-
-def _user_ref(value: Any) -> EntityRef:
-    try:
-        ref = EntityRef.parse(_text(value), default_kind="user")
-    except InputError:
-        ref = None
-    if ref is None or ref.kind != "user":
-        raise ValueError('a user reference such as "user:default/guest"')
-    return ref
-
-
-def _rate(value: Any) -> str:
-    if value not in {"", "off"} and not (isinstance(value, str) and _RATE.fullmatch(value)):
-        raise ValueError('a rate such as "3000/minute", or "off"')
-    return str(value)
-
-
-def _people(value: Any) -> tuple[EntityRef, ...]:
-    found = []
-    for text in _texts(value):
-        try:
-            ref = EntityRef.parse(text, default_kind="group")
-        except InputError:
-            ref = None
-        if ref is None or ref.kind not in PEOPLE:
-            raise ValueError('references of users and groups, such as "group:default/platform"')
-        found.append(ref)
-    return tuple(found)
-
-
-def _path(value: Any) -> Path:
-    return Path(value) if isinstance(value, Path) else Path(_text(value)).expanduser()
-
-
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", "127.0.0.1", "Address to serve on.", _text),
-    Setting("port", 7007, "Port to serve on.", _whole(1, _LARGEST_PORT)),
+    Setting("host", "127.0.0.1", "Address to serve on.", parsing.text),
+    Setting("port", 7007, "Port to serve on.", parsing.whole(1, _LARGEST_PORT)),
     Setting(
         "database",
         "",
         "Database url: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. Empty: portal.db in the data folder.",
-        _any_text,
+        parsing.any_text,
     ),
-    Setting("data", ".portal", "Folder for mirrors, workspaces, repositories and the embedded database.", _path),
+    Setting("data", ".portal", "Folder for mirrors, workspaces, repositories and the embedded database.", parsing.path),
     Setting(
         "catalog",
         (),
         "Locations to ingest: git urls (REMOTE#BRANCH:PATTERN) or folders. Empty: Portal's own reference catalog.",
-        _texts,
+        parsing.texts,
     ),
-    Setting("worker", default=True, help="Whether this server also runs scaffolder tasks and refreshes.", parse=_flag),
-    Setting("threads", 8, "Threads that answer requests.", _whole(1)),
-    Setting("followers", 16, "Clients that may follow the changes at once, each on a thread of its own.", _whole(0)),
-    Setting("base_url", "", "Url that people reach Portal at. Empty: http://HOST:PORT.", _any_text),
-    Setting("refresh_seconds", 60, "Time between two looks at all sources; 0: only by hand.", _whole(0)),
+    Setting(
+        "worker", default=True, help="Whether this server also runs scaffolder tasks and refreshes.", parse=parsing.flag
+    ),
+    Setting("threads", 8, "Threads that answer requests.", parsing.whole(1)),
+    Setting(
+        "followers", 16, "Clients that may follow the changes at once, each on a thread of its own.", parsing.whole(0)
+    ),
+    Setting("base_url", "", "Url that people reach Portal at. Empty: http://HOST:PORT.", parsing.any_text),
+    Setting("refresh_seconds", 60, "Time between two looks at all sources; 0: only by hand.", parsing.whole(0)),
     Setting(
         "lease_seconds",
         30,
         "Time within which other workers take over from one that has died or does not answer.",
-        _whole(2),
+        parsing.whole(2),
     ),
     Setting(
         "health_port",
         0,
         "Port at which `portal worker` says whether it is well, on `host`; 0: none.",
-        _whole(0, _LARGEST_PORT),
+        parsing.whole(0, _LARGEST_PORT),
     ),
-    Setting("file_size_bytes", 5 * 1024 * 1024, "Largest catalog file that is read.", _whole(1)),
-    Setting("yaml_depth", 100, "Deepest nesting of YAML that is read.", _whole(1, 500)),
+    Setting("file_size_bytes", 5 * 1024 * 1024, "Largest catalog file that is read.", parsing.whole(1)),
+    Setting("yaml_depth", 100, "Deepest nesting of YAML that is read.", parsing.whole(1, 500)),
     Setting(
         "git_schemes",
         ("https", "http", "ssh", "git"),
         "Git transports that catalogs and requests may name; the operator's own locations may also be files.",
-        _texts,
+        parsing.texts,
     ),
     Setting(
         "integrations",
@@ -314,13 +227,13 @@ SETTINGS: tuple[Setting, ...] = (
         "orphan_strategy",
         "delete",
         "What becomes of entities that nothing names any more: delete, or keep with an annotation.",
-        _choice("delete", "keep"),
+        parsing.choice("delete", "keep"),
     ),
     Setting(
         "half_life_days",
         180,
         "Time after which a commit counts half, where owners are compared with those who commit.",
-        _whole(1),
+        parsing.whole(1),
     ),
     Setting(
         "bots",
@@ -335,22 +248,22 @@ SETTINGS: tuple[Setting, ...] = (
             "group_*_bot*",
         ),
         "Names or addresses of authors that are no people; * stands for anything.",
-        _texts,
+        parsing.texts,
     ),
     Setting(
         "guests",
         default=None,
         help="Whether people may look around without signing in. Empty: on this machine alone, if nobody can sign in.",
-        parse=_flag_or_none,
+        parse=parsing.flag_or_none,
     ),
-    Setting("guest", "user:development/guest", "The user that guests are when they sign in.", _user_ref),
+    Setting("guest", "user:development/guest", "The user that guests are when they sign in.", parsing.user_ref),
     Setting(
         "guest_rights",
         "",
         "What guests may do: everything, or read. Empty: everything where Portal serves on and is reached at loopback.",
-        _choice("", "everything", "read"),
+        parsing.choice("", "everything", "read"),
     ),
-    Setting("admins", (), "Users and groups who may do everything, such as group:default/platform.", _people),
+    Setting("admins", (), "Users and groups who may do everything, such as group:default/platform.", parsing.people),
     Setting(
         "external_access",
         (),
@@ -359,8 +272,10 @@ SETTINGS: tuple[Setting, ...] = (
         structured.write_access,
         structured.show_access,
     ),
-    Setting("token_days", 365, "Longest life of an API token, in days.", _whole(1, 36_500)),
-    Setting("audit_days", 365, "How long records of who did what are kept, in days; 0: for ever.", _whole(0, 36_500)),
+    Setting("token_days", 365, "Longest life of an API token, in days.", parsing.whole(1, 36_500)),
+    Setting(
+        "audit_days", 365, "How long records of who did what are kept, in days; 0: for ever.", parsing.whole(0, 36_500)
+    ),
     Setting(
         "sign_in_providers",
         (),
@@ -369,7 +284,7 @@ SETTINGS: tuple[Setting, ...] = (
         structured.write_sign_in_providers,
         structured.show_sign_in_providers,
     ),
-    Setting("session_seconds", 12 * 3600, "How long people stay signed in.", _whole(60)),
+    Setting("session_seconds", 12 * 3600, "How long people stay signed in.", parsing.whole(60)),
     Setting(
         "app_origins",
         (),
@@ -380,30 +295,34 @@ SETTINGS: tuple[Setting, ...] = (
         "trusted_hosts",
         (),
         "Names that people may reach Portal by, beside that of base_url; *.example.com stands for all below it.",
-        _texts,
+        parsing.texts,
     ),
     Setting(
         "rate_limit",
         "",
         "Requests that one client may send, such as 3000/minute (second, minute, hour), or off. "
         "Empty: off on loopback, 3000/minute elsewhere.",
-        _rate,
+        parsing.rate,
     ),
-    Setting("proxies", 0, "Reverse proxies in front, whose X-Forwarded-For tells the address of clients.", _whole(0)),
+    Setting(
+        "proxies", 0, "Reverse proxies in front, whose X-Forwarded-For tells the address of clients.", parsing.whole(0)
+    ),
     Setting(
         "stop_seconds",
         30,
         "Time that requests and steps under way have to end when Portal is stopped.",
-        _whole(1, 3600),
+        parsing.whole(1, 3600),
     ),
-    Setting("log_level", "info", "What the log tells: debug, info, warning or error.", _choice(*_LEVELS)),
-    Setting("log_format", "text", "The form of log lines: text or json.", _choice("text", "json")),
-    Setting("log_requests", default=False, help="Whether each request is logged when it is answered.", parse=_flag),
+    Setting("log_level", "info", "What the log tells: debug, info, warning or error.", parsing.choice(*_LEVELS)),
+    Setting("log_format", "text", "The form of log lines: text or json.", parsing.choice("text", "json")),
+    Setting(
+        "log_requests", default=False, help="Whether each request is logged when it is answered.", parse=parsing.flag
+    ),
     Setting(
         "traces",
         "",
         "Url that OpenTelemetry traces are sent to, by OTLP over HTTP; needs portal[otel]. Empty: none.",
-        _any_text,
+        parsing.any_text,
     ),
 )
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from portal.errors import InputError
+
 Severity = Literal["error", "warning"]
+
+#: Problems in the message of an exception, characters of each.
+_MOST_TOLD, _LONGEST_TOLD = 100, 1_000
 
 #: The constant sentence of each problem code; what varies stands in the problem's own fields.
 PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
@@ -122,3 +127,19 @@ class Problem:
         if self.hint:
             text += f". {self.hint}"
         return text
+
+
+def raise_for(problems: Collection[Problem]) -> None:
+    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any.
+
+    The message tells the first ones: one file may have as many problems as it has lines.
+    """
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        told = [_shortened(str(problem)) for problem in errors[:_MOST_TOLD]]
+        more = [f"and {len(errors) - _MOST_TOLD:,} more problems"] if len(errors) > _MOST_TOLD else []
+        raise InputError("\n".join([*told, *more]), errors)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 from portal.errors import InputError
 from portal.ingest.check import problem_of
 from portal.model.location import DEFAULT_PATTERN, Target, is_glob
-from portal.services.refresh import RefreshService, raise_for
+from portal.model.problem import raise_for
+from portal.services.refresh import RefreshService
 from portal.store import entities
 from portal.store.database import Database
 

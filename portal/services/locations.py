@@ -11,10 +11,11 @@ import orjson
 from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.generated import generated_name
 from portal.model.filter import EntityFilter
+from portal.model.problem import raise_for
 from portal.model.ref import EntityRef
 from portal.services.analysis import Analysis, analyze, validation_messages
 from portal.services.ancestry import ancestry
-from portal.services.refresh import RefreshService, raise_for
+from portal.services.refresh import RefreshService
 from portal.store import catalog, entities, graph, sources
 from portal.store.database import Database
 from portal.store.sources import Source

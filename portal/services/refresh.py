@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from portal.errors import ConflictError, InputError, NotFoundError
+from portal.errors import ConflictError, NotFoundError
 from portal.ingest.annotate import Annotator
 from portal.ingest.check import Checked, check
 from portal.ingest.compile import KIND_NOT_ALLOWED
@@ -40,13 +40,11 @@ from portal.store.entities import held_entities
 from portal.store.kinds import files_of_kinds, put_fingerprints
 from portal.store.sources import Source
 
-__all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService", "raise_for"]
+__all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService"]
 
 _ATTEMPTS = 5
 #: Batches of documents, from which on reading them takes memory worth giving back.
 _FEW_PAYLOADS = 8
-#: Problems in the message of an exception, characters of each.
-_MOST_TOLD, _LONGEST_TOLD = 100, 1_000
 
 
 @dataclass(slots=True)
@@ -442,19 +440,3 @@ class RefreshService:
 
 def _untold(stage: str, done: int, total: int) -> None:
     """Tell nobody how far it is."""
-
-
-def raise_for(problems: Collection[Problem]) -> None:
-    """Raise `InputError` with all problems that keep documents out of the catalog, if there are any.
-
-    The message tells the first ones: one file may have as many problems as it has lines.
-    """
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        told = [_shortened(str(problem)) for problem in errors[:_MOST_TOLD]]
-        more = [f"and {len(errors) - _MOST_TOLD:,} more problems"] if len(errors) > _MOST_TOLD else []
-        raise InputError("\n".join([*told, *more]), errors)
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}…"

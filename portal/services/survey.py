@@ -1,4 +1,4 @@
-"""Surveys the catalog after a refresh, and keeps what follows from it: findings, how the layers stand."""
+"""Keeps what follows from the newest revision: findings, how the layers stand, what owners answer for."""
 
 from __future__ import annotations
 

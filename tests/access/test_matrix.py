@@ -66,6 +66,7 @@ def reads(path: str, status: int = 200, *, method: str = "GET", body: Any = None
 _ENDING = {"auth": {*READERS, *REFUSED}, "catalog": READERS}
 
 ROWS = {
+    "audit.records": Row("GET", "/api/audit", ADMINS),
     "auth.frame": opened("GET", "/api/auth/guest/handler/frame", 501),
     "auth.jwks": opened("GET", "/api/auth/.well-known/jwks.json"),
     "auth.logout": opened("POST", "/api/auth/guest/logout", 401),
@@ -112,6 +113,7 @@ ROWS = {
         {"items": []},
     ),
     "catalog_permission.metadata": reads("/api/catalog/.well-known/backstage/permissions/metadata"),
+    "events.hear": opened("POST", "/api/events/http/github", 404, {}),
     "health.liveness": opened("GET", "/.backstage/health/v1/liveness"),
     "health.readiness": opened("GET", "/.backstage/health/v1/readiness"),
     "history.change_events": reads("/api/catalog/changes/events?after=nonsense", 400),
@@ -152,12 +154,25 @@ ROWS = {
     "scaffolder.parameter_schema": reads("/api/scaffolder/v2/templates/default/template/make/parameter-schema"),
     "scaffolder.stream_events": Row("GET", f"{TASK}/eventstream?after=nonsense", CREATORS, 400),
     "search.search": reads("/api/search/query?term=thing"),
+    # There is no provider here: what signing in does is tried in tests/oidc.
+    "sign_in.frame": opened("GET", "/api/auth/corp/handler/frame"),
+    "sign_in.logout": opened("POST", "/api/auth/corp/logout", 401),
+    "sign_in.refresh": opened("GET", "/api/auth/corp/refresh", 401),
+    "sign_in.start": opened("GET", "/api/auth/corp/start", 400),
+    # A service is refused where the body is good.
+    "tokens.create_token": Row("POST", "/api/auth/v1/tokens", {*PEOPLE, "service"}, 400, {"odd": 1}),
+    "tokens.list_tokens": Row("GET", "/api/auth/v1/tokens", {*PEOPLE}),
+    "tokens.revoke_token": Row("DELETE", "/api/auth/v1/tokens/ghost", {*PEOPLE}, 404),
     "web.anything_else": reads("/nonsense", 404),
     "web.entity": reads("/catalog/default/component/thing"),
     "web.entity_history": reads("/catalog/default/component/thing/history"),
     "web.favicon": reads("/favicon.ico", 204),
     "web.home": reads("/"),
     "web.kinds_page": reads("/kinds"),
+    "web.sign_in_page": reads("/sign-in"),
+    # A form without its token is refused, of whomever.
+    "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
+    "web.sign_out_page": reads("/sign-out", 302),
     "web.stylesheet": reads("/static/nonsense", 404),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
@@ -286,17 +301,23 @@ def _refused(actor: str) -> int:
 #: Who a command runs as: always the operator, whom the database's and files' own rights hold to what they may. One that
 #: asks the permission policy would be a row of its own.
 OPERATOR = {
+    "audit",
+    "backup",
     "changes",
     "db",
+    "doctor",
     "history",
     "ingest",
     "owners",
     "policy",
+    "restore",
     "schema",
     "serve",
     "settings",
     "template",
+    "token",
     "validate",
+    "worker",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 from click.testing import CliRunner
 from repositories import Repository
@@ -13,6 +14,7 @@ from portal.model.permission import Condition, EveryOf, NoneOf, SomeOf
 from portal.model.permission_names import SCAFFOLDER_TASK
 from portal.model.ref import EntityRef
 from portal.model.resource_rules import resource_test
+from portal.services.catalog import CatalogService
 from portal.services.explanation import Sought
 from portal.services.task_query import TaskQuery
 
@@ -82,7 +84,8 @@ def test_what_may_not_be_read_is_answered_as_not_there(opened):
     missing = _error(_refresh(opened, "owner", "component:default/ghost"))
     assert hidden == (404, "NotFoundError", "Entity component:default/secret not found")
     assert missing == (404, "NotFoundError", "Entity component:default/ghost not found")
-    uid = opened.entity("component:default/secret")["metadata"]["uid"]
+    secret = CatalogService(opened.portal.database.whole).body(EntityRef("component:default/secret"))
+    uid = orjson.loads(secret)["metadata"]["uid"]
     answers = [
         opened.client.delete(f"/api/catalog/entities/by-uid/{one}", headers=opened.as_user("member"))
         for one in (uid, "ghost")

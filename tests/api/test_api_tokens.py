@@ -110,7 +110,9 @@ def test_a_token_makes_no_other_and_no_cookie(portal, client):
     cookie = client.get("/api/catalog/.backstage/auth/v1/cookie", headers=everything)
 
     assert refused.status_code == 403
-    assert refused.json["error"]["message"] == "The token does not allow portal.token.create"
+    assert refused.json["error"]["message"] == (
+        "user:default/ann may not use portal.token.create: the token was not made for it"
+    )
     assert cookie.status_code == 401
     assert "set-cookie" not in cookie.headers
 

@@ -7,12 +7,23 @@ from catalogs import component, documents, group
 from repositories import Repository
 
 from portal.api.audit_actions import ACTIONS
+from portal.app import build
 from portal.app.wsgi import create_app
+from portal.config import load_settings
 from portal.model.audit import AuditQuery
 from portal.model.ref import EntityRef
 
 ANN = EntityRef("user:default/ann")
 _READING = {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.fixture
+def portal(tmp_path, database_url):
+    """A wired Portal in which Ann is an admin."""
+    overrides = {"data": str(tmp_path / "data"), "database": database_url, "admins": ["user:default/ann"]}
+    with build(load_settings(environment={}, overrides=overrides)) as opened:
+        opened.migrate()
+        yield opened
 
 
 @pytest.fixture
@@ -39,6 +50,7 @@ def test_every_route_that_may_write_says_what_it_is_called(app):
     """Whoever adds a route says in `ACTIONS` what its records are called, or that it only reads."""
     writing = {rule.endpoint for rule in app.url_map.iter_rules() if (rule.methods or set()) - _READING}
 
+    # A provider sends people back with GET.
     assert writing | {"sign_in.frame"} == set(ACTIONS)
 
 
