@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from portal.app import Portal
-from portal.app.access import AccessServices
 from portal.model.permission import Condition, Conditional, Criteria, Decision, NoneOf, Permission
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService
+from portal.services.explanation import ExplanationService
 from portal.services.identity import Actor
-from portal.services.permission import Claims, PermissionService
+from portal.services.permission import PermissionService
+from portal.services.permission_policy import Claims
 from portal.services.visibility import VisibilityService
 
 RESOURCE = "catalog-entity"
@@ -37,10 +39,13 @@ class ReadingPolicy:
 def let_read(portal: Portal, reading: Reading) -> ReadingPolicy:
     """Give a Portal, before its application is made, a policy on reading; return that."""
     policy = ReadingPolicy(reading)
-    identity = portal.access.identity
-    permission = PermissionService(CatalogService(portal.database.whole), identity, policy)
+    catalog = CatalogService(portal.database.whole)
+    permission = PermissionService(catalog, portal.access.identity, policy)
     visibility = VisibilityService(permission, revision=portal.database.lookup.revision)
-    portal.__dict__["access"] = AccessServices(identity, permission, visibility)
+    explanation = ExplanationService(permission, catalog, admins=())
+    portal.__dict__["access"] = replace(
+        portal.access, permission=permission, visibility=visibility, explanation=explanation
+    )
     return policy
 
 

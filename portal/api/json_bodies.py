@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from marshmallow import RAISE, missing
+from webargs.flaskparser import FlaskParser
+from werkzeug.wrappers import Request
 
 from portal.errors import InputError
 
 #: orjson writes 254 levels, and what walks through a predicate takes several frames for each.
 MOST_LEVELS = 200
+
+
+class JsonParser(FlaskParser):
+    """Refuses query parameters that a route does not know, as Backstage does."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
+
+    def _raw_load_json(self, req: Request) -> Any:
+        return parsed(req.get_data()) if req.is_json else missing
 
 
 def parsed(text: bytes, *, name: str = "request/body") -> Any:

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from flask import Request, Response
+from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, missing, validate
-from webargs.flaskparser import FlaskParser
+from marshmallow import Schema, fields, validate
 
-from portal.api.json_bodies import parsed
+from portal.api.json_bodies import JsonParser
 from portal.model.secret import Secret
 from portal.services.task_query import TaskQuery
 
@@ -23,15 +22,6 @@ if TYPE_CHECKING:
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
 _LONG_POLL_SECONDS = 30.0
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "Connection": "keep-alive", "X-Accel-Buffering": "no"}
-
-
-class _Parser(FlaskParser):
-    """Refuses query parameters that a route does not know, as Backstage does."""
-
-    DEFAULT_UNKNOWN_BY_LOCATION = FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION | {"query": RAISE}
-
-    def _raw_load_json(self, req: Request) -> Any:
-        return parsed(req.get_data()) if req.is_json else missing
 
 
 class CreateTask(Schema):
@@ -95,7 +85,7 @@ class _Anybody:
 def scaffolder_blueprint(service: ScaffoldingService, *, access: TaskAccess | None = None) -> Blueprint:
     """Return the routes below /api/scaffolder; without `access` everybody may do everything, as nobody."""
     blueprint = Blueprint("scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates")
-    blueprint.ARGUMENTS_PARSER = _Parser()
+    blueprint.ARGUMENTS_PARSER = JsonParser()
     asking = access or _Anybody()
     _add_tasks(blueprint, service, asking)
     _add_events(blueprint, service)

@@ -10,6 +10,7 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.actor import current_actor
 from portal.api.answers import answer
+from portal.api.json_bodies import JsonParser
 from portal.errors import NotAllowedError
 from portal.model.expiry import parse_expiry
 from portal.model.ref import EntityRef
@@ -29,6 +30,7 @@ class CreateToken(Schema):
 def tokens_blueprint(tokens: ApiTokens) -> Blueprint:
     """Return the routes below /api/auth/v1/tokens."""
     blueprint = Blueprint("tokens", __name__, url_prefix="/api/auth/v1/tokens", description="Tokens of one's own")
+    blueprint.ARGUMENTS_PARSER = JsonParser()
 
     @blueprint.get("")
     @blueprint.response(200)

@@ -82,7 +82,9 @@ def create_task(
 
 def get_tasks(connection: Connection, ids: Collection[str]) -> dict[str, TaskRow]:
     """Return those of the tasks that exist, by id."""
-    rows = connection.execute(select(*_COLUMNS).where(tasks.c.id.in_(ids)))
+    # No column can hold a NUL.
+    wanted = [task for task in ids if "\0" not in task]
+    rows = connection.execute(select(*_COLUMNS).where(tasks.c.id.in_(wanted)))
     return {row.id: _task(row) for row in rows}
 
 

@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from repositories import MakeRepository
 
 from portal.api.request_id import RequestIds
+from portal.api.rights import OPEN, RIGHTS
 from portal.app import Portal, build
 from portal.app.logs import configure_logs
 from portal.app.wsgi import create_app
@@ -182,7 +183,10 @@ def _lines(written: io.StringIO) -> list[dict[str, object]]:
     return [orjson.loads(line) for line in written.getvalue().splitlines()]
 
 
-def test_a_line_of_json_has_the_id_of_its_request(portal: Portal, written: io.StringIO) -> None:
+def test_a_line_of_json_has_the_id_of_its_request(
+    portal: Portal, written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RIGHTS, "broken", OPEN)
     app = create_app(portal)
 
     @app.get("/api/broken")

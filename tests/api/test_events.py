@@ -268,8 +268,11 @@ def test_a_host_that_does_not_answer_holds_up_no_push(
 
 @pytest.mark.parametrize("is_whole", [True, False], ids=["all read", "not all read"])
 def test_a_push_to_a_repository_that_a_location_names_is_heard(
-    is_whole: bool, portal: Portal, client: FlaskClient, git_host: GitHost, repo: MakeRepository
+    is_whole: bool, make: Make, git_host: GitHost, repo: MakeRepository
 ) -> None:
+    # What a Location names on a private address is read where settings name the host.
+    portal = make(reading_hosts=[f"127.0.0.1:{git_host.port}"])
+    client = create_app(portal).test_client()
     named = [git_host.url("/o/r#main:catalog-info.yaml")]
     named += [] if is_whole else [git_host.url("/o/gone#main:catalog-info.yaml")]
     repo({"catalog-info.yaml": location("all", *named)}, name="o/root")

@@ -24,7 +24,7 @@ from portal.model.filter import Match
 from portal.model.permission import Conditional, Decision
 from portal.model.ref import EntityRef
 from portal.model.visibility import Visibility
-from portal.services.permission import Claims
+from portal.services.permission_policy import Claims
 from portal.services.task_catalog import VerifyingCatalog
 from portal.store.sight import seeing
 
@@ -167,6 +167,8 @@ QUERIES: dict[str, list[str]] = {
 }
 #: Routes whose answers do not end, or that wait.
 STREAMS = ("/api/catalog/changes/events", "/api/scaffolder/v2/tasks/<task_id>/eventstream")
+#: Records of what was done are told whole to those who have a permission of its own for that.
+OTHERS = ("/api/audit",)
 
 
 def _questions(app: Flask) -> list[str]:
@@ -174,7 +176,7 @@ def _questions(app: Flask) -> list[str]:
     found = []
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
-        if "GET" not in (rule.methods or ()) or rule.rule in STREAMS:
+        if "GET" not in (rule.methods or ()) or rule.rule in {*STREAMS, *OTHERS}:
             continue
         known = rule.arguments <= {"kind", "namespace", "name"} and "name" in rule.arguments and len(rule.arguments) > 1
         for place in PLACES["visible"] if known else [dict.fromkeys(rule.arguments, "nothing")]:

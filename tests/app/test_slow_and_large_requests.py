@@ -18,7 +18,7 @@ from waiting import eventually
 from portal.api.bodies import MOST_BODIES
 
 ENTITY = "/api/catalog/entities/by-name/component/default/a"
-POST = b"POST /api/catalog/refresh HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+POST = b"POST /api/catalog/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MEBIBYTE = 1024 * 1024
 
 
@@ -72,7 +72,7 @@ def test_headers_that_never_come_keep_nobody_else_waiting(server: Server) -> Non
     with ExitStack() as opened:
         senders = [opened.enter_context(_connected(server)) for _ in range(200)]
         for sender in senders:
-            sender.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            sender.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         assert server.ask(ENTITY)[0] == 200
         # Each is closed when its time is over.
         assert [sender.recv(1024) for sender in senders] == [b""] * len(senders)
@@ -125,7 +125,7 @@ def test_a_body_that_breaks_off_is_not_acted_on(server: Server) -> None:
 
 def test_headers_that_are_too_large_are_refused(server: Server) -> None:
     with _connected(server) as sender:
-        sender.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Large: " + b"a" * (256 * 1024) + b"\r\n\r\n")
+        sender.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Large: " + b"a" * (256 * 1024) + b"\r\n\r\n")
 
         assert _answer(sender)[0] == 431
 

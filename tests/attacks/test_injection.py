@@ -88,7 +88,7 @@ def _counts(portal: Portal) -> dict[str, int]:
         return {
             table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in metadata.sorted_tables
-            if table.name not in {"signing_keys", "finding_marks"}
+            if table.name not in {"signing_keys", "findings", "surveys", "audit_records"}
         }
 
 

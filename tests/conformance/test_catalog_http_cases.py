@@ -13,9 +13,11 @@ from flask_smorest import Api
 from portals import Catalog
 from repositories import Repository
 
-from portal.api.catalog import catalog_blueprint, health_blueprint
+from portal.api.catalog import catalog_blueprint
 from portal.api.errors import register_error_handlers
+from portal.api.health import health_blueprint
 from portal.services.catalog import CatalogService
+from portal.services.health import HealthService
 from portal.services.locations import LocationsService
 from portal.store import schema
 from portal.store.database import Database
@@ -50,7 +52,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
         service = CatalogService(database)
         locations = LocationsService(database, catalog.service)
         api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
-        api.register_blueprint(health_blueprint(service))
+        api.register_blueprint(health_blueprint(HealthService(database)))
         register_error_handlers(app)
         yield app.test_client()
 
