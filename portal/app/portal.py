@@ -183,7 +183,7 @@ class Portal:
             self._surveying = Surveying(self.survey, self.settings)
             self._refresher = Refresher(self.refresh, self.schedule, self.duty, after=self._surveying.survey)
             self._refresher.start()
-            self.events.refresher.start()
+            self.events.refresher.start(after=self._surveying.survey)
         self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
         self._starting.start()
 

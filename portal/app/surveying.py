@@ -24,17 +24,20 @@ class Surveying:
         self._service = service
         self._settings = settings
         self._most = most
+        #: Several threads refresh: the second finds that there is nothing left to do.
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._is_stopped = False
         self._process: subprocess.Popen[bytes] | None = None
 
     def survey(self) -> None:
         """Survey, if that is still to do; return when it is done, or has been stopped."""
-        due = self._service.due()
-        if due > self._most:
-            self._survey_elsewhere()
-        elif due:
-            self._service.take()
+        with self._turn:
+            due = self._service.due()
+            if due > self._most:
+                self._survey_elsewhere()
+            elif due:
+                self._service.take()
 
     def stop(self) -> None:
         """End a survey in another process: what it has not written yet is lost, and is surveyed another time."""

@@ -42,12 +42,14 @@ class PushRefresher:
         self._look_seconds = look_seconds
         self._gather_seconds = gather_seconds
         self._clock = clock
+        self._after: Callable[[], object] | None = None
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="portal-pushes", daemon=True)
 
-    def start(self) -> None:
-        """Begin with what is waiting already."""
+    def start(self, *, after: Callable[[], object] | None = None) -> None:
+        """Begin with what is waiting already; `after` is done when something was refreshed."""
+        self._after = after
         self._thread.start()
 
     def wake(self) -> None:
@@ -86,7 +88,8 @@ class PushRefresher:
             if self._stopping.is_set():
                 return
             try:
-                self.work()
+                if self.work() and self._after is not None:
+                    self._after()
             except Exception:  # noqa: BLE001  # the thread's edge: what failed is tried again when its time is over
                 _log.exception("a refresh after a push failed")
 
