@@ -69,7 +69,7 @@ def fill(portal: Portal, repo: Callable[..., Repository]) -> None:
     )
     second.commit({"bad.yaml": component("bad", owner="''")})
     portal.refresh.refresh()
-    portal.problems.look()
+    portal.survey.take()
     portal.access.identity.sign_in_guest()
     with portal.database.writing() as connection:
         connection.execute(update(sources).where(sources.c.target.contains("two")).values(registered=True))

@@ -12,6 +12,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from portal.app import build
+from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
 from portal.config import Settings
 from portal.model.secret import Secret
@@ -89,6 +91,9 @@ def restore(load: Any, *, file: Path, database: str | None, force: bool, with_ke
             is_forced=force,
             progress=progress,
         )
+    with build(settings) as portal, remembered(portal, "portal restore", str(file)):
+        # Nothing is left to do: the record goes where what was restored is.
+        pass
     if as_json:
         print_json(report.as_json())
         return

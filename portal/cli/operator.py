@@ -17,6 +17,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "portal db upgrade": "database.upgrade",
         "portal ingest": "catalog.ingest",
         "portal owners reorg": "reorg.write",
+        "portal restore": "database.restore",
         "portal serve": "catalog.ingest",
         "portal template run": "task.create",
         "portal token create": "token.create",

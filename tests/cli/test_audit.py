@@ -18,7 +18,9 @@ OPERATOR = f"operator:{pwd.getpwuid(os.getuid()).pw_name}"
 #: All commands that change nothing that others see.
 _READING = {
     "portal audit export",
+    "portal backup",
     "portal changes",
+    "portal doctor",
     "portal history",
     "portal owners balance",
     "portal owners drift",
@@ -32,10 +34,12 @@ _READING = {
     "portal owners portfolio",
     "portal owners problems",
     "portal owners rules",
+    "portal policy explain",
     "portal schema",
     "portal settings",
     "portal token list",
     "portal validate",
+    "portal worker",
 }
 
 

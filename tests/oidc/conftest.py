@@ -54,6 +54,7 @@ def _serving(provider: Provider, folder: Path, database: str) -> Iterator[Start]
             (organisation / "catalog-info.yaml").write_text(ORGANISATION)
             port = int(provider.portal_url.rpartition(":")[2])
             known = [provider.settings()] if providers is None else providers
+            more.setdefault("admins", ["user:default/ann-a"])
             portal = opened.enter_context(portal_at(port, folder=folder, database=database, providers=known, **more))
             portal.ingest([("file", str(organisation))])
             return portal

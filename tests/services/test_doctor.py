@@ -269,9 +269,9 @@ def test_settings_that_cannot_be_used() -> None:
 
 def test_guests_where_others_reach_portal(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
-    found = faults(looked(host="0.0.0.0", data=str(tmp_path / "data")))
+    found = faults(looked(host="0.0.0.0", data=str(tmp_path / "data"), guests=True))
     assert found == {"settings": "warning", "database": "warning"}
-    assert "settings" not in faults(looked(host="0.0.0.0", data=str(tmp_path / "data"), guests=False))
+    assert "settings" not in faults(looked(host="0.0.0.0", data=str(tmp_path / "data")))
 
 
 def test_a_data_folder_that_is_not_there_or_none(tmp_path: Path) -> None:

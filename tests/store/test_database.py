@@ -28,6 +28,7 @@ def test_rows_written_in_bulk_are_read_back(database: Database) -> None:
             "revision": 0,
             "created_at_ms": number,
             "refreshed_at_ms": None,
+            "generation": 0,
         }
         for number in range(10)
     ]

@@ -8,6 +8,7 @@ from catalogs import component, documents, entity, group
 from flask.testing import FlaskClient
 from repositories import MakeRepository
 
+from portal.api.rights import OPEN, RIGHTS
 from portal.app import build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
@@ -175,11 +176,12 @@ def test_the_style_is_cached_for_ever_under_its_content(client: FlaskClient) -> 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("POST", "/", 405), ("GET", "/broken", 500)])
 def test_every_fault_that_people_meet_is_told_on_a_page_of_its_own(
-    method: str, path: str, status: int, client: FlaskClient
+    method: str, path: str, status: int, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
         raise KeyError("<b>the password is hunter2</b>")
 
+    monkeypatch.setitem(RIGHTS, "fail", OPEN)
     client.application.add_url_rule("/broken", view_func=fail)
     response = client.open(path, method=method)
 
