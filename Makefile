@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test check install format bench clean
+.PHONY: run test test-slow check install format bench clean
 
 run: install ## migrate, ingest the reference catalog, serve on http://127.0.0.1:7007
 	$(BIN)/portal serve
 
-test: install check ## linters, types, floors, every test on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+test: install check ## linters, types, floors, the tests on SQLite and PostgreSQL
+	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+
+test-slow: install ## databases of every schema, backups, attacks on real servers: minutes more
+	$(BIN)/python -m pytest -n auto -m slow $(PYTEST_ARGS)
 
 check: install ## linters, types, floors
 	$(BIN)/ruff check .

@@ -16,6 +16,8 @@ from servers import Server, serving
 from waiting import eventually
 from webhooks import SECRET, pushed, signed
 
+pytestmark = pytest.mark.slow
+
 #: Far above the 2 s that are promised, for machines that are busy.
 _LONG_SECONDS = 30.0
 

@@ -17,6 +17,8 @@ from waiting import eventually
 
 from portal.api.bodies import MOST_BODIES
 
+pytestmark = pytest.mark.slow
+
 ENTITY = "/api/catalog/entities/by-name/component/default/a"
 POST = b"POST /api/catalog/refresh HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 MEBIBYTE = 1024 * 1024

@@ -21,6 +21,8 @@ from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
 
+pytestmark = pytest.mark.slow
+
 #: Far above what any of these may take, for machines that are busy.
 _LONG_SECONDS = 120.0
 

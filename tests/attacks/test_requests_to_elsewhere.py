@@ -24,6 +24,8 @@ from portal.model.reading import ReadingRules
 from portal.vcs.addresses import pinned
 from portal.vcs.command import Remote, run
 
+pytestmark = pytest.mark.slow
+
 #: Names of this very machine; {} is a port.
 HOSTS = [
     "127.0.0.1:{}",

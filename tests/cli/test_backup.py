@@ -14,6 +14,8 @@ from full_catalogs import opened, served
 from repositories import MakeRepository
 from servers import ROOT, run_portal, serving
 
+pytestmark = pytest.mark.slow
+
 
 def printed(*arguments: str, folder: Path) -> Any:
     done = run_portal(*arguments, "--json", folder=folder)

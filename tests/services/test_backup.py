@@ -28,6 +28,8 @@ from portal.store.database import Database
 from portal.store.tables import refs
 from portal.vcs.publish import create_bare
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = (*QUESTIONS, *PROBLEMS, *TASKS)
 PHRASE = Secret("a long enough passphrase")
 

@@ -20,6 +20,8 @@ from portal.store import schema
 from portal.store.database import Database
 from portal.store.migrate import run_migrations
 
+pytestmark = pytest.mark.slow
+
 VERSIONS = sorted(
     entry.name[:4]
     for entry in files("portal.store").joinpath("migrations", "versions").iterdir()
