@@ -11,7 +11,7 @@ run: install ## migrate, ingest the reference catalog, serve on http://127.0.0.1
 test: install check ## linters, types, floors, the tests on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
 
-test-slow: install ## databases of every schema, backups, attacks on real servers: minutes more
+test-slow: install ## databases of every schema, backups, attacks on real servers, routes on PostgreSQL: minutes more
 	$(BIN)/python -m pytest -n auto -m slow $(PYTEST_ARGS)
 
 check: install ## linters, types, floors

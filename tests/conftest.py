@@ -18,6 +18,19 @@ from portal.store.tables import metadata
 pytest_plugins = ["repositories", "portals", "webservers"]
 
 
+#: What these ask goes through services and store, whose own tests run on both databases each time.
+_EDGES = frozenset({"access", "api", "cli", "oidc"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave routes and commands on PostgreSQL to those who have minutes more (`make test-slow`)."""
+    here = Path(__file__).parent
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if case is not None and "postgresql" in case.id and item.path.relative_to(here).parts[0] in _EDGES:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _isolated_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the person's own git settings, home and Portal settings out of the tests."""
