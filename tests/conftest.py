@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, text
 from portal.store.database import Database
 from portal.store.tables import metadata
 
-pytest_plugins = ["repositories", "portals", "webservers"]
+pytest_plugins = ["browsers", "repositories", "portals", "webservers"]
 
 
 #: What these ask goes through services and store, whose own tests run on both databases each time.

@@ -98,7 +98,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
-    api.register_blueprint(audit_blueprint(portal.audit, portal.access.permission))
+    api.register_blueprint(audit_blueprint(portal.audit))
     api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
     api.register_blueprint(events_blueprint(portal.events.hearing))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))

@@ -17,10 +17,9 @@ from portal.model.ref import EntityRef
 from portal.model.resource_rules import resource_test
 from portal.services.catalog import CatalogService
 from portal.services.identity import Actor, IdentityService
-from portal.services.permission_policy import AllowAll, PermissionPolicy, rulings_by
+from portal.services.permission_policy import PermissionPolicy, rulings_by
 
 __all__ = [
-    "AllowAll",
     "Answer",
     "Application",
     "PermissionPolicy",

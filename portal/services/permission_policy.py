@@ -28,14 +28,6 @@ class PermissionPolicy(Protocol):
         ...
 
 
-class AllowAll:
-    """The policy that allows everything."""
-
-    def decide(self, permissions: Sequence[Permission], actor: Actor, claims: Claims) -> Sequence[Decision]:
-        """See `PermissionPolicy.decide`."""
-        return ["ALLOW"] * len(permissions)
-
-
 class PolicyChain:
     """Policies of which the first that decides on a permission counts."""
 

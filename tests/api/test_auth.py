@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from clocks import Clock
 from flask import Flask
 from flask_smorest import Api
 from joserfc import jws
@@ -27,15 +28,6 @@ CATALOG_ONLY = {
     "options": {"token": "catalog-token", "subject": "reader"},
     "accessRestrictions": [{"plugin": "catalog", "permission": "catalog.entity.read"}],
 }
-
-
-class Clock:
-    """A time that is set by hand."""
-
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

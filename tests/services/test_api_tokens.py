@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from catalogs import entity
+from clocks import Clock
 from repositories import MakeRepository
 from sqlalchemy import event, select
 from waiting import eventually
@@ -18,15 +19,6 @@ ANN = EntityRef("user:default/ann")
 BOB = EntityRef("user:default/bob")
 READ = ["catalog:read"]
 DAY_MS = 86_400_000
-
-
-class Clock:
-    """A time that is set by hand."""
-
-    now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

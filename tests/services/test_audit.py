@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from catalogs import documents, entity, group
+from clocks import Clock
 from hypothesis import given
 from hypothesis import strategies as st
 from repositories import MakeRepository
@@ -22,18 +23,10 @@ DAY_MS = 86_400_000
 EVERYTHING = AuditQuery()
 
 
-class Clock:
-    """A time that is set by hand, long gone: what keeps new records looks at the database's own clock."""
-
-    now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    # Long gone: what keeps new records looks at the database's own clock.
+    return Clock(1_700_000_000.0)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from catalogs import component, documents, entity, group, location
+from clocks import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from portals import Catalog
@@ -22,18 +23,9 @@ A = EntityRef("component:default/a")
 B = EntityRef("component:default/b")
 
 
-class Clock:
-    """A clock that is set by hand."""
-
-    now = 1_774_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_774_000_000.0)
 
 
 @pytest.fixture

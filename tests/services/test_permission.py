@@ -11,7 +11,7 @@ from portal.model.permission_rules import entity_filter
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService
 from portal.services.identity import ANYBODY, Actor, IdentityService
-from portal.services.permission import AllowAll, Answer, Application, PermissionService, Question
+from portal.services.permission import Answer, Application, PermissionService, Question
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
 
@@ -43,6 +43,11 @@ kind: User
 metadata: {name: ann}
 spec: {memberOf: [team]}
 """
+
+
+class AllowAll:
+    def decide(self, permissions, actor, claims):
+        return ["ALLOW"] * len(permissions)
 
 
 class OwnersOnly:

@@ -6,6 +6,7 @@ import base64
 
 import orjson
 import pytest
+from clocks import Clock
 from joserfc import jws
 from joserfc.jwk import ECKey, KeySet
 from sqlalchemy import select
@@ -19,19 +20,9 @@ from portal.store.tables import signing_keys
 GUEST = EntityRef("user:development/guest")
 
 
-class Clock:
-    """A time that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.5
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return Clock()
+    return Clock(1_800_000_000.5)
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """The pages in a real browser, over the reference organisation."""
 
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from browsers import needs_chromium
 from catalogs import component
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from repositories import MakeRepository
 from servers import ROOT
 from werkzeug.serving import make_server
@@ -18,17 +17,7 @@ from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
 
-CHROMIUM = os.environ.get("PORTAL_TEST_CHROMIUM") or shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +42,6 @@ def _served(folder: Path, fill: Callable[[Portal], object]) -> Iterator[str]:
             server.shutdown()
             thread.join()
             server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
