@@ -91,7 +91,7 @@ def user_ref(value: Any) -> EntityRef:
 
 def rate(value: Any) -> str:
     """Return how many requests are allowed in which time, as it is written."""
-    if value not in {"", "off"} and not (isinstance(value, str) and _RATE.fullmatch(value)):
+    if value not in ("", "off") and not (isinstance(value, str) and _RATE.fullmatch(value)):
         raise ValueError('a rate such as "3000/minute", or "off"')
     return str(value)
 

@@ -193,7 +193,7 @@ def _holds_references(spec: Mapping[str, Any], name: str) -> bool:
     described = (spec.get("schema") or {}).get("properties", {}).get(name)
     if described is None:
         return True
-    if not isinstance(described, dict) or described.get("type") not in {"string", "array"}:
+    if not isinstance(described, dict) or described.get("type") not in ("string", "array"):
         return False
     items = described.get("items")
     return described["type"] == "string" or items is None or (isinstance(items, dict) and items.get("type") == "string")

@@ -141,7 +141,7 @@ def parse_permission(value: object, *, path: str = "permission") -> Permission:
     """
     members = _object(value, path)
     kind = members.get("type")
-    if kind not in {"basic", "resource"}:
+    if kind not in ("basic", "resource"):
         raise InputError(f'{path}/type: found {_shown(kind)}; expected "basic" or "resource"')
     action = _object(members.get("attributes"), f"{path}/attributes").get("action")
     if action is not None and action not in ACTIONS:

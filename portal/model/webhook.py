@@ -231,7 +231,7 @@ def _github(payload: Mapping[str, Any]) -> Push:
 
 
 def _gitlab(payload: Mapping[str, Any]) -> Push | None:
-    if payload.get("object_kind") not in {"push", "tag_push"}:
+    if _text(payload, "object_kind") not in {"push", "tag_push"}:
         return None
     project = _object(payload, "project")
     return Push(

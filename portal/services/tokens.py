@@ -243,7 +243,7 @@ def _header(text: str) -> dict[str, Any] | None:
         header: dict[str, Any] = jws.extract_compact(text.encode()).headers()
     except (JoseError, ValueError):
         return None
-    return header if header.get("typ") in {USER_TYPE, LIMITED_TYPE} else None
+    return header if header.get("typ") in (USER_TYPE, LIMITED_TYPE) else None
 
 
 def _signed(signer: _Signer, kind: str, claims: Mapping[str, Any]) -> str:

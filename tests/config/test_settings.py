@@ -245,9 +245,11 @@ def test_providers_reach_the_servers_process_and_no_print(tmp_path: Path) -> Non
         ("app_origins", ["https://a.example/path"], "origins such as"),
         ("app_origins", ["a.example"], "origins such as"),
         ("session_seconds", "5", "60 or more"),
+        ("rate_limit", "many", 'a rate such as "3000/minute"'),
+        ("rate_limit", ["off"], 'a rate such as "3000/minute"'),
     ],
 )
-def test_faulty_settings_of_sign_in_are_told(name: str, value: object, told: str) -> None:
+def test_a_faulty_setting_is_told(name: str, value: object, told: str) -> None:
     with pytest.raises(SettingsError) as error:
         load_settings(environment={}, overrides={name: value})
 

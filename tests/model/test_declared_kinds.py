@@ -105,6 +105,13 @@ def doubling(steps: int) -> dict[str, Any]:
             ),
             "spec.relations.0.field",
         ),
+        (
+            definition(
+                relations=[{"field": "a", "type": "dependsOn"}],
+                schema={"properties": {"a": {"type": ["string", "null"]}}},
+            ),
+            "spec.relations.0.field",
+        ),
     ],
 )
 def test_a_definition_that_cannot_hold_says_where(document: dict[str, Any], field: str) -> None:

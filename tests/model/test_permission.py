@@ -142,6 +142,7 @@ def test_permissions_come_back_from_json(permission):
     ("change", "told"),
     [
         ({"type": "odd"}, "permission/type"),
+        ({"type": ["basic"]}, "permission/type"),
         ({"name": 1}, "permission/name"),
         ({"attributes": None}, "permission/attributes"),
         ({"attributes": {"action": "use"}}, "permission/attributes/action"),

@@ -208,6 +208,12 @@ _JSON = st.recursive(
 )
 
 
+def test_a_gitlab_payload_whose_kind_is_no_text_is_no_push() -> None:
+    headers = {EVENT_HEADERS["gitlab"].lower(): "Push Hook"}
+
+    assert push_of(Delivery("gitlab", headers, b'{"object_kind": ["push"]}')) is None
+
+
 @given(host=st.sampled_from(HOSTS), payload=_JSON, event=st.text(max_size=5), is_push=st.booleans())
 def test_any_payload_is_a_push_or_none_or_told_as_a_fault(host: str, payload: Any, event: str, is_push: bool) -> None:
     known = {"github": "push", "gitlab": "Push Hook", "gitea": "push", "bitbucketCloud": "repo:push"}

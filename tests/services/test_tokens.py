@@ -149,7 +149,19 @@ def test_keys_change_while_their_tokens_live_on(make, clock, database):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "a.b.c", "é.é.é", "x" * 40_000, "e30.e30.e30", "\ud800", "..", "W10.W10.W10"]
+    "text",
+    [
+        "",
+        "a",
+        "a.b.c",
+        "é.é.é",
+        "x" * 40_000,
+        "e30.e30.e30",
+        "\ud800",
+        "..",
+        "W10.W10.W10",
+        f"{encoded({'typ': ['x'], 'alg': 'ES256'})}.e30.e30",
+    ],
 )
 def test_other_texts_are_no_tokens_of_users(make, text):
     assert make().verify(text) is None
