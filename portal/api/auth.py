@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from flask import Response, request
@@ -16,7 +16,9 @@ from portal.api.answers import answer
 from portal.api.audit import told
 from portal.errors import AuthenticationError, NotFoundError, UnsupportedError
 from portal.services.identity import Actor, IdentityService, SignIn
-from portal.services.tokens import UserToken
+
+if TYPE_CHECKING:
+    from portal.services.tokens import UserToken
 
 #: The plugins whose routes take the cookie's.
 COOKIE_PLUGINS = ("auth", "catalog", "permission", "scaffolder", "search")

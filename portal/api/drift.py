@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
 from marshmallow import RAISE, Schema, fields, validate
 
 from portal.api.answers import answer
+from portal.graph.drift import LONGEST_HALF_LIFE_DAYS
 from portal.model.ref import EntityRef
-from portal.services.drift import LONGEST_HALF_LIFE_DAYS, DriftService
+
+if TYPE_CHECKING:
+    from portal.services.drift import DriftService
 
 MOST_DRIFTS = 1_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -12,7 +12,9 @@ from portal.api.answers import answer
 from portal.api.arguments import listed
 from portal.graph.export import WRITERS
 from portal.model.ref import EntityRef
-from portal.services.subgraph import SubGraphService
+
+if TYPE_CHECKING:
+    from portal.services.subgraph import SubGraphService
 
 MOST_DEPTH = 100
 #: The media type of each format but JSON.

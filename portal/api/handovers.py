@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -12,7 +12,9 @@ from portal.api.answers import answer
 from portal.errors import InputError
 from portal.model.moment import parse_moment
 from portal.model.ref import EntityRef
-from portal.services.handovers import HandoversService
+
+if TYPE_CHECKING:
+    from portal.services.handovers import HandoversService
 
 MOST_MOVES = 1_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -11,7 +11,9 @@ from marshmallow import RAISE, fields, validate
 from portal.api.answers import answer
 from portal.api.arguments import PageArguments
 from portal.model.ref import EntityRef
-from portal.services.impact import ImpactService
+
+if TYPE_CHECKING:
+    from portal.services.impact import ImpactService
 
 
 class ImpactArguments(PageArguments):

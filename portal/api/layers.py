@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -11,8 +11,10 @@ from marshmallow import RAISE, fields, validate
 from portal.api.answers import answer
 from portal.api.arguments import MOST_ITEMS, MomentArguments, NoArguments, moment_of
 from portal.model.ref import EntityRef
-from portal.services.balance import BalanceService
-from portal.services.layers import LayersService
+
+if TYPE_CHECKING:
+    from portal.services.balance import BalanceService
+    from portal.services.layers import LayersService
 
 
 class LayersArguments(MomentArguments):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
 from flask_smorest import Blueprint
@@ -11,7 +11,9 @@ from marshmallow import RAISE
 from portal.api.answers import answer
 from portal.api.arguments import NoArguments
 from portal.errors import InputError
-from portal.services.reorg import Preview, ReorganisationService
+
+if TYPE_CHECKING:
+    from portal.services.reorg import Preview, ReorganisationService
 
 _TYPES = frozenset(
     {"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "text/plain", ""}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
@@ -10,7 +10,9 @@ from marshmallow import RAISE
 
 from portal.api.answers import answer
 from portal.api.arguments import NoArguments
-from portal.services.rules import RulesService
+
+if TYPE_CHECKING:
+    from portal.services.rules import RulesService
 
 
 def add_rule_routes(blueprint: Blueprint, service: RulesService) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
+from portal.app.on_demand import on_demand
 from portal.config import Settings
 from portal.defaults.policies import access_policies
 from portal.services.access_facts import AccessFacts
@@ -21,10 +23,12 @@ from portal.services.permission_policy import PolicyChain
 from portal.services.sessions import SessionsService
 from portal.services.sign_in import SignInService
 from portal.services.task_query import creators_of
-from portal.services.tokens import Tokens
 from portal.services.vault import Vault
 from portal.services.visibility import VisibilityService
 from portal.store.database import Database
+
+if TYPE_CHECKING:
+    from portal.services.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,16 @@ def wire_access(
     """Return these services as the settings describe them."""
     vault = Vault(settings.data / "instance.key")
     api_tokens = ApiTokens(database, longest_days=settings.token_days)
+
+    @cache
+    def tokens() -> Tokens:
+        from portal.services.tokens import Tokens  # noqa: PLC0415  # a server answers before anybody has a token
+
+        return Tokens(database, vault, issuer=f"{settings.base_url.rstrip('/')}/api/auth")
+
     identity = IdentityService(
         database.whole,
-        Tokens(database, vault, issuer=f"{settings.base_url.rstrip('/')}/api/auth"),
+        on_demand(tokens),
         guest=settings.guest,
         allows_guests=settings.guests,
         external=settings.external_access,

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 #: Which part of the time for stopping the steps of tasks have; the rest is for what they leave to be recorded.
 _STEPS_SHARE = 0.8
+#: How long the work beside requests leaves a server that starts to whoever waits for its first answer.
+_GIVES_WAY_SECONDS = 1.0
 
 
 @dataclass
@@ -91,6 +93,7 @@ class Portal:
     _surveying: Surveying | None = None
     _refresher: Refresher | None = None
     _starting: threading.Thread | None = None
+    _answered: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _ending: threading.Lock = field(default_factory=threading.Lock)
 
@@ -171,10 +174,11 @@ class Portal:
         """Templates and tasks."""
         return self.tasks.scaffolding
 
-    def start(self) -> None:
+    def start(self, *, gives_way: bool = False) -> None:
         """Begin the work that goes on beside requests: a look at all sources now and then, and tasks.
 
-        It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in.
+        It returns at once: the first answers need none of it. `serving_tasks` waits until tasks can be handed in. Work
+        that `gives_way` begins with the first answer (`has_answered`), or a moment later.
         """
         if self.settings.worker:
             from portal.app.surveying import Surveying  # noqa: PLC0415  # which builds a Portal of its own
@@ -182,12 +186,22 @@ class Portal:
             self.duty.start()
             self._surveying = Surveying(self.survey, self.settings)
             self._refresher = Refresher(self.refresh, self.schedule, self.duty, after=self._surveying.survey)
-            self._refresher.start()
-            self.events.refresher.start(after=self._surveying.survey)
-        self._starting = threading.Thread(target=self._start_tasks, name="portal-start", daemon=True)
+        if not gives_way:
+            self._answered.set()
+        self._starting = threading.Thread(target=self._begin, name="portal-start", daemon=True)
         self._starting.start()
 
-    def _start_tasks(self) -> None:
+    def has_answered(self) -> None:
+        """Say that a request has been answered."""
+        self._answered.set()
+
+    def _begin(self) -> None:
+        self._answered.wait(_GIVES_WAY_SECONDS)
+        if self._stopping.is_set():
+            return
+        if self._refresher is not None and self._surveying is not None:
+            self._refresher.start()
+            self.events.refresher.start(after=self._surveying.survey)
         try:
             self.jobs.start(worker=self.settings.worker)
         except Exception:  # noqa: BLE001  # the thread's edge: those who hand in a task are told that none runs
@@ -196,16 +210,19 @@ class Portal:
     @property
     def serving_tasks(self) -> ScaffoldingService:
         """Templates and tasks of a server that has started."""
-        if self._starting is not None:
-            self._starting.join()
+        self._wait_until_begun()
         return self.scaffolding
 
     @property
     def has_begun(self) -> bool:
         """Whether tasks can be handed in, and run where this process works; waits until that is known."""
+        self._wait_until_begun()
+        return self.jobs.has_begun
+
+    def _wait_until_begun(self) -> None:
+        self._answered.set()
         if self._starting is not None:
             self._starting.join()
-        return self.jobs.has_begun
 
     def migrate(self) -> tuple[str, str]:
         """Bring the database to the present shape; return its version before and after."""
@@ -239,12 +256,11 @@ class Portal:
             self.feed.close()
             if "access" in self.__dict__:
                 self.access.close()
+            self._wait_until_begun()
             if self._surveying is not None:
                 self._surveying.stop()
             if self._refresher is not None:
                 self._refresher.ask_to_stop()
-            if self._starting is not None:
-                self._starting.join()
             if "tasks" in self.__dict__:
                 self.jobs.hand_back(timeout_seconds=self.settings.stop_seconds * _STEPS_SHARE)
 
@@ -252,14 +268,13 @@ class Portal:
         """End background work and close what is open."""
         self._stopping.set()
         with self._ending:
+            self._wait_until_begun()
             if self._surveying is not None:
                 self._surveying.stop()
             if self._refresher is not None:
                 self._refresher.stop()
             if "events" in self.__dict__:
                 self.events.refresher.stop()
-            if self._starting is not None:
-                self._starting.join()
             if "tasks" in self.__dict__:
                 self.tasks.close()
             if "tasks" not in self.__dict__ or not self.jobs.is_busy:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from flask import Flask
 from flask_smorest import Api
@@ -42,6 +42,7 @@ from portal.api.task_access import CurrentTaskAccess
 from portal.api.tokens import tokens_blueprint
 from portal.app.logs import configure_logs
 from portal.app.measures import metrics_registry
+from portal.app.on_demand import on_demand
 from portal.app.portal import Portal, build
 from portal.app.sign_in import register_sign_in, trust_hosts
 from portal.app.stopping import when_asked_to_end
@@ -52,9 +53,6 @@ from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.services.task_query import creators_of
 from portal.web import error_page, web_blueprint
-
-if TYPE_CHECKING:
-    from portal.services.scaffolding import ScaffoldingService
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
@@ -78,21 +76,22 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
     api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
-    add_impact_routes(ownership, portal.answers.impact)
-    add_graph_routes(ownership, portal.answers.subgraphs)
-    add_handover_routes(ownership, portal.answers.handovers)
-    add_rule_routes(ownership, portal.answers.rules)
+    add_impact_routes(ownership, on_demand(lambda: portal.answers.impact))
+    add_graph_routes(ownership, on_demand(lambda: portal.answers.subgraphs))
+    add_handover_routes(ownership, on_demand(lambda: portal.answers.handovers))
+    add_rule_routes(ownership, on_demand(lambda: portal.answers.rules))
     add_problem_routes(ownership, portal.problems)
-    add_layer_routes(ownership, portal.answers.layers)
-    add_balance_routes(ownership, portal.answers.balance)
-    add_drift_routes(ownership, portal.answers.drift)
-    add_reorganisation_routes(ownership, portal.answers.reorganisation)
+    add_layer_routes(ownership, on_demand(lambda: portal.answers.layers))
+    add_balance_routes(ownership, on_demand(lambda: portal.answers.balance))
+    add_drift_routes(ownership, on_demand(lambda: portal.answers.drift))
+    add_reorganisation_routes(ownership, on_demand(lambda: portal.answers.reorganisation))
     api.register_blueprint(ownership)
     requests = RequestMeasures()
     api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
     api.register_blueprint(
         scaffolder_blueprint(
-            _tasks_of(portal), access=CurrentTaskAccess(portal.access.permission, portal.access.explanation)
+            on_demand(lambda: portal.serving_tasks),
+            access=CurrentTaskAccess(portal.access.permission, portal.access.explanation),
         )
     )
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
@@ -102,7 +101,9 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
     api.register_blueprint(events_blueprint(portal.events.hearing))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
-    pages = web_blueprint(portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=portal.answers.impact)
+    pages = web_blueprint(
+        portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=on_demand(lambda: portal.answers.impact)
+    )
     register_sign_in(app, api, portal, pages)
     app.register_blueprint(pages)
     register_openapi(app)
@@ -141,25 +142,16 @@ def from_environment() -> Any:
 
             traces = start_traces(portal)
             Finalize(None, traces.stop, exitpriority=_LAST)
-        portal.start()
+        portal.start(gives_way=True)
         when_asked_to_end(portal.begin_to_stop)
         # When the server has answered what was under way; a process that granian forks runs nothing else at its end.
         Finalize(None, portal.close, exitpriority=_FIRST)
         app = create_app(portal)
+
+        @app.teardown_request
+        def begin_other_work(_error: BaseException | None) -> None:
+            portal.has_answered()
+
         if traces is not None:
             traces.around(app)
         return app
-
-
-class _WhenServed:
-    """The scaffolding service of a server, waited for when a request first needs it."""
-
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._portal.serving_tasks, name)
-
-
-def _tasks_of(portal: Portal) -> ScaffoldingService:
-    return cast("ScaffoldingService", _WhenServed(portal))

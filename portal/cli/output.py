@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from portal.model.layer import Finding
 from portal.model.problem import Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 #: As wide as a line may be that no person reads: what is handed on to a program is not folded.
 _UNFOLDED = 10_000
@@ -24,6 +25,8 @@ database_option = click.option("--database", metavar="URL", help="sqlite:///PATH
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console; colours are used where the terminal has them."""
+    from rich.console import Console  # noqa: PLC0415  # a server that starts prints one line
+
     return Console(stderr=stderr)
 
 
@@ -58,6 +61,8 @@ def shown_location(location: str) -> str:
 
 def print_problems(problems: Collection[Problem]) -> None:
     """Print problems, one a line."""
+    from rich.text import Text  # noqa: PLC0415
+
     out = console()
     for problem in problems:
         colour = "red" if problem.severity == "error" else "yellow"
@@ -77,6 +82,8 @@ def finding_line(finding: Finding) -> str:
 
 def counts_table(title: str, rows: Mapping[str, Mapping[str, int]], columns: Collection[str]) -> Table:
     """Return a table of counts: a row a key, a column a name, with totals."""
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     table.add_column("")
     for column in columns:

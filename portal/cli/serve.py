@@ -20,10 +20,8 @@ from granian.server import Server
 from portal.api.bodies import MOST_BODIES
 from portal.app import build
 from portal.app.logs import configure_logs, server_logs
-from portal.cli.catalog import ingest_with_progress
 from portal.cli.operator import named, remembered
-from portal.cli.output import console, database_option
-from portal.cli.summary import print_summary
+from portal.cli.output import database_option
 from portal.config import Settings, as_environment
 from portal.errors import SettingsError
 from portal.services.memory import cycles_kept
@@ -62,6 +60,10 @@ def serve(
         portal.migrate()
         begins_anew = portal.is_new
         if portal.is_new:
+            # What shows progress takes long to import: who has a catalog waits for an answer.
+            from portal.cli.catalog import ingest_with_progress  # noqa: PLC0415
+            from portal.cli.summary import print_summary  # noqa: PLC0415
+
             targets = portal.default_targets()
             with remembered(portal, "portal serve", named(target for _, target in targets)):
                 report = ingest_with_progress(portal, targets)
@@ -74,8 +76,7 @@ def serve(
         # Nothing that an ingest took stays in the memory of a server.
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # our own command line
-    console().print(f"\nPortal serves on [bold]{settings.base_url}[/bold] (Ctrl-C ends it)", highlight=False)
-    sys.stdout.flush()
+    click.echo(f"\nPortal serves on {click.style(settings.base_url, bold=True)} (Ctrl-C ends it)")
     _serve(settings)
 
 
@@ -109,7 +110,6 @@ def _serve(settings: Settings) -> None:
     with cycles_kept():
         importlib.import_module(_APPLICATION.partition(":")[0])
     # What is there by now stays: it shall be one memory for both processes, which a look at each object would copy.
-    gc.collect()
     gc.freeze()
     configure_logs(settings)
     Server(

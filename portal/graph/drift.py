@@ -11,6 +11,8 @@ from portal.model.ref import EntityRef
 
 #: Less weight than that of one commit a half-life ago says nothing.
 ENOUGH = 0.5
+#: A longer half-life would tell nobody's work from anybody's.
+LONGEST_HALF_LIFE_DAYS = 36_500
 _DAY_SECONDS = 86_400
 #: So much of a name is compared with the patterns of bots.
 _LONGEST_NAME = 200

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from functools import cache
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from typing import Generic, TypeVar, cast
 
 from portal.errors import PluginError
 
@@ -46,7 +47,7 @@ class Registry(Generic[Extension]):
         self._found: dict[str, Extension] = dict(defaults)
         self._origins = origins = dict.fromkeys(defaults, OWN_DISTRIBUTION)
         for point in sorted(
-            entry_points(group=group) if installed is None else installed, key=lambda found: found.name
+            _installed().select(group=group) if installed is None else installed, key=lambda found: found.name
         ):
             distribution = point.dist.name if point.dist is not None else "an unknown distribution"
             if point.name in origins:
@@ -89,3 +90,9 @@ class Registry(Generic[Extension]):
     def items(self) -> list[tuple[str, Extension]]:
         """Return the extensions with their names."""
         return [(name, self._found[name]) for name in self]
+
+
+@cache
+def _installed() -> EntryPoints:
+    """Return all that is installed, which does not change while a process runs: each look reads a folder of files."""
+    return cast("EntryPoints", entry_points())

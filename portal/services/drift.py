@@ -13,7 +13,17 @@ import orjson
 
 from portal.errors import InputError, PortalError
 from portal.graph.codeowners import OwnersFile
-from portal.graph.drift import STATUSES, BotNames, Drift, Effort, Memberships, drift, effort, order
+from portal.graph.drift import (
+    LONGEST_HALF_LIFE_DAYS,
+    STATUSES,
+    BotNames,
+    Drift,
+    Effort,
+    Memberships,
+    drift,
+    effort,
+    order,
+)
 from portal.graph.people import People
 from portal.model.entity import SOURCE_ANNOTATION
 from portal.model.integration import NO_INTEGRATIONS, Integrations
@@ -33,7 +43,6 @@ from portal.vcs.policy import without_credentials
 __all__ = ["AssetDrift", "DriftPage", "DriftService"]
 
 DEFAULT_HALF_LIFE_DAYS = 180
-LONGEST_HALF_LIFE_DAYS = 36_500
 #: People who did least are not named where there are more than so many.
 MOST_PEOPLE = 100
 #: What says how an organisation works, rather than being worked on.

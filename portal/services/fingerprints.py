@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -16,14 +17,19 @@ from portal.store.sources import Source
 
 
 class Fingerprints:
-    """Fingerprints of refreshes under one `meaning`: a text for the settings and built-in kinds that they were under.
+    """Fingerprints of refreshes under one meaning: a text for the settings and built-in kinds that they were under.
 
-    One holds the trees with their commits, and what each declared kind meant, where there was any.
+    `meaning` is asked for it when a source is first looked at. A fingerprint holds the trees with their commits, and
+    what each declared kind meant, where there was any.
     """
 
-    def __init__(self, meaning: str, providers: Mapping[str, TreeProvider]) -> None:
-        self._meaning = meaning
+    def __init__(self, meaning: Callable[[], str], providers: Mapping[str, TreeProvider]) -> None:
+        self._find_meaning = meaning
         self._providers = providers
+
+    @cached_property
+    def _meaning(self) -> str:
+        return self._find_meaning()
 
     def of(self, build: Build, kinds: Kinds) -> str:
         """Return a text that stays the same as long as a refresh would find nothing new.

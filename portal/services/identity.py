@@ -5,15 +5,17 @@ from __future__ import annotations
 import hmac
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from portal.errors import AuthenticationError, InputError, NotAllowedError
 from portal.model.access import AccessRestriction, ExternalAccess
 from portal.model.ref import EntityRef
 from portal.services.api_tokens import ApiTokens
-from portal.services.tokens import TOKEN_SECONDS, Tokens, UserToken
 from portal.store import membership
 from portal.store.database import Database
+
+if TYPE_CHECKING:
+    from portal.services.tokens import Tokens, UserToken
 
 PrincipalType = Literal["none", "user", "service"]
 
@@ -64,7 +66,11 @@ class SignIn:
 
     token: UserToken
     claims: Sequence[EntityRef]
-    expires_in_seconds: int = TOKEN_SECONDS
+
+    @property
+    def expires_in_seconds(self) -> int:
+        """How long the token is believed."""
+        return self.token.lifetime_seconds
 
 
 class IdentityService:

@@ -50,7 +50,8 @@ class Refresher:
         """End, after the refresh that is under way; what is due is left to others."""
         self._stopping.set()
         self._schedule.wake()
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

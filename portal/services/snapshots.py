@@ -73,8 +73,12 @@ class SnapshotBuilder:
         self._rules = rules
         self._catalog_rules = catalog_rules
         worded = (kinds, integrations, rules, catalog_rules)
-        parts = (limits, keeps_orphans, *(item.fingerprint() for item in worded))
-        self.fingerprints = Fingerprints(hashlib.sha256(repr(parts).encode()).hexdigest(), providers)
+
+        def meaning() -> str:
+            parts = (limits, keeps_orphans, *(item.fingerprint() for item in worded))
+            return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+        self.fingerprints = Fingerprints(meaning, providers)
 
     def knowing(self, kinds: Kinds) -> SnapshotBuilder:
         """Return a builder for one refresh, which compiles with these kinds; `build` may learn more of them."""

@@ -50,6 +50,12 @@ class UserToken:
     is_limited: bool
     claims: Mapping[str, Any]
 
+    @property
+    def lifetime_seconds(self) -> int:
+        """How long it is believed from when it was issued."""
+        issued_at: int = self.claims["iat"]
+        return self.expires_at - issued_at
+
 
 @dataclass(frozen=True, slots=True)
 class _Signer:

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock, Timeout
-
 from portal.errors import (
     InputError,
     PortalError,
@@ -336,6 +334,8 @@ class Mirrors:
 
     @contextmanager
     def _locked(self, remote: Remote) -> Iterator[None]:
+        from filelock import FileLock, Timeout  # noqa: PLC0415  # a server answers before it looks at sources
+
         self._root.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self._place(remote).with_suffix(".lock"), timeout=self._transfer_seconds):

@@ -13,9 +13,10 @@ from portal.api.graph import MEDIA_TYPES, MOST_DEPTH
 from portal.api.handovers import MOST_MOVES
 from portal.api.openapi.schemas import COUNT, STORABLE, TEXT, WORD, Schema, many, members, one_of, ref
 from portal.api.problems import LONGEST_LABEL
+from portal.graph import drift
 from portal.model.audit import RESULTS
 from portal.model.permission_names import PERMISSIONS
-from portal.services import audit, drift, history, search
+from portal.services import audit, history, search
 
 _FILTER = "Conditions `key=value` or `key`, all of which must hold, joined by commas; of several filters one must."
 
