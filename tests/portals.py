@@ -41,6 +41,7 @@ class Catalog:
         reading_hosts: Collection[str] = (),
         schemes: Collection[str] = (),
         catalog_rules: Sequence[Rule] = (),
+        is_guarded: bool = False,
         keeps_orphans: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -61,7 +62,7 @@ class Catalog:
             limits=limits,
             integrations=integrations,
             rules=rules,
-            catalog_rules=CatalogRules(catalog_rules),
+            catalog_rules=CatalogRules(catalog_rules, is_guarded=is_guarded),
             keeps_orphans=keeps_orphans,
             clock=clock,
         )

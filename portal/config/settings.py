@@ -218,7 +218,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "catalog_rules",
         (),
-        "Kinds that locations may bring: allow and locations of each rule. Empty: all kinds.",
+        "Kinds that locations may bring: allow and locations of each rule. Empty: all kinds; but unless guests may do "
+        "everything, a location that people register brings no Group, User, Role, Layer, Policy or KindDefinition.",
         structured.parse_catalog_rules,
         structured.write_catalog_rules,
         structured.show_catalog_rules,

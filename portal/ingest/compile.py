@@ -25,7 +25,9 @@ from portal.model.relation import DeclaredRelation
 from portal.model.rules import Allows
 
 #: What is wrong with an entity that the catalog's rules keep out.
-KIND_NOT_ALLOWED = Fault("kind-not-allowed", "a kind that catalog_rules allows for the location that leads here")
+KIND_NOT_ALLOWED = Fault(
+    "kind-not-allowed", "a kind that may come from the location that leads here (docs/settings.md: catalog_rules)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from wcmatch import glob
 
 #: Says whether an entity, as declared, may come in.
 Allows = Callable[[Mapping[str, Any]], bool]
+#: Kinds that say who somebody is, what layers ask for, and who may do what.
+DECIDING_KINDS = frozenset({"group", "user", "role", "layer", "policy", "kinddefinition"})
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.IGNORECASE | glob.FORCEUNIX
 
 
@@ -54,15 +56,24 @@ class Rule:
 class CatalogRules:
     """The rules of a catalog; without any, all kinds are allowed.
 
+    Where it `is_guarded`, and has no rules, a location that people have registered brings no `DECIDING_KINDS`: whoever
+    may register one could make themselves an admin's group, or a policy. Those of the operator bring all.
+
     Rule: `DefaultCatalogRulesEnforcer` of catalog-backend 4.0.0, but for the default, which there is Component, API
     and Location. What counts is the root location, not the file that an entity is in.
     """
 
-    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+    def __init__(self, rules: Sequence[Rule] = (), *, is_guarded: bool = False) -> None:
         self._rules = tuple(rules)
+        self._is_guarded = is_guarded and not rules
 
-    def of(self, location_type: str, target: str) -> Allows | None:
-        """Return what says which entities a root location may bring; None where it may bring all."""
+    def of(self, location_type: str, target: str, *, registered: bool) -> Allows | None:
+        """Return what says which entities a root location may bring; None where it may bring all.
+
+        `registered`: by people, rather than by the operator.
+        """
+        if self._is_guarded and registered:
+            return lambda declared: declared["kind"].lower() not in DECIDING_KINDS
         if not self._rules:
             return None
         kinds = [
@@ -75,4 +86,4 @@ class CatalogRules:
 
     def fingerprint(self) -> str:
         """Return a text that changes with the rules."""
-        return repr(self._rules) if self._rules else ""
+        return repr(self._rules) if self._rules else "guarded" * self._is_guarded

@@ -353,7 +353,7 @@ class RefreshService:
     def check(self, document: Any, *, location_type: str, target: str) -> Checked:
         """Check a document as if it stood in a file at this location; placeholders in it are not followed."""
         checked = check(document, kinds=self._kinds.told())
-        allows = self._catalog_rules.of(location_type, target)
+        allows = self._catalog_rules.of(location_type, target, registered=False)
         if checked.entity is None or allows is None or allows(document):
             return checked
         fault = FieldFault(("kind",), KIND_NOT_ALLOWED, document["kind"])

@@ -311,7 +311,7 @@ class SnapshotBuilder:
         """Yield compiled files; those that may take in others come last."""
         including = {location: content for location, content in contents.items() if b"$" in content}
         plain = {location: content for location, content in contents.items() if location not in including}
-        allows = self._catalog_rules.of(build.source.type, build.source.target)
+        allows = self._catalog_rules.of(build.source.type, build.source.target, registered=build.source.registered)
         annotate = self._annotator.of(build.source.location)
         yield from compile_batches(plain, kinds=self.kinds, limits=self._limits, annotate=annotate, allows=allows)
         if including:

@@ -50,6 +50,32 @@ def test_new_rules_are_heeded_at_the_next_refresh(database: Database, tmp_path: 
     assert catalog.refs() == ["component:default/a", "group:default/team-a"]
 
 
+@pytest.mark.parametrize(
+    ("rules", "comes_in"),
+    [([], False), ([Rule((AllowedKind("Group"), AllowedKind("Component")))], True)],
+    ids=["no rules", "rules that allow it"],
+)
+def test_what_people_register_cannot_say_who_belongs_where_unless_a_rule_lets_it(
+    database: Database, tmp_path: Path, repo: MakeRepository, rules: list[Rule], comes_in: bool
+) -> None:
+    theirs = repo(
+        {"catalog-info.yaml": documents(component("a"), group("intruders", more="parent: admins"))}, name="theirs"
+    )
+    own = repo({"catalog-info.yaml": group("admins")}, name="own")
+    catalog = Catalog(database, tmp_path, catalog_rules=rules, is_guarded=True)
+    told = catalog.service.dry_run("url", theirs.url)
+    catalog.ingest(own.url)
+    catalog.service.add([("url", theirs.url)], registered=True)
+
+    problems = catalog.service.refresh().problems
+
+    assert {"component:default/a", "group:default/admins"} <= set(catalog.refs())
+    assert ("group:default/intruders" in catalog.refs()) is comes_in
+    refused = [] if comes_in else [("kind-not-allowed", "group:default/intruders")]
+    assert [(problem.code, problem.ref) for problem in problems] == refused
+    assert [(problem.code, problem.ref) for problem in told.problems] == refused
+
+
 def test_a_rule_may_ask_for_a_type(database: Database, tmp_path: Path, repo: MakeRepository) -> None:
     rules = [Rule((AllowedKind("Resource", "database"),))]
     catalog = Catalog(database, tmp_path, catalog_rules=rules)
