@@ -54,7 +54,7 @@ def wire_access(
 ) -> AccessServices:
     """Return these services as the settings describe them."""
     vault = Vault(settings.data / "instance.key")
-    api_tokens = ApiTokens(database, longest_days=settings.token_days)
+    api_tokens = ApiTokens(database.whole, longest_days=settings.token_days)
 
     @cache
     def tokens() -> Tokens:

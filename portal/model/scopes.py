@@ -7,12 +7,15 @@ from types import MappingProxyType
 
 from portal.errors import InputError
 
+_CATALOG_READ = frozenset({"catalog.entity.read", "catalog.location.read", "catalog.ingestion.read"})
 #: The bundles, each with the permissions that it stands for. None holds `portal.token.create`: a token makes no other.
 BUNDLES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "catalog:read": frozenset({"catalog.entity.read", "catalog.location.read", "catalog.ingestion.read"}),
+        "catalog:read": _CATALOG_READ,
+        # Who may not read an entity is not told that it is there, and so could not name what to write.
         "catalog:write": frozenset(
             {
+                *_CATALOG_READ,
                 "catalog.entity.create",
                 "catalog.entity.delete",
                 "catalog.entity.refresh",

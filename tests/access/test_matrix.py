@@ -19,6 +19,7 @@ from worlds import PEOPLE, World, world
 from portal.api.rights import RIGHTS
 from portal.cli.main import COMMANDS
 from portal.model.ref import EntityRef
+from portal.model.scopes import BUNDLES, permissions_of
 from portal.services.tokens import Tokens
 from portal.services.vault import Vault
 
@@ -33,6 +34,9 @@ CREATORS = {"member", "admin", "service"}
 #: The tokens that are no good, anywhere but where nobody's identity is looked at.
 REFUSED = {"expired", "forged", "unsigned"}
 ACTORS = sorted({*READERS, *REFUSED})
+
+#: The tokens that are made for each scope, with whom they speak for.
+KINDS = {"admin's token": "admin", "service token": "service"}
 
 ENTITY = "component/default/thing"
 TASK = "/api/scaffolder/v2/tasks/{task}"
@@ -213,6 +217,7 @@ spec: {type: service, lifecycle: production, owner: team}
             }
         )
         portal.jobs.start(worker=False)
+        self.tokens = {f"{kind} {scope}": self._token(kind, scope) for kind in KINDS for scope in BUNDLES}
         self.task = portal.scaffolding.create_task(
             "make", {"owner": "group:default/others"}, actor_ref="user:default/member"
         )
@@ -221,6 +226,8 @@ spec: {type: service, lifecycle: production, owner: team}
         """Return what an actor sends."""
         if actor == "nobody":
             return {}
+        if actor in self.tokens:
+            return {"authorization": f"Bearer {self.tokens[actor]}"}
         if actor in {"service", "catalog reader"}:
             return {"authorization": f"Bearer {'service' if actor == 'service' else 'catalog'}-token"}
         if actor in REFUSED:
@@ -246,6 +253,13 @@ spec: {type: service, lifecycle: production, owner: team}
         )
         answer.close()
         return answer.status_code
+
+    def _token(self, kind: str, scope: str) -> str:
+        made = self.world.portal.access.api_tokens
+        more = {"expires_at_ms": int(time.time() * 1000) + 3_600_000, "created_by": "operator"}
+        if kind == "admin's token":
+            return made.create_personal(EntityRef("user:default/admin"), [scope], **more).text.reveal()
+        return made.create_service(scope.replace(":", "-"), [scope], **more).text.reveal()
 
     def _uid(self) -> str:
         portal = self.world.portal
@@ -291,6 +305,25 @@ def test_a_route_answers_just_those_who_may(matrix, endpoint):
     row = ROWS[endpoint]
     found = {actor: matrix.ask(row, actor) for actor in ACTORS}
     expected = {actor: row.status if actor in row.may else row.others.get(actor, _refused(actor)) for actor in ACTORS}
+    assert found == expected
+
+
+@pytest.mark.parametrize("endpoint", sorted(ROWS))
+def test_a_token_for_a_scope_does_what_the_scope_says_of_what_its_bearer_may(matrix, endpoint):
+    row = ROWS[endpoint]
+    asked = RIGHTS[endpoint].asked
+    found = {actor: matrix.ask(row, actor) for actor in matrix.tokens}
+    expected = {}
+    for kind, bearer in KINDS.items():
+        good = row.status if bearer in row.may else row.others.get(bearer, 403)
+        if kind == "admin's token" and endpoint.startswith("cookie.") and endpoint.endswith("_set"):
+            good = 401  # a cookie is made of a token of a sign-in alone
+        for scope in BUNDLES:
+            may = permissions_of([scope])
+            # What somebody may not read is not there for them.
+            is_hidden = any(one.place == "uid" for one in asked) and "catalog.entity.read" not in may
+            refused = 404 if is_hidden else 403
+            expected[f"{kind} {scope}"] = good if {one.permission for one in asked} <= may else refused
     assert found == expected
 
 
