@@ -13,7 +13,7 @@ from flask_smorest import Blueprint
 from portal.api import catalog_queries as queries
 from portal.api.answers import answer, answer_stream, answer_text, shown
 from portal.api.locations import add_location_routes
-from portal.api.remembered import remember
+from portal.api.remembered import AnswerMemory, remember
 from portal.api.strict import strict_blueprint, takes
 from portal.errors import InputError, NotFoundError
 from portal.model.moment import parse_moment
@@ -28,10 +28,16 @@ _LARGEST = 2**31 - 2
 _REMEMBERED = ("ancestry", "by_query", "entities", "facets")
 
 
-def catalog_blueprint(catalog: CatalogService, locations: LocationsService, history: HistoryService) -> Blueprint:
-    """Return the routes below /api/catalog."""
+def catalog_blueprint(
+    catalog: CatalogService,
+    locations: LocationsService,
+    history: HistoryService,
+    *,
+    memory: AnswerMemory | None = None,
+) -> Blueprint:
+    """Return the routes below /api/catalog; answers are remembered in `memory`, if that is given."""
     blueprint = strict_blueprint("catalog", "/api/catalog", "The software catalog")
-    remember(blueprint, _REMEMBERED, revision=catalog.revision)
+    remember(blueprint, _REMEMBERED, revision=catalog.revision, memory=memory)
     _add_entity_routes(blueprint, catalog, history)
     _add_query_routes(blueprint, catalog)
     _add_list_route(blueprint, catalog)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Response, g, request
 from flask_smorest import Blueprint
@@ -20,9 +21,12 @@ _ENTRY_BYTES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """What was answered, by the route that was declared so; headers are those that no other request changes."""
+
     content: bytes
     headers: tuple[tuple[str, str], ...]
+    route: str = ""
 
 
 class AnswerMemory:
@@ -32,10 +36,10 @@ class AnswerMemory:
         self._most = size_bytes
         self._size = 0
         self._revision = -1
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, asked: str, *, revision: int) -> _Answer | None:
+    def get(self, asked: str, *, revision: int) -> Answer | None:
         """Return the answer of a revision, or None."""
         with self._lock:
             if revision != self._revision:
@@ -45,7 +49,7 @@ class AnswerMemory:
                 self._answers.move_to_end(asked)
             return found
 
-    def put(self, asked: str, answer: _Answer, *, revision: int) -> None:
+    def put(self, asked: str, answer: Answer, *, revision: int) -> None:
         """Keep an answer that was worked out when `revision` or a later one was the newest."""
         size = len(answer.content) + len(asked) + _ENTRY_BYTES
         with self._lock:
@@ -63,14 +67,21 @@ class AnswerMemory:
                 self._size -= len(gone.content) + len(old) + _ENTRY_BYTES
 
 
-def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Callable[[], int]) -> None:
+def remember(
+    blueprint: Blueprint,
+    endpoints: Collection[str],
+    *,
+    revision: Callable[[], int],
+    memory: AnswerMemory | None = None,
+) -> None:
     """Make a blueprint answer GET requests to these endpoints from memory as long as the catalog stays as it is.
 
     The revision is read for each request, so that what another process commits is seen by the next one. An answer is
     kept with the revision that was read before it was worked out: it may be newer than that, and never older. Those who
-    may read the same are answered alike: what they may read is a part of what was asked.
+    may read the same are answered alike: what they may read is a part of what was asked. Several blueprints may share a
+    `memory`.
     """
-    memory = AnswerMemory()
+    kept = AnswerMemory() if memory is None else memory
     pending: dict[str, threading.Event] = {}
     names = frozenset(f"{blueprint.name}.{endpoint}" for endpoint in endpoints)
 
@@ -78,8 +89,8 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
         if request.endpoint not in names or request.method != "GET":
             return None
         now = revision()
-        asked = _asked(visibility_key(now))
-        found = memory.get(asked, revision=now)
+        asked = visibility_key(now) + question(request.environ)
+        found = kept.get(asked, revision=now)
         if found is None:
             # Of many who ask the same at once one works it out: eight would each take eight times as long.
             working = pending.setdefault(asked, (mine := threading.Event()))
@@ -87,7 +98,7 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
                 g.portal_working = (asked, mine)
             else:
                 working.wait(_PATIENCE_SECONDS)
-                found = memory.get(asked, revision=now)
+                found = kept.get(asked, revision=now)
         if found is None:
             g.portal_asked = (asked, now)
             return None
@@ -111,10 +122,11 @@ def remember(blueprint: Blueprint, endpoints: Collection[str], *, revision: Call
         asked = g.pop("portal_asked", None)
         if asked is not None and response.status_code == 200 and not response.is_streamed:  # noqa: PLR2004  # OK
             headers = tuple((name, value) for name, value in response.headers.items())
-            memory.put(asked[0], _Answer(response.get_data(), headers), revision=asked[1])
+            route = "" if request.url_rule is None else request.url_rule.rule
+            kept.put(asked[0], Answer(response.get_data(), headers, route), revision=asked[1])
         return response
 
 
-def _asked(key: str) -> str:
-    environment = request.environ
-    return f"{key}{environment['PATH_INFO']}?{environment.get('QUERY_STRING', '')}"
+def question(environ: Mapping[str, Any]) -> str:
+    """Return what a request asks for, whoever sends it. Rule: PEP 3333."""
+    return f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from portal.api import catalog_queries as queries
 from portal.api.answers import answer
-from portal.api.remembered import remember
+from portal.api.remembered import AnswerMemory, remember
 from portal.errors import InputError
 from portal.services.search import CATALOG, DEFAULT_LIMIT, SearchPage, SearchQuery, SearchService, page_of
 
@@ -23,10 +23,12 @@ _FILTERS = re.compile(r"filters\[([^\[\]]+)\](\[[0-9]*\])?")
 _PARAMETERS = frozenset({"term", "pageCursor", "pageLimit"})
 
 
-def search_blueprint(service: SearchService, *, revision: Callable[[], int]) -> Blueprint:
-    """Return the routes below /api/search."""
+def search_blueprint(
+    service: SearchService, *, revision: Callable[[], int], memory: AnswerMemory | None = None
+) -> Blueprint:
+    """Return the routes below /api/search; answers are remembered in `memory`, if that is given."""
     blueprint = Blueprint("search", __name__, url_prefix="/api/search", description="Search")
-    remember(blueprint, ("search",), revision=revision)
+    remember(blueprint, ("search",), revision=revision, memory=memory)
     # Words are marked by what nobody can have written: whoever shows an answer replaces the tags.
     mark = uuid.uuid4()
     before, after = f"<{mark}>", f"</{mark}>"

@@ -93,7 +93,11 @@ def register_sight(app: Flask, service: VisibilityService) -> None:
 def visibility_key(revision: int) -> str:
     """Return what tells apart the answers of those who may read different things; empty for who may read all."""
     sight: Sight | None = g.get("portal_sight")
-    visibility = ALL if sight is None else sight(revision)
+    return key_of(ALL if sight is None else sight(revision))
+
+
+def key_of(visibility: Visibility) -> str:
+    """Return what tells a visibility apart from others; empty for that of all."""
     return "" if visibility is ALL else visibility.key
 
 

@@ -18,7 +18,7 @@ from portal.api.drift import add_drift_routes
 from portal.api.edge import register_edge
 from portal.api.errors import register_error_handlers
 from portal.api.events import events_blueprint
-from portal.api.express import EntityExpress
+from portal.api.express import Express
 from portal.api.graph import add_graph_routes
 from portal.api.handovers import add_handover_routes
 from portal.api.health import health_blueprint
@@ -31,6 +31,7 @@ from portal.api.openapi import register_openapi
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import catalog_permission_blueprint, permission_blueprint
 from portal.api.problems import add_problem_routes
+from portal.api.remembered import AnswerMemory
 from portal.api.reorg import add_reorganisation_routes
 from portal.api.request_measures import RequestMeasures
 from portal.api.rights import register_rights
@@ -70,10 +71,13 @@ def create_app(portal: Portal) -> Flask:
         OPENAPI_VERSION="3.1.0",
     )
     api = Api(app)
-    api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations, portal.history))
+    memory = AnswerMemory()
+    api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations, portal.history, memory=memory))
     api.register_blueprint(kinds_blueprint(portal.kinds))
     api.register_blueprint(history_blueprint(portal.history, portal.feed))
-    api.register_blueprint(search_blueprint(SearchService(portal.database), revision=portal.catalog.revision))
+    api.register_blueprint(
+        search_blueprint(SearchService(portal.database), revision=portal.catalog.revision, memory=memory)
+    )
     api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
     ownership = ownership_blueprint(portal.ownership, portal.accountability)
     add_impact_routes(ownership, on_demand(lambda: portal.answers.impact))
@@ -119,8 +123,13 @@ def create_app(portal: Portal) -> Flask:
     register_audit(app, portal.audit)
     app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.access.identity.allows_guests:
-        guest_body = partial(portal.catalog.body_for, lambda now: portal.access.visibility.of(ANYBODY, revision=now))
-        app.wsgi_app = EntityExpress(app.wsgi_app, guest_body)  # type: ignore[method-assign]  # as Flask has it
+        app.wsgi_app = Express(  # type: ignore[method-assign]  # as Flask has it
+            app.wsgi_app,
+            lambda now: portal.access.visibility.of(ANYBODY, revision=now),
+            body_for=portal.catalog.body_for,
+            revision=portal.catalog.revision,
+            memory=memory,
+        )
     trust_hosts(app, portal.settings)
     if portal.settings.requests_allowed is not None:
         from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from repositories import MakeRepository
 from sqlalchemy import event
 
-from portal.api.remembered import AnswerMemory, _Answer
+from portal.api.remembered import Answer, AnswerMemory
 from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
@@ -63,6 +63,25 @@ def test_the_same_question_costs_one_statement_the_second_time(
     assert again.headers["content-type"] == first.headers["content-type"]
 
 
+def test_the_short_way_answers_as_the_long_one_does(portals: tuple[Portal, Portal], repo: MakeRepository) -> None:
+    reader, _ = portals
+    made = repo({"catalog-info.yaml": documents(component("a"))})
+    reader.ingest([("file", str(made.path))])
+    client = create_app(reader).test_client()
+    unlike = {"x-request-id"}
+    for path in (PAGE, "/api/catalog/entity-facets?facet=kind", "/api/catalog/entities/by-name/component/default/a"):
+        # Another origin's page is answered by the application itself; so is the first who asks.
+        long = client.get(path, headers={"origin": "https://elsewhere.example"})
+        short = client.get(path)
+
+        assert (short.status_code, short.data) == (200, long.data)
+        found = [sorted((k.lower(), v) for k, v in one.headers if k.lower() not in unlike) for one in (short, long)]
+        assert found[0] == found[1]
+        assert short.headers["x-request-id"] != long.headers["x-request-id"]
+    counted = client.get("/metrics").text
+    assert 'count{method="GET",route="/api/catalog/entities/by-query",status="200"} 2.0' in counted
+
+
 def test_many_who_ask_the_same_at_once_make_one_work_it_out(
     portals: tuple[Portal, Portal], repo: MakeRepository
 ) -> None:
@@ -92,7 +111,7 @@ def test_a_question_that_is_refused_is_refused_again(portals: tuple[Portal, Port
 def test_answers_that_were_not_asked_for_longest_go_first() -> None:
     memory = AnswerMemory(size_bytes=10_000)
     for number in range(20):
-        memory.put(str(number), _Answer(b"x" * 300, ()), revision=1)
+        memory.put(str(number), Answer(b"x" * 300, ()), revision=1)
         memory.get("0", revision=1)
 
     assert memory.get("0", revision=1) is not None
@@ -102,9 +121,9 @@ def test_answers_that_were_not_asked_for_longest_go_first() -> None:
 
 def test_an_answer_of_an_older_revision_is_not_kept() -> None:
     memory = AnswerMemory()
-    memory.put("a", _Answer(b"new", ()), revision=2)
-    memory.put("b", _Answer(b"old", ()), revision=1)
+    memory.put("a", Answer(b"new", ()), revision=2)
+    memory.put("b", Answer(b"old", ()), revision=1)
 
     assert memory.get("b", revision=2) is None
     assert memory.get("a", revision=1) is None
-    assert memory.get("a", revision=2) == _Answer(b"new", ())
+    assert memory.get("a", revision=2) == Answer(b"new", ())
