@@ -130,6 +130,10 @@ def create_app(portal: Portal) -> Flask:
             revision=portal.catalog.revision,
             memory=memory,
         )
+    if portal.settings.app_origins:
+        from portal.api.cross_origin import register_cross_origin  # noqa: PLC0415  # the embedded default has none
+
+        register_cross_origin(app, portal.settings.app_origins)
     trust_hosts(app, portal.settings)
     if portal.settings.requests_allowed is not None:
         from portal.api.rate_limit import register_rate_limit  # noqa: PLC0415  # nobody on loopback waits for it

@@ -289,7 +289,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "app_origins",
         (),
-        "Origins of Backstage frontends that people may sign in from, beside that of base_url.",
+        "Origins of Backstage frontends that people may sign in from, and whose pages may read and write, beside "
+        "that of base_url.",
         structured.parse_origins,
     ),
     Setting(

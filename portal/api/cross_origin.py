@@ -1,0 +1,31 @@
+"""Lets pages of other origins, which the settings name, read what Portal answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from flask import Flask
+from flask_cors import CORS
+
+from portal.api.request_id import HEADER
+
+_METHODS = ("GET", "HEAD", "PATCH", "POST", "PUT", "DELETE")
+#: How long a browser may remember what it was told, in seconds.
+_REMEMBERED_SECONDS = 600
+
+
+def register_cross_origin(app: Flask, origins: Collection[str]) -> None:
+    """Answer browsers that ask whether a page of an origin may read or send something, with their cookies too.
+
+    Those of other origins are told nothing, and so read nothing. Rule: backend-defaults 0.18 `readCorsOptions`.
+    """
+    CORS(
+        app,
+        # As they are written: flask-cors takes whatever may be a pattern for one.
+        origins=[re.compile(rf"{re.escape(origin)}\Z") for origin in origins],
+        methods=list(_METHODS),
+        supports_credentials=True,
+        expose_headers=[HEADER],
+        max_age=_REMEMBERED_SECONDS,
+    )
