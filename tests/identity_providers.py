@@ -32,6 +32,10 @@ PEOPLE: dict[str, dict[str, Any]] = {
     "liar": {"name": "Liar", "email": "ann@example.com", "email_verified": False, "preferred_username": "liar"},
     "twice": {"name": "Twice", "email": "twice@example.com", "email_verified": True},
     "stranger": {"name": "<b>Stranger</b>", "email": "stranger@example.com", "email_verified": True},
+} | {
+    # Of the shipped organisation.
+    name: {"name": name, "email": f"{name}@example.com", "email_verified": True}
+    for name in ("elena.rossi", "chen.yu", "amara.okafor")
 }
 
 

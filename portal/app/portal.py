@@ -351,7 +351,9 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
         integrations=integrations,
         rules=rules,
-        catalog_rules=CatalogRules(settings.catalog_rules, is_guarded=not settings.guests_may_everything),
+        catalog_rules=CatalogRules(
+            settings.catalog_rules, is_guarded=not (settings.guests and settings.guests_may_everything)
+        ),
         keeps_orphans=settings.orphan_strategy == "keep",
     )
     catalog = CatalogService(database, integrations=integrations)
