@@ -159,7 +159,8 @@ def matching_rows(
 ) -> Iterator[Sequence[Any]]:
     """Yield (id, *key) of the rows with these keys, which are texts; `wanted` is the id's column and the key's.
 
-    Each key is looked up in the index: for a list of rows in `IN`, SQLite reads the whole table.
+    Each key is looked up in the index: for a list of rows in `IN`, SQLite reads the whole table, and so does PostgreSQL
+    for a join with some hundred (measured: 40 ms for 557 of 66,000, 10 so).
     """
     identity, columns = wanted
     quote = connection.dialect.identifier_preparer.quote
@@ -167,7 +168,7 @@ def matching_rows(
     if connection.dialect.name == "postgresql":
         aliases = [f"k{place}" for place in range(len(names))]
         given = f"unnest({', '.join(f'CAST(:{alias} AS text[])' for alias in aliases)}) AS given({', '.join(aliases)})"
-        source = f"{given} JOIN {quote(identity.table.name)} AS found ON true"
+        source = f"{given} CROSS JOIN LATERAL"
         asked = [f"given.{alias}" for alias in aliases]
         parameters: dict[str, Any] = {alias: [key[place] for key in keys] for place, alias in enumerate(aliases)}
     else:
@@ -177,10 +178,13 @@ def matching_rows(
         parameters = {"given": orjson.dumps([list(key) for key in keys]).decode()}
     shown = ", ".join(f"found.{name}" for name in (quote(identity.name), *names))
     conditions = " AND ".join(f"found.{name} = {value}" for name, value in zip(names, asked, strict=True))
-    yield from connection.execute(
-        text(f"SELECT {shown} FROM {source} WHERE {conditions}"),  # noqa: S608  # the names are our tables'
-        parameters,
-    )
+    if connection.dialect.name == "postgresql":
+        # An offset keeps it from being made a join of.
+        table = f"{quote(identity.table.name)} AS found"
+        statement = f"SELECT {shown} FROM {source} (SELECT * FROM {table} WHERE {conditions} OFFSET 0) AS found"  # noqa: S608  # the names are our tables'
+    else:
+        statement = f"SELECT {shown} FROM {source} WHERE {conditions}"  # noqa: S608  # as above
+    yield from connection.execute(text(statement), parameters)
 
 
 class _ByDatabase(GenericFunction[bool]):
@@ -266,7 +270,8 @@ def _listed_on_postgresql(element: _IsListed, compiler: Any, **options: Any) -> 
     column, values = (compiler.process(clause, **options) for clause in element.clauses)
     value = "CAST(value AS bigint)" if isinstance(element.clauses.clauses[0].type, Integer) else "value"
     found = f"json_array_elements_text(CAST({values} AS json)) AS listed(value)"
-    return f"{column} IN (SELECT {value} FROM {found})"  # noqa: S608  # compiled clauses
+    # Of a table of values it expects a hundred, and reads all of ours to meet them (measured: 23 ms for 3 of 10,000).
+    return f"{column} = ANY(ARRAY(SELECT {value} FROM {found}))"  # noqa: S608  # compiled clauses
 
 
 def among(column: Column[Any], values: Collection[str] | Collection[int]) -> ColumnElement[bool]:

@@ -111,9 +111,9 @@ class RelationWriter:
         told = relations_by_ref(*columns).join(relation_types, relation_types.c.id == relations.c.type_id)
         every = select(relation_types.c.id)
         for chunk in in_chunks(origins):
-            ids = select(refs.c.id).where(among(refs.c.ref, chunk))
-            forth = and_(relations.c.source_id.in_(ids), ~relations.c.is_inverse)
-            back = and_(relations.c.type_id.in_(every), relations.c.target_id.in_(ids), relations.c.is_inverse)
+            ids = self._connection.execute(select(refs.c.id).where(among(refs.c.ref, chunk))).scalars().all()
+            forth = and_(among(relations.c.source_id, ids), ~relations.c.is_inverse)
+            back = and_(relations.c.type_id.in_(every), among(relations.c.target_id, ids), relations.c.is_inverse)
             for condition in (forth, back):
                 present.update(tuple(row) for row in self._connection.execute(told.where(condition)).all())
         return present
