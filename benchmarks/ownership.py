@@ -136,13 +136,17 @@ def _measure(portal: Any) -> None:
                 f"  rows {fetched:,.1f} ms  {took / (walked + fetched):.2f} times both"
             )
     middle, team = EntityRef(f"component:default/c-{_HUBS + 500}"), EntityRef("group:default/team-0")
+    leaf = EntityRef("group:default/team-900")
     for name, ask in {
         "entity": lambda: portal.accountability.of_entity(middle),
         "portfolio of all": lambda: portal.accountability.portfolio(team),
+        "portfolio of a team": lambda: portal.accountability.portfolio(leaf),
+        "balance of a team": lambda: portal.answers.balance.balance(leaf),
+        "layers": lambda: portal.answers.layers.layers(),
         "lineage": lambda: portal.ownership.lineage(middle),
         "impact, removed": lambda: portal.answers.impact.of_entity(EntityRef("component:default/c-0"), removed=True),
     }.items():
-        print(f"{name:16} {_milliseconds(ask):>8,.1f} ms")
+        print(f"{name:20} {_milliseconds(ask):>8,.1f} ms")
 
 
 def _rows(portal: Any, connection: Any, ref: EntityRef, reached: Collection[int]) -> None:

@@ -155,13 +155,13 @@ class AccountabilityService:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             owner = organisation.node(ref)
+            if at is None and self._ownership.keeps_findings(connection):
+                kept = kept_portfolio(connection, self._ownership, owner, limit=limit, offset=offset)
+                if kept is not None:
+                    return kept
             below = walk(ref, lambda refs: organisation.steps_from(refs, types=("parentOf",)))
             groups = by_distance(below, organisation.nodes(below.distances))
-            asked = Asked(owner, groups, frozenset(below.distances), limit, offset)
-            found = None
-            if at is None and self._ownership.keeps_findings(connection):
-                found = kept_portfolio(connection, self._ownership, asked)
-            return found or read_portfolio(organisation, asked)
+            return read_portfolio(organisation, Asked(owner, groups, frozenset(below.distances), limit, offset))
 
     def lists(self, connection: Connection) -> dict[str, list[Any]]:
         """Return what a survey keeps about portfolios: JSON values by the name of their list."""

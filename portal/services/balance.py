@@ -134,9 +134,9 @@ class BalanceService:
         while frontier:
             seen |= frontier
             # People lead to nobody.
-            found = sorted(
-                set(graph.steps_from(connection, [ref for ref in frontier if ref.kind != "user"], types=BELOW_TYPES))
-            )
+            groups = [ref for ref in frontier if ref.kind != "user"]
+            # As tuples: rows take three times as long to compare.
+            found = sorted({(above, below) for above, below in graph.steps_from(connection, groups, types=BELOW_TYPES)})
             for above, below in found:
                 steps.setdefault(EntityRef(above), []).append(EntityRef(below))
             frontier = {EntityRef(below) for _, below in found} - seen

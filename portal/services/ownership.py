@@ -38,6 +38,8 @@ _FEW = 2_000
 FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 #: What is told of a refusal whose reasons may not be read.
 _UNTOLD = "The rules of the layer do not allow it."
+#: Grows when what a survey keeps takes another form: what older programs have kept is then worked out again.
+_KEPT_FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ class OwnershipService:
     def survey(self, connection: Connection) -> Survey:
         """Return what a survey of the catalog that a connection sees would see."""
         revision = sources.current_revision(connection)
-        return Survey(revision, self._facts.today().isoformat(), self._facts.rules_digest)
+        return Survey(revision, self._facts.today().isoformat(), f"{_KEPT_FORM} {self._facts.rules_digest}")
 
     def _found_on(self, connection: Connection, refs: Collection[EntityRef]) -> list[Finding]:
         facts = self._facts.about(

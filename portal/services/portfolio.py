@@ -7,20 +7,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from portal.graph.walk import Walk
+from portal.graph.walk import Walk, walk
 from portal.model.layer import Finding
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.services.organisation import AsOf, Organisation
 from portal.services.ownership import OwnershipService
-from portal.store import derived, findings, sources
+from portal.store import derived, findings, graph, sources
 from portal.store.database import Connection
 from portal.store.graph import Node
 
-#: What is kept of each owner: how many of each layer and kind it has, how many findings of each rule and severity.
-_OWNED, _FOUND = "portfolio/owned/", "portfolio/found/"
+#: What is kept of each owner of more: its counts with those of all groups below, then these groups.
+_LARGE = "portfolio/large/"
 #: So much is read whole: that takes no longer than to look for a page of it (measured: 20 ms).
 _FEW = 2_000
+#: So many steps down are taken to find out what to keep; whoever comes later in a stranger organisation is read whole.
+_MOST_STEPS = 1_000_000
 
 
 class Asked(NamedTuple):
@@ -106,62 +108,107 @@ def read_portfolio(organisation: Organisation, asked: Asked) -> Portfolio:
     items = [node for node in organisation.nodes(owned).values() if node.owner in owners]
     refs = [node.ref for node in items]
     problems, listed = organisation.problems(refs), organisation.findings(refs)
-    standings = Counter((node.owner or "", str(node.layer or ""), node.kind) for node in items)
-    found = Counter((finding.rule, str(finding.severity)) for finding in listed)
-    return _portfolio(
-        asked,
-        standings,
-        found,
-        items=items[asked.page],
-        problems=problems,
-        listed=listed[asked.page],
-        as_of=organisation.as_of,
+    counts = Counter(node.owner for node in items if node.owner is not None)
+    return Portfolio(
+        asked.owner,
+        asked.groups,
+        len(items),
+        counts[asked.owner.ref],
+        _by_layer(Counter((str(node.layer or ""), node.kind) for node in items)),
+        counts,
+        items[asked.page],
+        len(problems),
+        problems[asked.page],
+        _violations(Counter((finding.rule, str(finding.severity)) for finding in listed)),
+        listed[asked.page],
+        organisation.as_of,
     )
 
 
-def kept_portfolio(connection: Connection, ownership: OwnershipService, asked: Asked) -> Portfolio | None:
-    """Return a large portfolio from the counts that the newest survey has kept; None where it is not large."""
-    owners = asked.owners
-    names = [f"{prefix}{owner}" for prefix in (_OWNED, _FOUND) for owner in owners]
-    lists = derived.whole_lists(connection, names)
-    standings: Counter[tuple[str, str, str]] = Counter()
-    found: Counter[tuple[str, str]] = Counter()
-    for owner in owners:
-        for told in lists.get(f"{_OWNED}{owner}", ()):
-            standings[owner, told["layer"], told["kind"]] += told["count"]
-        for told in lists.get(f"{_FOUND}{owner}", ()):
-            found[told["rule"], told["severity"]] += told["count"]
-    if standings.total() <= _FEW:
+def kept_portfolio(
+    connection: Connection, ownership: OwnershipService, owner: Node, *, limit: int, offset: int
+) -> Portfolio | None:
+    """Return a large portfolio from what the newest survey has kept of it; None where it is not large."""
+    told = derived.whole(connection, f"{_LARGE}{owner.ref}")
+    if not told:
         return None
+    head, *below = told
+    owners = frozenset(map(EntityRef, head["reached"]))
     listed = sources.list_problems(connection)
     nodes = ownership.nodes_seen_by(connection, {EntityRef(problem.ref) for problem in listed if problem.ref})
     theirs = {ref for ref, node in nodes.items() if node.owner in owners}
-    return _portfolio(
-        asked,
-        standings,
-        found,
-        items=ownership.owned_seen_by(connection, owners, limit=asked.limit, offset=asked.offset),
-        problems=[problem for problem in listed if problem.ref in theirs],
-        listed=findings.kept_of_owners(connection, owners, limit=asked.limit, offset=asked.offset),
+    problems = [problem for problem in listed if problem.ref in theirs]
+    counts = {EntityRef(ref): count for ref, count in head["owners"].items()}
+    return Portfolio(
+        owner,
+        [(Node.from_json(item), item["distance"]) for item in below],
+        sum(counts.values()),
+        counts.get(owner.ref, 0),
+        head["counts"],
+        counts,
+        ownership.owned_seen_by(connection, owners, limit=limit, offset=offset),
+        len(problems),
+        problems[offset : offset + limit],
+        [Violations(**item) for item in head["violations"]],
+        findings.kept_of_owners(connection, owners, limit=limit, offset=offset),
     )
 
 
 def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict[str, list[Any]]:
-    """Return the counts that a survey keeps of each owner: JSON values by the name of their list."""
+    """Return what a survey keeps of large portfolios: JSON values by the name of their list."""
+    standings = _standings(connection, ownership)
+    found = _found(connection, ownership)
+    below: dict[EntityRef, list[EntityRef]] = {}
+    for group, child in graph.all_steps(connection, types=("parentOf",)):
+        below.setdefault(group, []).append(child)
+    sizes = {owner: counts.total() for owner, counts in standings.items()}
+    walks: dict[EntityRef, Walk] = {}
+    steps = 0
+    for owner in sorted(sizes.keys() | below.keys()):
+        if steps > _MOST_STEPS:
+            break
+        walks[owner] = walked = walk(owner, lambda refs: ((ref, child) for ref in refs for child in below.get(ref, ())))
+        steps += len(walked.distances)
+        if sum(sizes.get(ref, 0) for ref in walked.distances) <= _FEW:
+            del walks[owner]
+    groups = ownership.nodes_seen_by(connection, {ref for walked in walks.values() for ref in walked.distances})
     lists: dict[str, list[Any]] = {}
+    for owner, walked in walks.items():
+        counted = Counter[tuple[str, str]]()
+        violated = Counter[tuple[str, str]]()
+        for ref in walked.distances:
+            counted.update(standings.get(ref, {}))
+            violated.update(found.get(ref, {}))
+        head = {
+            "reached": sorted(walked.distances),
+            "owners": {str(ref): sizes[ref] for ref in walked.distances if ref in sizes},
+            "counts": _by_layer(counted),
+            "violations": [asdict(item) for item in _violations(violated)],
+        }
+        told = [node.to_json() | {"distance": distance} for node, distance in by_distance(walked, groups)]
+        lists[f"{_LARGE}{owner}"] = [head, *told]
+    return lists
+
+
+def _standings(connection: Connection, ownership: OwnershipService) -> dict[EntityRef, Counter[tuple[str, str]]]:
+    """Return how many entities each owner has, by layer (empty: none) and kind."""
+    standings: dict[EntityRef, Counter[tuple[str, str]]] = {}
     for item in ownership.standings_seen_by(connection):
         if item.owner is not None:
-            told = {"layer": str(item.layer or ""), "kind": item.kind, "count": item.count}
-            lists.setdefault(f"{_OWNED}{item.owner}", []).append(told)
+            counts = standings.setdefault(EntityRef(item.owner), Counter())
+            counts[str(item.layer or ""), item.kind] += item.count
+    return standings
+
+
+def _found(connection: Connection, ownership: OwnershipService) -> dict[EntityRef, Counter[tuple[str, str]]]:
+    """Return how many findings there are on what each owner has, by rule and severity."""
     owners = {asset.ref: asset.owner for asset in ownership.facts_seen_by(connection).assets}
-    counts: dict[EntityRef, Counter[tuple[str, str]]] = {}
+    found: dict[EntityRef, Counter[tuple[str, str]]] = {}
     for finding in ownership.findings_seen_by(connection):
         owner = owners.get(finding.ref)
         if owner is not None:
-            counts.setdefault(owner, Counter())[finding.rule, finding.severity] += 1
-    for owner, found in counts.items():
-        lists[f"{_FOUND}{owner}"] = [asdict(item) for item in _violations(found)]
-    return lists
+            found.setdefault(owner, Counter())[finding.rule, finding.severity] += 1
+    return found
 
 
 def by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node, int]]:
@@ -170,37 +217,11 @@ def by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node
     return [(known[ref], distance) for ref, distance in reached if distance and ref in known]
 
 
-def _portfolio(
-    asked: Asked,
-    standings: Mapping[tuple[str, str, str], int],
-    found: Mapping[tuple[str, str], int],
-    *,
-    items: list[Node],
-    problems: list[Problem],
-    listed: list[Finding],
-    as_of: AsOf | None = None,
-) -> Portfolio:
-    """Return the portfolio of which `standings` counts by owner, layer and kind, `found` by rule and severity."""
-    owners: Counter[EntityRef] = Counter()
+def _by_layer(counted: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    for (owner, layer, kind), count in sorted(standings.items()):
-        owners[EntityRef(owner)] += count
-        row = counts.setdefault(layer, {})
-        row[kind] = row.get(kind, 0) + count
-    return Portfolio(
-        asked.owner,
-        asked.groups,
-        owners.total(),
-        owners[asked.owner.ref],
-        {layer: dict(sorted(row.items())) for layer, row in sorted(counts.items())},
-        owners,
-        items,
-        len(problems),
-        problems[asked.page],
-        _violations(found),
-        listed,
-        as_of,
-    )
+    for (layer, kind), count in sorted(counted.items()):
+        counts.setdefault(layer, {})[kind] = count
+    return counts
 
 
 def _violations(found: Mapping[tuple[str, str], int]) -> list[Violations]:

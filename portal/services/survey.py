@@ -45,6 +45,7 @@ class SurveyService:
             before = findings.last_survey(connection)
             if before == survey or before.revision > survey.revision:
                 return False
-            findings.keep(connection, found, survey)
+            changed = findings.keep(connection, found, survey)
             derived.put(connection, lists)
+        self._database.take_stock(changed=changed, is_survey=True)
         return True

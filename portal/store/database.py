@@ -17,7 +17,7 @@ from portal.model.visibility import ALL, Visibility
 from portal.store import bulk, dialect, sight, turns
 from portal.store.lookup import Lookup
 from portal.store.statements import trace_statements
-from portal.store.tables import entities, postings, refs, relation_types, relations, terms
+from portal.store.tables import derived, entities, findings, postings, refs, relation_types, relations, surveys, terms
 
 __all__ = ["Connection", "Database"]
 
@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 _MANY = 20_000
 #: What `portal.store.query` reads.
 _ASKED = (entities, postings, refs, relation_types, relations, terms)
+#: What a survey writes.
+_SURVEYED = (derived, findings, surveys)
 
 
 class Database:
@@ -90,15 +92,15 @@ class Database:
         with turns.writing(self.engine, exclusive=False, lease_seconds=self._lease_seconds) as connection:
             yield connection
 
-    def take_stock(self, *, changed: int) -> None:
-        """Let the database get to know what it holds, if so many entities that were written are many.
+    def take_stock(self, *, changed: int, is_survey: bool = False) -> None:
+        """Let the database get to know what it holds, if so many entities, or findings of a survey, are many.
 
         Comes after the transaction that wrote them, which stands even if this fails: reads are slow until the server
         does it by itself.
         """
         if changed >= _MANY:
             try:
-                dialect.take_stock(self.engine, [table.name for table in _ASKED])
+                dialect.take_stock(self.engine, [table.name for table in (_SURVEYED if is_survey else _ASKED)])
             except SQLAlchemyError:
                 _log.warning("the database could not take stock of its tables", exc_info=True)
 

@@ -84,8 +84,11 @@ def kept_of_owners(connection: Connection, owners: Collection[EntityRef], *, lim
     return _told(connection.execute(wanted.limit(limit).offset(offset)))
 
 
-def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> None:
-    """Bring what is kept to what a survey has found; what the survey before did not find came up after that."""
+def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> int:
+    """Bring what is kept to what a survey has found; what the survey before did not find came up after that.
+
+    Returns how many findings have come, gone or changed.
+    """
     before = last_survey(connection)
     columns = (findings.c.mark, findings.c.digest, findings.c.after_revision, findings.c.revision)
     known = {row.mark: row for row in connection.execute(select(*columns))}
@@ -101,11 +104,13 @@ def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> No
         since = Seen(before.revision, survey.revision) if there is None else Seen(there.after_revision, there.revision)
         told = (finding.ref, finding.rule, finding.severity, finding.layer, finding.message, more.decode())
         rows[mark] = (mark, digest, *told, *since)
-    for chunk in in_chunks(sorted(known.keys() - unchanged)):
+    obsolete = known.keys() - unchanged
+    for chunk in in_chunks(sorted(obsolete)):
         connection.execute(delete(findings).where(among(findings.c.mark, chunk)))
     insert_tuples(connection, findings, _COLUMNS, list(rows.values()))
     connection.execute(delete(surveys))
     connection.execute(insert(surveys).values(survey._asdict()))
+    return len(obsolete) + len(rows)
 
 
 def _more(finding: Finding) -> bytes:

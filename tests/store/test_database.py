@@ -2,6 +2,7 @@ import pytest
 from entity_rows import document, insert
 from sqlalchemy import select, text
 
+from portal.store import derived
 from portal.store.bulk import insert_rows
 from portal.store.database import Database
 from portal.store.tables import sources, tasks
@@ -70,3 +71,16 @@ def test_taking_stock_leaves_what_is_stored(database: Database) -> None:
     database.take_stock(changed=20_000)
 
     assert database.lookup.body("component:default/c") is not None
+
+
+def test_after_a_large_survey_postgresql_knows_what_it_kept(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite needs no statistics")
+    with database.writing() as connection:
+        derived.put(connection, {"a": [1], "b": [2]})
+
+    database.take_stock(changed=20_000, is_survey=True)
+
+    with database.reading() as connection:
+        known = connection.execute(text("SELECT reltuples FROM pg_class WHERE oid = 'derived'::regclass")).scalar_one()
+    assert known == 2
