@@ -142,7 +142,7 @@ def _measure(portal: Any) -> None:
         "portfolio of all": lambda: portal.accountability.portfolio(team),
         "portfolio of a team": lambda: portal.accountability.portfolio(leaf),
         "balance of a team": lambda: portal.answers.balance.balance(leaf),
-        "layers": lambda: portal.answers.layers.layers(),
+        "layers": portal.answers.layers.layers,
         "lineage": lambda: portal.ownership.lineage(middle),
         "impact, removed": lambda: portal.answers.impact.of_entity(EntityRef("component:default/c-0"), removed=True),
     }.items():
