@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -43,6 +43,8 @@ CHUNK = 5_000
 #: By which PostgreSQL knows our connections among others.
 APPLICATION = "portal"
 _BUSY_TIMEOUT_SECONDS = 60
+#: The option of a connection that holds what was found out in its transaction.
+_FOUND = "portal_found"
 #: So much of a SQLite file is read where the system keeps it, if a program wants that: each of its connections would
 #: copy the same pages into a memory of its own (measured: half of what a connection takes to look through 300,000 texts
 #: for the first time). Never by one that writes, which would hold all that it has written.
@@ -115,11 +117,22 @@ def _sqlite_engine(url: URL, *, mapped_bytes: int) -> Engine:
 def reading(engine: Engine) -> Iterator[Connection]:
     """Open a transaction that sees one state of the catalog from its first statement to its last."""
     if engine.dialect.name == "postgresql":
-        with engine.connect() as plain, plain.execution_options(isolation_level="REPEATABLE READ").begin() as begun:
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ", _FOUND: {}}
+        with engine.connect() as plain, plain.execution_options(**options).begin() as begun:
             yield begun.connection
     else:
-        with engine.connect() as connection, connection.begin():
-            yield connection
+        with engine.connect() as plain, plain.execution_options(**{_FOUND: {}}).begin() as begun:
+            yield begun.connection
+
+
+def once(connection: Connection, name: str, find: Callable[[], Value]) -> Value:
+    """Return what `find` returns; in a transaction that only reads, in which that stays the same, it is asked once."""
+    found: dict[str, Value] | None = connection.get_execution_options().get(_FOUND)
+    if found is None:
+        return find()
+    if name not in found:
+        found[name] = find()
+    return found[name]
 
 
 def lasting_lock(engine: Engine, key: int, number: int, *, silence_seconds: float) -> Any:

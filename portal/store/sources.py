@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from portal.ingest.snapshot import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem, Span
 from portal.store.bulk import insert_rows
-from portal.store.dialect import among, in_chunks
+from portal.store.dialect import among, in_chunks, once
 from portal.store.tables import documents, files, problems, revisions, sources
 from portal.store.versions import declared_by_documents
 
@@ -115,7 +115,8 @@ def finish_source(
 
 def current_revision(connection: Connection) -> int:
     """Return the newest revision of the catalog; 0 when nothing has been written."""
-    return int(connection.execute(select(func.coalesce(func.max(revisions.c.revision), 0))).scalar_one())
+    newest = select(func.coalesce(func.max(revisions.c.revision), 0))
+    return once(connection, "revision", lambda: int(connection.execute(newest).scalar_one()))
 
 
 def newest_revision(connection: Connection) -> Revision:

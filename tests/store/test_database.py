@@ -1,10 +1,11 @@
 import pytest
 from entity_rows import document, insert
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from portal.store import derived
 from portal.store.bulk import insert_rows
-from portal.store.database import Database
+from portal.store.database import Connection, Database
+from portal.store.sources import current_revision
 from portal.store.tables import sources, tasks
 
 TASK = {
@@ -84,3 +85,21 @@ def test_after_a_large_survey_postgresql_knows_what_it_kept(database: Database) 
     with database.reading() as connection:
         known = connection.execute(text("SELECT reltuples FROM pg_class WHERE oid = 'derived'::regclass")).scalar_one()
     assert known == 2
+
+
+def test_a_transaction_that_reads_finds_the_revision_once_and_one_that_writes_each_time(database: Database) -> None:
+    def newest(connection: Connection) -> list[int]:
+        return [current_revision(connection) for _ in range(2)]
+
+    seen: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
+    with database.reading() as connection:
+        found = newest(connection)
+    once = [text for text in seen if "revisions" in text]
+    seen.clear()
+    with database.writing() as connection:
+        found += newest(connection)
+
+    assert found == [0, 0, 0, 0]
+    assert len(once) == 1
+    assert len([text for text in seen if "revisions" in text]) == 2
