@@ -1,25 +1,77 @@
-"""Says over HTTP whether a process that serves nothing else is well."""
+"""Tells over HTTP how a process is that serves nothing else: its health, its figures."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from functools import partial
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-import orjson
+from flask import Flask, Response
+from flask_smorest import Api
 
-_LIVENESS = "/.backstage/health/v1/liveness"
-_READINESS = "/.backstage/health/v1/readiness"
+from portal.api.actor import register_actor
+from portal.api.audit import register_audit
+from portal.api.edge import register_edge
+from portal.api.errors import register_error_handlers
+from portal.api.health import health_blueprint
+from portal.api.metrics import metrics_blueprint
+from portal.api.request_measures import RequestMeasures
+from portal.api.rights import register_rights
+from portal.api.sight import register_sight
+from portal.app.measures import metrics_registry
+from portal.app.portal import Portal
+from portal.services.health import HealthService
+from portal.services.task_query import creators_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+
+def create_health_app(portal: Portal) -> Flask:
+    """Return an application with the routes of a server that watch it; who may ask for figures is the same as there."""
+    app = Flask("portal", static_folder=None)
+    app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
+    api = Api(app)
+    requests = RequestMeasures()
+    api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
+    api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
+    register_actor(app, portal.access.identity)
+    register_sight(app, portal.access.visibility)
+    register_rights(
+        app,
+        portal.access.explanation,
+        catalog=portal.catalog,
+        locations=portal.locations,
+        creators=partial(creators_of, portal.database),
+    )
+    register_error_handlers(app)
+    register_audit(app, portal.audit)
+    register_edge(app, measures=requests, logs_requests=portal.settings.log_requests)
+
+    @app.after_request
+    def keep_to_oneself(response: Response) -> Response:
+        # Or wsgiref tells its version, and Python's.
+        response.headers["Server"] = "portal"
+        return response
+
+    return app
 
 
 class HealthServer:
-    """Answers the two health routes of a server, and nothing else, until it is closed."""
+    """Answers an application's requests, which are few and small, until it is closed."""
 
-    def __init__(self, host: str, port: int, is_ready: Callable[[], bool]) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(is_ready))
+    def __init__(self, host: str, port: int, application: WSGIApplication) -> None:
+        self._server = _Server((host, port), _Handler)
+        self._server.set_app(application)
         self._thread = threading.Thread(target=self._server.serve_forever, name="portal-health", daemon=True)
         self._thread.start()
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, which the system has chosen where 0 was asked for."""
+        return self._server.server_port
 
     def close(self) -> None:
         """Answer no more."""
@@ -28,29 +80,12 @@ class HealthServer:
         self._thread.join()
 
 
-def _handler(is_ready: Callable[[], bool]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # one that asks nothing holds its thread no longer
-        server_version = "portal"
-        sys_version = ""
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
 
-        def do_GET(self) -> None:  # the name that http.server calls
-            if self.path == _LIVENESS or (self.path == _READINESS and is_ready()):
-                self._answer(200, {"status": "ok"})
-            elif self.path == _READINESS:
-                self._answer(503, {"message": "The database does not answer", "status": "error"})
-            else:
-                self._answer(404, {"error": {"name": "NotFoundError", "message": "A worker only says how it is"}})
 
-        def _answer(self, status: int, body: dict[str, Any]) -> None:
-            content = orjson.dumps(body)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+class _Handler(WSGIRequestHandler):
+    timeout = 10  # one that asks nothing holds its thread no longer
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as http.server names it
-            """Say nothing: a probe comes every few seconds."""
-
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # as http.server names it
+        """Say nothing: a probe comes every few seconds."""

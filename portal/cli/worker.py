@@ -1,26 +1,25 @@
-"""`portal worker`: refreshes sources, runs tasks, answers nobody."""
+"""`portal worker`: refreshes sources, runs tasks, answers at most how it is."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 import click
 
-from portal.app import build
-from portal.app.health import HealthServer
+from portal.app import Portal, build
 from portal.app.logs import configure_logs
 from portal.cli.output import console, database_option
 from portal.config import Settings
 from portal.errors import ServiceUnavailableError
-from portal.services.health import HealthService
 
 
 @click.command()
 @database_option
-@click.option("--health-port", type=int, help="Port that says whether this worker is well; 0: none.")
+@click.option("--health-port", type=int, help="Port that tells this worker's health and figures; 0: none.")
 @click.pass_obj
 def worker(load: Any, *, database: str | None, health_port: int | None) -> None:
     """Work until interrupted: look at sources when they are due, run tasks, answer no requests.
@@ -41,15 +40,20 @@ def worker(load: Any, *, database: str | None, health_port: int | None) -> None:
     with build(settings) as portal:
         portal.migrate()
         portal.refresh.add(portal.default_targets())
-        health = None
-        if settings.health_port:
-            told = HealthService(portal.database, is_stopping=portal.is_stopping)
-            health = HealthServer(settings.host, settings.health_port, lambda: told.hindrance() is None)
-        portal.start()
-        if not portal.has_begun:
-            raise ServiceUnavailableError("Background work did not start; the log says why")
-        console().print(f"Portal works as number {portal.duty.number} (Ctrl-C ends it)", highlight=False)
-        sys.stdout.flush()
-        ending.wait()
-        if health is not None:
-            health.close()
+        with _health(portal):
+            portal.start()
+            if not portal.has_begun:
+                raise ServiceUnavailableError("Background work did not start; the log says why")
+            console().print(f"Portal works as number {portal.duty.number} (Ctrl-C ends it)", highlight=False)
+            sys.stdout.flush()
+            ending.wait()
+
+
+def _health(portal: Portal) -> AbstractContextManager[Any]:
+    """Answer those who watch this worker, where a port is set."""
+    settings = portal.settings
+    if not settings.health_port:
+        return nullcontext()
+    from portal.app.health import HealthServer, create_health_app  # noqa: PLC0415  # a worker needs no Flask else
+
+    return closing(HealthServer(settings.host, settings.health_port, create_health_app(portal)))

@@ -182,7 +182,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "health_port",
         0,
-        "Port at which `portal worker` says whether it is well, on `host`; 0: none.",
+        "Port at which `portal worker` tells its health and figures, on `host`; 0: none.",
         parsing.whole(0, _LARGEST_PORT),
     ),
     Setting("file_size_bytes", 5 * 1024 * 1024, "Largest catalog file that is read.", parsing.whole(1)),

@@ -167,8 +167,13 @@ def test_what_one_server_writes_all_read_and_what_is_wanted_a_worker_does_at_onc
         all_.serve()
         all_.serve()
         first = all_.work("--health-port", str(port := free_port()))
-        assert Server(first.process, f"http://127.0.0.1:{port}", first.log).ask(READINESS) == (200, {"status": "ok"})
+        worker = Server(first.process, f"http://127.0.0.1:{port}", first.log)
+        assert worker.ask(READINESS) == (200, {"status": "ok"})
         eventually(lambda: says(all_, "first"), "the catalog", seconds=PATIENCE_SECONDS)
+        # Who looks at sources tells how far behind they are; who does not, does not know.
+        lag = f'portal_source_lag_seconds{{source="url:{source.url}#main:*.yaml"}}'
+        eventually(lambda: lag in worker.ask("/metrics")[1], "the figures of the look")
+        assert not any("portal_source_lag_seconds{" in figures for _, figures in all_.ask_each("/metrics"))
         lists = "/api/catalog/entities/by-query?filter=kind=component&fields=metadata.name,metadata.description"
         facets = "/api/catalog/entity-facets?facet=metadata.description"
         for what in ("second", "third"):
@@ -182,6 +187,9 @@ def test_what_one_server_writes_all_read_and_what_is_wanted_a_worker_does_at_onc
             eventually(lambda: says(all_, what), "the refresh that was asked for")  # noqa: B023
             for status, answer in all_.ask_each(facets):
                 assert (status, [item["value"] for item in answer["facets"]["metadata.description"]]) == (200, [what])
+
+        refreshes = 'portal_refresh_duration_seconds_count{result="changed"} 2.0'
+        eventually(lambda: refreshes in worker.ask("/metrics")[1], "the figures of both refreshes")
 
         made = repo({"catalog-info.yaml": component("late")}, name="../data/repositories/late")
         for _ in range(4):  # each server writes, each reads at once what the other has written
