@@ -44,7 +44,6 @@ from portal.vcs.policy import RemotePolicy
 if TYPE_CHECKING:
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
-    from portal.app.events import EventServices
     from portal.app.surveying import Surveying
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from portal.providers.contract import TreeProvider
     from portal.providers.web import WebProvider
     from portal.services.audit import AuditService
+    from portal.services.events import EventsService
     from portal.services.jobs import Jobs
     from portal.services.scaffolding import ScaffoldingService
 
@@ -91,7 +91,7 @@ class Portal:
     duty: Duty
     schedule: Schedule
     _surveying: Surveying | None = None
-    _refresher: Refresher | None = None
+    _refreshers: tuple[Refresher, ...] = ()
     _starting: threading.Thread | None = None
     _answered: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -158,11 +158,13 @@ class Portal:
         return AuditService(self.database, days=self.settings.audit_days)
 
     @cached_property
-    def events(self) -> EventServices:
+    def events(self) -> EventsService:
         """What hears of changes."""
-        from portal.app.events import wire_events  # noqa: PLC0415  # only a server is told anything
+        from portal.services.events import EventsService  # noqa: PLC0415  # only a server is told anything
 
-        return wire_events(self.settings, self.database, refresh=self.refresh, integrations=self.integrations)
+        return EventsService(
+            self.database, self.schedule, webhooks=self.settings.webhooks, integrations=self.integrations
+        )
 
     @property
     def jobs(self) -> Jobs:
@@ -185,7 +187,13 @@ class Portal:
 
             self.duty.start()
             self._surveying = Surveying(self.survey, self.settings)
-            self._refresher = Refresher(self.refresh, self.schedule, self.duty, after=self._surveying.survey)
+            self._refreshers = tuple(
+                Refresher(refresh, looks, self.duty, after=self._surveying.survey)
+                for refresh, looks in (
+                    (self.refresh, self.schedule.regular),
+                    (self.refresh.beside(), self.schedule.wanted),
+                )
+            )
         if not gives_way:
             self._answered.set()
         self._starting = threading.Thread(target=self._begin, name="portal-start", daemon=True)
@@ -199,9 +207,8 @@ class Portal:
         self._answered.wait(_GIVES_WAY_SECONDS)
         if self._stopping.is_set():
             return
-        if self._refresher is not None and self._surveying is not None:
-            self._refresher.start()
-            self.events.refresher.start(after=self._surveying.survey)
+        for refresher in self._refreshers:
+            refresher.start()
         try:
             self.jobs.start(worker=self.settings.worker)
         except Exception:  # noqa: BLE001  # the thread's edge: those who hand in a task are told that none runs
@@ -259,8 +266,8 @@ class Portal:
             self._wait_until_begun()
             if self._surveying is not None:
                 self._surveying.stop()
-            if self._refresher is not None:
-                self._refresher.ask_to_stop()
+            for refresher in self._refreshers:
+                refresher.ask_to_stop()
             if "tasks" in self.__dict__:
                 self.jobs.hand_back(timeout_seconds=self.settings.stop_seconds * _STEPS_SHARE)
 
@@ -271,10 +278,10 @@ class Portal:
             self._wait_until_begun()
             if self._surveying is not None:
                 self._surveying.stop()
-            if self._refresher is not None:
-                self._refresher.stop()
-            if "events" in self.__dict__:
-                self.events.refresher.stop()
+            for refresher in self._refreshers:
+                refresher.ask_to_stop()
+            for refresher in self._refreshers:
+                refresher.stop()
             if "tasks" in self.__dict__:
                 self.tasks.close()
             if "tasks" not in self.__dict__ or not self.jobs.is_busy:

@@ -103,7 +103,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
     api.register_blueprint(audit_blueprint(portal.audit))
     api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
-    api.register_blueprint(events_blueprint(portal.events.hearing))
+    api.register_blueprint(events_blueprint(portal.events))
     api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
     pages = web_blueprint(
         portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=on_demand(lambda: portal.answers.impact)

@@ -12,6 +12,7 @@ from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.location import parse_location, parse_target
 from portal.model.webhook import WEBHOOK_TYPES, Delivery, Push, Webhook, is_signed, push_of
 from portal.services.fingerprints import commits_of
+from portal.services.schedule import Schedule
 from portal.store import pushes, sources
 from portal.store.database import Connection, Database
 from portal.store.sources import Source
@@ -30,7 +31,7 @@ class Heard:
 
 
 class EventsService:
-    """Takes deliveries of webhooks from those who have a secret; `wake` is called when there is something to look at.
+    """Takes deliveries of webhooks from those who have a secret, and wants looks at what they concern.
 
     A delivery only chooses among the sources that are there, by the urls that these have: Portal speaks to no host that
     a payload names.
@@ -39,16 +40,16 @@ class EventsService:
     def __init__(
         self,
         database: Database,
+        schedule: Schedule,
         *,
         webhooks: Collection[Webhook],
         integrations: Integrations = NO_INTEGRATIONS,
-        wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
+        self._schedule = schedule
         self._webhooks = tuple(webhooks)
         self._integrations = integrations
-        self._wake = wake
         self._clock = clock
 
     def hear(self, host_type: str, *, headers: Mapping[str, str], body: bytes) -> Heard:
@@ -79,10 +80,11 @@ class EventsService:
             concerned = self._concerned(connection, push)
         with self._database.recording() as connection:
             pushes.remember_deliveries(connection, delivery.keys, now_ms=now_ms, expires_at_ms=now_ms + _REMEMBERED_MS)
-            pushes.ask_refreshes(connection, concerned, now_ms=now_ms)
+            if concerned:
+                self._schedule.want_soon(connection, concerned)
         _log.info("a push was heard", extra={"type": host_type, "sources": len(concerned)})
         if concerned:
-            self._wake()
+            self._schedule.wanted.wake()
         return Heard(is_push=True, sources=len(concerned))
 
     def _concerned(self, connection: Connection, push: Push) -> set[str]:

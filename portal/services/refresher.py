@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 from portal.services.duty import Duty
 from portal.services.refresh import RefreshService
-from portal.services.schedule import Schedule, files
+from portal.services.schedule import Looks, files
 
 _log = logging.getLogger(__name__)
 
-#: How often a worker asks whether something is due that another process wants; one short statement.
+#: How often a worker asks whether something is due that another process wants; a few short statements.
 _LOOK_SECONDS = 0.5
 
 
@@ -25,13 +25,13 @@ class Refresher:
     def __init__(
         self,
         refresh: RefreshService,
-        schedule: Schedule,
+        looks: Looks,
         duty: Duty,
         *,
         after: Callable[[], object] | None = None,
     ) -> None:
         self._refresh = refresh
-        self._schedule = schedule
+        self._looks = looks
         self._duty = duty
         self._after = after
         self._stopping = threading.Event()
@@ -49,39 +49,39 @@ class Refresher:
     def stop(self) -> None:
         """End, after the refresh that is under way; what is due is left to others."""
         self._stopping.set()
-        self._schedule.wake()
+        self._looks.wake()
         if self._thread.ident is not None:
             self._thread.join()
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                is_busy = self._duty.hold() and self._look()
-            except Exception:  # noqa: BLE001  # the thread's edge: one failed look must not end the looking
-                _log.exception("looking for what is due failed")
-                is_busy = False
-            if not is_busy:
-                self._schedule.wait(_LOOK_SECONDS)
-
-    def _look(self) -> bool:
-        """Look at a portion of what is due; return whether anything was."""
+    def look(self) -> set[str]:
+        """Look at a portion of what is due; return the ids of its sources."""
         if not self._has_begun:
             if not self._duty.others():
-                self._schedule.want_all()
+                self._looks.want_all()
             self._has_begun = True
-        taken = self._schedule.take(self._duty.number)
+        taken = self._looks.take(self._duty.number)
         if not taken:
-            return False
+            return set()
         try:
             self._refresh.refresh(taken.keys(), again=files(taken))
-        except Exception:  # noqa: BLE001  # as above
+        except Exception:  # noqa: BLE001  # one failed look must not end the looking
             _log.exception("refresh failed")
-            self._schedule.failed(self._duty.number, taken)
+            self._looks.failed(self._duty.number, taken)
         else:
-            self._schedule.done(self._duty.number, taken)
+            self._looks.done(self._duty.number, taken)
         try:
             if self._after is not None and not self._stopping.is_set():
                 self._after()
         except Exception:  # noqa: BLE001  # as above
             _log.exception("what follows a refresh failed")
-        return True
+        return set(taken)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                is_busy = self._duty.hold() and self.look()
+            except Exception:  # noqa: BLE001  # the thread's edge: as above
+                _log.exception("looking for what is due failed")
+                is_busy = False
+            if not is_busy:
+                self._looks.wait(_LOOK_SECONDS)

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, text, update
 
 from portal.store.tables import looks, sources
+
+
+class Turn(NamedTuple):
+    """Why a source is looked at: the columns that say when it is due, who looks now, which files to read anyway."""
+
+    due: ColumnElement[Any]
+    holder: ColumnElement[Any]
+    again: ColumnElement[Any]
+
+
+#: Because its time has come, or because somebody wants it. A look of one kind waits for none of the other: a host that
+#: does not answer holds up all sources that are looked at together with one of its own.
+REGULAR = Turn(looks.c.due_at_ms, looks.c.holder, literal("[]"))
+WANTED = Turn(looks.c.wanted_at_ms, looks.c.wanted_holder, looks.c.again)
 
 
 def clock_ms(connection: Connection) -> int:
@@ -18,15 +33,18 @@ def clock_ms(connection: Connection) -> int:
     return int(connection.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one())
 
 
-def is_any_due(connection: Connection, *, living: Collection[int], now_ms: int) -> bool:
-    """Return whether there is a source for `take`, or one without a place in the schedule."""
-    statement = (
-        select(sources.c.id)
-        .outerjoin(looks, looks.c.source_id == sources.c.id)
-        .where(or_(looks.c.source_id.is_(None), _is_free(living, now_ms)))
-        .limit(1)
-    )
-    return connection.execute(statement).first() is not None
+def next_ms(connection: Connection, turn: Turn, *, living: Collection[int]) -> int | None:
+    """Return from when on there is a source for `take`, None where there will be none."""
+    since = case((_is_orphaned(turn, living), 0), (turn.holder.is_(None), turn.due))
+    concerned = or_(turn.due.is_not(None), turn.holder.is_not(None))
+    found: int | None = connection.execute(select(func.min(since)).where(concerned)).scalar_one()
+    return found
+
+
+def is_any_unplanned(connection: Connection) -> bool:
+    """Return whether there is a source without a place in the schedule."""
+    is_planned = exists().where(looks.c.source_id == sources.c.id)
+    return connection.execute(select(sources.c.id).where(~is_planned).limit(1)).first() is not None
 
 
 def plan(connection: Connection, *, due_at_ms: int) -> None:
@@ -39,39 +57,50 @@ def plan(connection: Connection, *, due_at_ms: int) -> None:
 
 
 def bring_forward(connection: Connection, *, due_at_ms: int) -> None:
-    """Let all sources be due by then."""
+    """Let the regular look at each source be due by then."""
     connection.execute(update(looks).where(looks.c.due_at_ms > due_at_ms).values(due_at_ms=due_at_ms))
 
 
 def want(connection: Connection, wanted: Mapping[str, Collection[str]], *, due_at_ms: int) -> None:
-    """Let sources, by id, be due by then, and these of their files be read though unchanged."""
-    plan(connection, due_at_ms=due_at_ms)
+    """Want looks at sources, by id, that have a place in the schedule, by then, and these of their files read anyway.
+
+    A source that is wanted already is looked at when it would have been.
+    """
     rows = connection.execute(
-        select(looks.c.source_id, looks.c.again, looks.c.due_at_ms)
+        select(looks.c.source_id, looks.c.again, looks.c.wanted_at_ms)
         .where(looks.c.source_id.in_(sorted(wanted)))
         .order_by(looks.c.source_id)
         .with_for_update()
     ).all()
     for row in rows:  # as many as somebody names
         again = sorted({*orjson.loads(row.again), *wanted[row.source_id]})
+        due = due_at_ms if row.wanted_at_ms is None else min(row.wanted_at_ms, due_at_ms)
         connection.execute(
             update(looks)
             .where(looks.c.source_id == row.source_id)
-            .values(again=orjson.dumps(again).decode(), due_at_ms=min(row.due_at_ms, due_at_ms))
+            .values(again=orjson.dumps(again).decode(), wanted_at_ms=due)
         )
 
 
 def take(
-    connection: Connection, *, holder: int, living: Collection[int], now_ms: int, next_due_ms: int, limit: int
+    connection: Connection,
+    turn: Turn,
+    *,
+    holder: int,
+    living: Collection[int],
+    now_ms: int,
+    next_due_ms: int | None,
+    limit: int,
 ) -> dict[str, str]:
     """Take at most so many sources that are due and that no living worker looks at; the longest due first.
 
     Returns for each what `give_back` needs: the files to read though unchanged, as JSON.
     """
+    is_due = and_(turn.holder.is_(None), turn.due <= now_ms)
     free = (
         select(looks.c.source_id)
-        .where(_is_free(living, now_ms))
-        .order_by(looks.c.due_at_ms, looks.c.source_id)
+        .where(or_(is_due, _is_orphaned(turn, living)))
+        .order_by(turn.due, looks.c.source_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -79,46 +108,51 @@ def take(
     taken = (
         update(looks)
         .where(looks.c.source_id.in_(ids))
-        .values(holder=holder, due_at_ms=next_due_ms)
-        .returning(looks.c.source_id, looks.c.again)
+        .values({turn.holder: holder, turn.due: next_due_ms})
+        .returning(looks.c.source_id, turn.again.label("files"))
     )
-    return {row.source_id: row.again for row in connection.execute(taken)} if ids else {}
+    return {row.source_id: row.files for row in connection.execute(taken)} if ids else {}
 
 
-def give_back(connection: Connection, taken: Mapping[str, str], *, holder: int) -> None:
+def give_back(connection: Connection, turn: Turn, taken: Mapping[str, str], *, holder: int) -> None:
     """Let sources go that this worker has looked at; what another has taken over since is that one's.
 
     The files that it was asked to read are forgotten, unless more have been asked for meanwhile.
     """
-    for source_id, again in taken.items():
-        if again != "[]":
+    for source_id in _held(connection, turn, taken, holder):
+        if taken[source_id] != "[]":
             connection.execute(
                 update(looks)
-                .where(looks.c.holder == holder, looks.c.source_id == source_id, looks.c.again == again)
+                .where(looks.c.source_id == source_id, looks.c.again == taken[source_id])
                 .values(again="[]")
             )
-    _let_go(connection, taken, holder=holder)
+    _let_go(connection, turn, taken, holder)
 
 
-def put_off(connection: Connection, taken: Mapping[str, str], *, holder: int, due_at_ms: int) -> None:
+def put_off(connection: Connection, turn: Turn, taken: Mapping[str, str], *, holder: int, due_at_ms: int) -> None:
     """Let sources go that this worker could not look at; they are due again by then."""
-    connection.execute(
-        update(looks)
-        .where(looks.c.holder == holder, looks.c.source_id.in_(sorted(taken)), looks.c.due_at_ms > due_at_ms)
-        .values(due_at_ms=due_at_ms)
+    held = _held(connection, turn, taken, holder)
+    is_later = or_(turn.due.is_(None), turn.due > due_at_ms)
+    connection.execute(update(looks).where(looks.c.source_id.in_(held), is_later).values({turn.due: due_at_ms}))
+    _let_go(connection, turn, taken, holder)
+
+
+def _held(connection: Connection, turn: Turn, taken: Collection[str], holder: int) -> list[str]:
+    """Return which of the sources are still this worker's, for this transaction; in the order of `want`."""
+    statement = (
+        select(looks.c.source_id)
+        .where(turn.holder == holder, looks.c.source_id.in_(sorted(taken)))
+        .order_by(looks.c.source_id)
+        .with_for_update()
     )
-    _let_go(connection, taken, holder=holder)
+    return list(connection.execute(statement).scalars())
 
 
-def _let_go(connection: Connection, taken: Collection[str], *, holder: int) -> None:
-    connection.execute(
-        update(looks).where(looks.c.holder == holder, looks.c.source_id.in_(sorted(taken))).values(holder=None)
-    )
+def _let_go(connection: Connection, turn: Turn, taken: Collection[str], holder: int) -> None:
+    statement = update(looks).where(turn.holder == holder, looks.c.source_id.in_(sorted(taken)))
+    connection.execute(statement.values({turn.holder: None}))
 
 
-def _is_free(living: Collection[int], now_ms: int) -> ColumnElement[bool]:
-    """Due and nobody's, or a worker's that is not there any more."""
-    return or_(
-        and_(looks.c.holder.is_(None), looks.c.due_at_ms <= now_ms),
-        and_(looks.c.holder.is_not(None), looks.c.holder.not_in(sorted(living))),
-    )
+def _is_orphaned(turn: Turn, living: Collection[int]) -> ColumnElement[bool]:
+    """A worker's that is not there any more."""
+    return and_(turn.holder.is_not(None), turn.holder.not_in(sorted(living)))

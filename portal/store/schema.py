@@ -10,7 +10,7 @@ from portal.store.database import Connection, Database
 from portal.store.tables import metadata
 
 #: Tables that databases of earlier versions have, and the newest has no more: name them when a migration drops them.
-FORMER_TABLES: tuple[str, ...] = ("finding_marks",)
+FORMER_TABLES: tuple[str, ...] = ("finding_marks", "pending_refreshes")
 
 
 def upgrade(database: Database) -> tuple[str, str]:

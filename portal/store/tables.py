@@ -76,6 +76,13 @@ looks = Table(
     Column("due_at_ms", BigInteger, nullable=False, comment="when a worker looks at the source again"),
     Column("holder", BigInteger, nullable=True, comment="number of the worker that looks now"),
     Column("again", Text, nullable=False, server_default="[]", comment="JSON of files to read though unchanged"),
+    Column(
+        "wanted_at_ms",
+        BigInteger,
+        nullable=True,
+        comment="when a worker looks because somebody wants it; none: nobody does",
+    ),
+    Column("wanted_holder", BigInteger, nullable=True, comment="number of the worker that looks for that"),
 )
 
 files = Table(
@@ -281,15 +288,6 @@ task_events = Table(
     Column("body", Text, nullable=False, comment="JSON"),
     Column("created_at_ms", BigInteger, nullable=False),
     Index(None, "task_id"),
-)
-
-pending_refreshes = Table(
-    "pending_refreshes",
-    metadata,
-    Column("source_id", Text, primary_key=True),
-    Column("asked", BigInteger, nullable=False, comment="how often it was asked for, looked at or not"),
-    Column("asked_at_ms", BigInteger, nullable=False, comment="when it was asked for first"),
-    Column("taken_until_ms", BigInteger, nullable=False, comment="until when it is one process's; 0: free"),
 )
 
 heard_deliveries = Table(

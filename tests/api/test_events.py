@@ -17,15 +17,17 @@ from catalogs import component, location
 from flask.testing import FlaskClient
 from repositories import MakeRepository, Repository
 from sqlalchemy import select, text
+from waiting import eventually
 from webhooks import HOSTS, ID_HEADERS, SECRET, Sent, pushed, signed
 from webservers import GitHost, WebServer
 
 from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
+from portal.services.duty import Duty
 from portal.services.events import EventsService
-from portal.services.pushes import PushRefresher
-from portal.store.tables import metadata
+from portal.services.refresher import Refresher
+from portal.store.tables import looks, metadata
 
 Make = Callable[..., Portal]
 API = "/api/events/http"
@@ -72,6 +74,22 @@ def _id(portal: Portal, target: str) -> str:
     return found
 
 
+def _wanted(portal: Portal) -> set[str]:
+    """Return the ids of the sources that somebody wants a look at."""
+    with portal.database.reading() as connection:
+        return set(connection.execute(select(looks.c.source_id).where(looks.c.wanted_at_ms.is_not(None))).scalars())
+
+
+def _look(portal: Portal, refresh: Any = None) -> set[str]:
+    """Do what is wanted, as a worker does, and return the ids of the sources that this concerned."""
+    if not _wanted(portal):
+        return set()
+    assert portal.duty.hold()
+    worker = Refresher(refresh or portal.refresh.beside(), portal.schedule.wanted, portal.duty)
+    found: set[str] = eventually(worker.look, "what was pushed to be due")
+    return found
+
+
 def _names(client: FlaskClient) -> set[str]:
     items = client.get("/api/catalog/entities/by-query?filter=kind=component").get_json()["items"]
     return {item["metadata"]["name"] for item in items}
@@ -104,10 +122,10 @@ def test_a_push_has_just_the_sources_of_its_repository_and_branch_read(
 
     assert (response.status_code, response.json) == (202, {"status": "accepted", "sources": 2})
     assert git_host.asked == []
-    assert portal.events.refresher.work() == {_id(portal, target) for target in targets[:2]}
+    assert _look(portal) == {_id(portal, target) for target in targets[:2]}
     assert _names(client) == {"a", "a2", "b"}  # "a" by the other branch
     assert {path.split("/info")[0].split("/git-upload")[0] for path in git_host.asked} == {"/o/r", "/o/r.git"}
-    assert portal.events.refresher.work() == set()
+    assert _look(portal) == set()
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -136,7 +154,7 @@ def test_who_has_not_signed_is_refused(
         assert response.status_code == 403, one
         assert response.get_json()["error"]["name"] == "NotAllowedError"
         assert SECRET not in response.text
-    assert portal.events.refresher.work() == set()
+    assert _wanted(portal) == set()
     # What was refused does not count as heard.
     assert _send(client, host, good).status_code == 202
 
@@ -170,7 +188,7 @@ def test_of_the_same_delivery_at_many_servers_at_once_one_is_heard(make: Make) -
 
 def test_deliveries_are_forgotten_after_a_week(portal: Portal) -> None:
     now = [1_000_000.0]
-    events = EventsService(portal.database, webhooks=portal.settings.webhooks, clock=lambda: now[0])
+    events = EventsService(portal.database, portal.schedule, webhooks=portal.settings.webhooks, clock=lambda: now[0])
     sent = signed("github", *pushed("github", "https://h/o/r"))
     headers = {name.lower(): value for name, value in sent.headers.items()}
 
@@ -192,8 +210,8 @@ def test_a_burst_is_one_refresh(portal: Portal, client: FlaskClient, git_host: G
             _send(client, "github", signed("github", *pushed("github", git_host.url("/o/r"))))
         git_host.asked.clear()
 
-        assert len(portal.events.refresher.work()) == 1
-        assert portal.events.refresher.work() == set()
+        assert len(_look(portal)) == 1
+        assert _look(portal) == set()
         asked.append(len(git_host.asked))
 
     assert _names(client) == {"a11"}
@@ -209,7 +227,7 @@ def test_a_push_while_its_source_is_read_has_it_read_again(portal: Portal, clien
         def __init__(self) -> None:
             self.pushes = 1
 
-        def refresh(self, ids: Any) -> None:
+        def refresh(self, ids: Any, *, again: Any) -> None:
             if self.pushes:
                 self.pushes -= 1
                 assert _send(client, "github", signed("github", *pushed("github", "https://h.invalid/o/r"))).json == {
@@ -217,34 +235,37 @@ def test_a_push_while_its_source_is_read_has_it_read_again(portal: Portal, clien
                     "sources": 1,
                 }
 
-    worker = PushRefresher(portal.database, Pushing())  # type: ignore[arg-type]
     _send(client, "github", signed("github", *pushed("github", "https://h.invalid/o/r")))
 
-    assert [len(worker.work()) for _ in range(3)] == [1, 1, 0]
+    service = Pushing()
+    assert [len(_look(portal, service)) for _ in range(3)] == [1, 1, 0]
 
 
-def test_what_a_dead_worker_had_taken_is_anothers_after_a_while(portal: Portal, client: FlaskClient) -> None:
+def test_what_a_dead_worker_had_taken_is_anothers(portal: Portal, client: FlaskClient) -> None:
     (source,) = portal.refresh.add([("url", "https://h.invalid/o/r")])
-    now = [1_000_000.0]
+    looked: list[str] = []
 
     class Dying:
-        def refresh(self, ids: Any) -> None:
+        def refresh(self, ids: Any, *, again: Any) -> None:
             raise SystemExit
 
     class Living:
-        def refresh(self, ids: Any) -> None:
-            assert set(ids) == {source.id}
+        def refresh(self, ids: Any, *, again: Any) -> None:
+            looked.extend(ids)
 
     _send(client, "github", signed("github", *pushed("github", "https://h.invalid/o/r")))
     with pytest.raises(SystemExit):
-        PushRefresher(portal.database, Dying(), clock=lambda: now[0]).work()  # type: ignore[arg-type]
-    worker = PushRefresher(portal.database, Living(), clock=lambda: now[0])  # type: ignore[arg-type]
+        _look(portal, Dying())
+    assert portal.schedule.wanted.take(portal.duty.number) == {}
+    portal.duty.stop()
 
-    assert worker.work() == set()
-    now[0] += 121
-    assert worker.work() == {source.id}
-    now[0] += 121
-    assert worker.work() == set()
+    other = Duty(portal.database)
+    assert other.hold()
+    worker = Refresher(Living(), portal.schedule.wanted, other)  # type: ignore[arg-type]
+    assert worker.look() == {source.id}
+    assert worker.look() == set()
+    other.stop()
+    assert looked == [source.id]
 
 
 def test_a_host_that_does_not_answer_holds_up_no_push(
@@ -254,13 +275,15 @@ def test_a_host_that_does_not_answer_holds_up_no_push(
     portal.ingest([("url", git_host.url("/o/r"))])
     with socket.create_server(("127.0.0.1", 0)) as silent:
         portal.refresh.add([("url", f"http://127.0.0.1:{silent.getsockname()[1]}/o/silent")])
-        looking = threading.Thread(target=portal.refresh.refresh)
+        assert portal.duty.hold()
+        regular = Refresher(portal.refresh, portal.schedule.regular, portal.duty)
+        looking = threading.Thread(target=regular.look)
         looking.start()
-        waiting, _ = silent.accept()  # the regular look has asked, and waits
+        waiting, _ = silent.accept()  # the regular look at both has asked, and waits
         with waiting:
             repository.commit({"catalog-info.yaml": component("a2")})
             _send(client, "github", signed("github", *pushed("github", git_host.url("/o/r"))))
-            assert len(portal.events.refresher.work()) == 1
+            assert len(_look(portal)) == 1
             assert _names(client) == {"a2"}
             assert looking.is_alive()
     looking.join()
@@ -284,7 +307,7 @@ def test_a_push_to_a_repository_that_a_location_names_is_heard(
     assert _send(client, "github", signed("github", *pushed("github", url, branch="x"))).get_json()["sources"] == 0
     assert _send(client, "github", signed("github", *pushed("github", url))).get_json()["sources"] == 1
 
-    assert len(portal.events.refresher.work()) == 1
+    assert len(_look(portal)) == 1
     assert _names(client) == {"a2"}
 
 
@@ -301,7 +324,7 @@ def test_a_branch_that_is_deleted_is_told_as_a_problem(
         "status": "accepted",
         "sources": 1,
     }
-    portal.events.refresher.work()
+    _look(portal)
 
     found = client.get("/api/ownership/problems").get_json()["problems"]
     assert [problem for problem in found if "old" in str(problem)]
@@ -415,7 +438,7 @@ def test_nothing_is_read_from_where_a_payload_says(
     payload |= {"compare": web.url("/z"), "after": "--upload-pack=touch /tmp/x"}
 
     assert _send(client, "github", signed("github", "push", payload)).get_json()["sources"] == 1
-    portal.events.refresher.work()
+    _look(portal)
 
     assert web.asked == []
     assert git_host.asked

@@ -260,7 +260,7 @@ def test_a_refresher_looks_after_each_refresh(
 ) -> None:
     looked: list[bool] = []
     duty, schedule = Duty(catalog.database), Schedule(catalog.database, seconds=0.01)
-    refresher = Refresher(catalog.service, schedule, duty, after=lambda: looked.append(survey()))
+    refresher = Refresher(catalog.service, schedule.regular, duty, after=lambda: looked.append(survey()))
     refresher.start()
     try:
         eventually(lambda: len(looked) >= 2, "two surveys")

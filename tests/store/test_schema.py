@@ -16,11 +16,13 @@ from portal.services.audit import AuditService
 from portal.store import catalog, schema, search
 from portal.store.database import Database
 from portal.store.entities import declared_texts
+from portal.store.looks import WANTED, take
 from portal.store.relations import SOURCES, TARGETS, relations_by_ref
 from portal.store.tables import (
     audit_records,
     documents,
     entities,
+    looks,
     metadata,
     postings,
     relation_types,
@@ -168,6 +170,48 @@ def test_an_upgrade_leaves_texts_to_versions_that_tell_them(database_url: str) -
             own = connection.execute(select(documents.c.declared).order_by(documents.c.id)).scalars()
             assert list(own) == [None, "lost", "gone"]
             assert declared_texts(connection, [1, 2, 3]) == {1: "held", 2: "lost", 3: "gone"}
+
+
+def test_an_upgrade_keeps_the_looks_that_somebody_wants(database_url: str) -> None:
+    """Those of pushes, taken or not, and those that were asked for by hand; a source that is gone is not looked at."""
+    source = {"type": "url", "registered": False, "fingerprint": "", "revision": 0, "created_at_ms": 0}
+    rows = [source | {"id": name, "target": name} for name in ("planned", "new", "taken", "by hand", "regular")]
+    planned = {"due_at_ms": 9_000, "again": "[]", "holder": None}
+    pushed = [("planned", 0), ("new", 0), ("taken", 1 << 40), ("gone", 0)]
+    with Database(database_url) as database:
+        with database.writing() as connection:
+            _migrated(connection, "0017")
+            connection.execute(insert(sources), rows)
+            connection.execute(
+                insert(looks),
+                [
+                    planned | {"source_id": "planned"},
+                    planned | {"source_id": "taken"},
+                    planned | {"source_id": "by hand", "again": '["url:x"]', "holder": 7},
+                    planned | {"source_id": "regular", "holder": 7},
+                ],
+            )
+            statement = text("INSERT INTO pending_refreshes VALUES (:id, 1, 5000, :until)")
+            connection.execute(statement, [{"id": name, "until": until} for name, until in pushed])
+
+        schema.upgrade(database)
+
+        with database.reading() as connection:
+            found = connection.execute(select(looks.c.source_id, looks.c.due_at_ms, looks.c.wanted_at_ms))
+            assert {row.source_id: tuple(row)[1:] for row in found} == {
+                "planned": (9_000, 0),
+                "new": (5_000, 0),
+                "taken": (9_000, 0),
+                "by hand": (9_000, 0),
+                "regular": (9_000, None),
+            }
+        with database.writing() as connection:
+            assert take(connection, WANTED, holder=8, living={8}, now_ms=10, next_due_ms=None, limit=9) == {
+                "planned": "[]",
+                "new": "[]",
+                "taken": "[]",
+                "by hand": '["url:x"]',
+            }
 
 
 @pytest.mark.parametrize("is_migrated", [False, True], ids=["at once", "by all migrations"])
