@@ -106,6 +106,15 @@ def files_of(folder: Path, *, but: str) -> dict[str, bytes]:
     return content
 
 
+def files_of_database(url: str) -> dict[str, bytes]:
+    """Return the bytes of SQLite's files, its log and what it has freed among them; nothing of a server."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return {}
+    file = Path(str(parsed.database))
+    return {path.name: path.read_bytes() for path in sorted(file.parent.glob(f"{file.stem}*.db*"))}
+
+
 def parts_of(archive: Path) -> dict[str, bytes]:
     """Return what is in a zip file, by name."""
     with zipfile.ZipFile(archive) as opened:

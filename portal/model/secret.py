@@ -69,7 +69,8 @@ def without_secrets(text: str) -> str:
     """Return a text without any secret that this process holds now."""
     # The references are copied at once: other threads make secrets meanwhile.
     held = [secret.forms() for reference in _alive.valuerefs() if (secret := reference()) is not None]
-    for hidden in sorted(frozenset().union(*held), key=len, reverse=True):
+    there = {form for forms in held for form in forms if form in text}
+    for hidden in sorted(there, key=len, reverse=True):
         text = text.replace(hidden, MASK)
     return text
 

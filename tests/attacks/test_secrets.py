@@ -19,13 +19,17 @@ import pytest
 from catalogs import component, documents, entity, group, location
 from collectors import Collector, collecting
 from identity_providers import Provider, Visitor, message_of, provider_for
-from leaks import files_of, forms, found, parts_of, rows_of
+from leaks import files_of, files_of_database, forms, found, parts_of, rows_of
 from repositories import MakeRepository
 from scaffolds import template
 from servers import Server, free_port, run_portal, serving
-from sqlalchemy import make_url
+from sqlalchemy import make_url, select
 from waiting import eventually
 from webhooks import pushed, signed
+
+from portal.services.vault import Vault
+from portal.store.database import Database
+from portal.store.tables import sessions, signing_keys
 
 pytestmark = pytest.mark.slow
 
@@ -387,11 +391,25 @@ def leftovers(life: Life, folder: Path, *, url: str, collector: Collector, when:
     return {
         **{f"row of {name} {when}": content for name, content in rows_of(url).items()},
         **{f"file {name} {when}": content for name, content in files_of(folder / "data", but="instance.key").items()},
+        **{f"bytes of {name} {when}": content for name, content in files_of_database(url).items()},
         **parts_of(folder / f"{when}.zip"),
         **printed,
         "log": life.server.log.read_bytes(),
         "traces": collector.content,
     }
+
+
+def unsealed(url: str, key: Path) -> dict[str, str]:
+    """Return what Portal keeps as ciphertext and tells nobody: what it signs with, the provider's refresh tokens."""
+    vault = Vault(key)
+    with Database(url) as database, database.reading() as connection:
+        keys = connection.execute(select(signing_keys.c.id, signing_keys.c.private_key)).all()
+        kept = connection.execute(select(sessions.c.sealed)).scalars().all()
+    found = {f"signing key {row.id}": json.loads(vault.open(row.private_key)["key"].reveal())["d"] for row in keys}
+    found |= {f"refresh token {at}": vault.open(text)["refresh_token"].reveal() for at, text in enumerate(kept)}
+    assert keys
+    assert kept
+    return found
 
 
 def test_secrets_are_in_nothing_that_a_portal_keeps_or_tells(
@@ -432,6 +450,7 @@ def test_secrets_are_in_nothing_that_a_portal_keeps_or_tells(
             life.keep("cancel", life.ask(f"{TASKS}/{life.tasks['waits']}/cancel", life.identity, method="POST"), 200)
             eventually(lambda: life.status(life.tasks["waits"]) == "failed", "the task to be cancelled")
         places |= leftovers(life, tmp_path, url=url, collector=collector, when="afterwards") | life.told
+    given |= unsealed(url, tmp_path / "data" / "instance.key")
     given["instance key"] = (tmp_path / "data" / "instance.key").read_text().strip()
     given["client"] = provider.settings()["client_secret"]
 
@@ -440,6 +459,9 @@ def test_secrets_are_in_nothing_that_a_portal_keeps_or_tells(
     assert b"a request was answered" in places["log"]
     assert b"failed for no known reason" in places["log"]
     assert life.tasks["lives"].encode() in places["traces"]
+    if url.startswith("sqlite"):
+        assert life.tasks["lives"].encode() in places["bytes of portal.db-wal while it lives"]
+        assert life.tasks["lives"].encode() in places["bytes of portal-jobs.db-wal while it lives"]
     assert b"***" in places["answer events of lives"]
     assert all(b"***" in places[f"answer events of {name}"] for name in ("misses", "breaks", "breaks-derived"))
     assert b"source-unreachable" in places["answer /api/ownership/problems"]
