@@ -17,6 +17,7 @@ from waiting import eventually
 
 from portal.errors import InputError, NotFoundError, SettingsError, ValuesError
 from portal.model.secret import Secret
+from portal.services.jobs import JobStoppedError
 from portal.services.task_query import TaskQuery
 from portal.services.vault import Vault
 from portal.store import tasks as stored
@@ -315,10 +316,13 @@ class Recorded:
 
     token = "again"
 
-    def __init__(self) -> None:
+    def __init__(self, breaks_off: str = "") -> None:
         self.results: dict[str, Any] = {}
+        self.breaks_off = breaks_off
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        if name == self.breaks_off:
+            raise JobStoppedError
         if name not in self.results:
             self.results[name] = function()
         return self.results[name]
@@ -344,6 +348,26 @@ def test_outputs_of_a_task_that_is_over_are_closed_even_to_its_own_key(portal, o
     del run.results["finish"]
     portal.service._runner.run(task_id, run)
     assert portal.service.events(task_id) == events
+
+
+def test_a_task_with_secrets_that_was_broken_off_goes_on_with_what_its_steps_gave(portal, offer):
+    portal.jobs.hand_back()
+    steps = [
+        {"id": "one", "action": "test:echo", "input": {"x": "${{ secrets.K | upper }}"}},
+        {"id": "two", "action": "debug:log", "input": {"message": "${{ steps.one.output.x | length }} of it"}},
+        {"id": "three", "action": "debug:log", "input": {"message": "It was ${{ steps.one.output.x }}"}},
+    ]
+    offer(template("t", steps))
+    task_id = portal.service.create_task("t", {}, secrets={"K": Secret("s3cr3t-value")})
+    run = Recorded(breaks_off="2 two")
+    with pytest.raises(JobStoppedError):
+        portal.service._runner.run(task_id, run)
+    run.breaks_off = ""
+    portal.service._runner.run(task_id, run)
+
+    told = messages(portal.service.events(task_id))
+    assert "12 of it" in told
+    assert "It was ***" in told
 
 
 @pytest.mark.parametrize("expression", ["${{ secrets.K }}", "${{ secrets.K | upper }}"])
