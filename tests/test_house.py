@@ -1,6 +1,7 @@
 """The rules of the house: floors, docstrings, names, and documentation that keeps up with the code."""
 
 import ast
+import re
 from pathlib import Path
 
 import click
@@ -77,3 +78,18 @@ def test_every_command_is_documented(command: str) -> None:
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "LICENSE", "Makefile", "catalog-info.yaml"])
 def test_the_top_level_is_complete(document: str) -> None:
     assert (ROOT / document).is_file()
+
+
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    document = (ROOT / "docs/security.md").read_text(encoding="utf-8")
+    rows = [row for row in document.splitlines() if row.startswith("| ") and not row.startswith(("| what is", "| ---"))]
+    named = {row: re.findall(r"`(tests/[\w/]+\.py|test_\w+)`", row.rsplit(" | ", 1)[-1]) for row in rows}
+    known = {
+        f"test_{name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def test_(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert len(rows) > 40
+    assert not [row for row, names in named.items() if not names]
+    assert not {name for names in named.values() for name in names if not (ROOT / name).is_file() and name not in known}

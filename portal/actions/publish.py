@@ -9,7 +9,8 @@ from pathlib import Path
 from portal.actions.contract import ActionContext, Example, contents_url
 from portal.actions.schema import ActionSchema, Value
 from portal.errors import ActionError, InputError
-from portal.vcs.policy import RemotePolicy, without_credentials
+from portal.model.login import without_credentials
+from portal.vcs.policy import RemotePolicy
 from portal.vcs.publish import Author, create_bare, push
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?", re.ASCII)

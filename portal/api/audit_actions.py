@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response, request
 
-from portal.vcs.policy import without_credentials
+from portal.model.login import without_credentials
 
 #: What a route that is not in the table is called where it refuses.
 READ = "read"

@@ -19,9 +19,9 @@ from portal.api.strict import takes
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Not, parse_predicate
 from portal.model.location import parse_location
+from portal.model.login import without_credentials
 from portal.model.ref import EntityRef
 from portal.services.locations import Location, LocationsService
-from portal.vcs.policy import without_credentials
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FIELDS = frozenset({"id", "type", "target", "entityref"})

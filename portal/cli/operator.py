@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from portal.app import Portal
-from portal.vcs.policy import without_credentials
+from portal.model.login import without_credentials
 
 #: What each command that writes is called in the records; all others read.
 ACTIONS: Mapping[str, str] = MappingProxyType(

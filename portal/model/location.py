@@ -12,6 +12,7 @@ from wcmatch import glob
 from portal.errors import InputError
 from portal.model.hosted import hosted_url, quoted
 from portal.model.integration import NO_INTEGRATIONS, Integrations
+from portal.model.login import holds_login, without_credentials
 
 DEFAULT_PATTERN = "catalog-info.yaml"
 LOCATION_TYPES = ("url", "file")
@@ -102,14 +103,20 @@ def parse_location(text: str) -> tuple[str, str]:
 
 
 def parse_target(
-    location_type: str, target: str, *, trusted: bool = False, integrations: Integrations = NO_INTEGRATIONS
+    location_type: str,
+    target: str,
+    *,
+    trusted: bool = False,
+    integrations: Integrations = NO_INTEGRATIONS,
+    allows_login: bool = False,
 ) -> Target:
     """Return what a location's absolute target names.
 
     `url` targets are `REMOTE`, `REMOTE#BRANCH`, `REMOTE#BRANCH:PATTERN`, `REMOTE#:PATTERN`, the url of a file or
     folder as GitHub, GitLab, Gitea, Bitbucket and Azure DevOps show it, or that of a YAML or JSON file of any web
     server. `file` targets are absolute paths, `FOLDER#:PATTERN` with a pattern. Without a pattern it is
-    `catalog-info.yaml`. Raises `InputError` for anything else.
+    `catalog-info.yaml`. Raises `InputError` for anything else, and for a url with a login unless `allows_login`: what
+    is read is kept by its location, and everybody may read that.
     """
     if not target or any(ord(character) < ord(" ") for character in target):
         raise InputError("A location's target must not be empty or hold control characters")
@@ -118,6 +125,11 @@ def parse_target(
     if location_type not in LOCATION_TYPES:
         raise InputError(f'Location type "{location_type}" is not supported; expected {" or ".join(LOCATION_TYPES)}')
     remote, hash_mark, fragment = target.partition("#")
+    if not allows_login and (holds_login(remote) or holds_login(target)):
+        raise InputError(
+            f'Location target "{without_credentials(target)}" holds a login, which everybody could read; take it out '
+            "of the url, and name the host with its token in the setting integrations"
+        )
     try:
         parts = urlsplit(remote)
         parts.port  # noqa: B018  # raises where it is no number

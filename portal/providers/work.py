@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from portal.errors import SourceUnreachableError
 from portal.graph.drift import Author, FolderOf, Touch
 from portal.model.location import Tree
+from portal.model.login import without_credentials
 from portal.vcs.command import GitFailureError
 from portal.vcs.mirror import Commit, Head, Mirrors, TreeEntry
-from portal.vcs.policy import without_credentials
 
 #: More commits than these say little of who works on something now.
 MOST_COMMITS = 50_000

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from portal.errors import InputError
+from portal.model.secret import MASK, forms_of
 from portal.scaffolder.engine import Engine, Rendered
 from portal.scaffolder.values import UNDEFINED, is_truthy
 
 API_VERSION = "scaffolder.backstage.io/v1beta3"
 StepStatus = Literal["processing", "completed", "failed", "skipped", "cancelled"]
 EventType = Literal["log", "completion", "cancelled", "recovered"]
-MASK = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ class Scope:
     environment: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     environment_secrets: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether there is anything that must not be seen."""
+        return bool(self.secrets or self.environment_secrets)
 
     def open(self, progress: Progress) -> dict[str, Any]:
         """Return the names as a step's `if` and the output see them: no secrets."""
@@ -164,10 +169,8 @@ def plan_step(step: Mapping[str, Any], scope: Scope, progress: Progress, *, engi
         if not runs:
             return StepPlan(None, tuple(notes))
         rendered = _render_inputs(step, scope, progress, engine=engine, rounds=[None])
-        return StepPlan(
-            tuple(Pass(value) for value in rendered.values), (*notes, *rendered.warnings), frozenset(rendered.hidden)
-        )
-    rounds = _rounds(step, scope, progress, engine=engine)
+        return StepPlan(tuple(Pass(value) for value in rendered.values), (*notes, *rendered.warnings), rendered.hidden)
+    rounds, hidden = _rounds(step, scope, progress, engine=engine)
     runs_of = []
     for each in rounds:
         runs, notes = _runs(
@@ -187,7 +190,7 @@ def plan_step(step: Mapping[str, Any], scope: Scope, progress: Progress, *, engi
         Pass(next(inputs), each) if runs else Pass({}, each, is_skipped=True)
         for each, runs in zip(rounds, runs_of, strict=True)
     )
-    return StepPlan(passes, (*warnings, *rendered.warnings), frozenset(rendered.hidden))
+    return StepPlan(passes, (*warnings, *rendered.warnings), rendered.hidden | hidden)
 
 
 def merge_outputs(outputs: Sequence[Mapping[str, Any]], *, is_each: bool) -> dict[str, Any]:
@@ -220,8 +223,8 @@ class Redactor:
         self.hide(hidden)
 
     def hide(self, texts: Iterable[str]) -> None:
-        """Add texts that must not be seen; those of one character or none are ignored."""
-        self._hidden.update(text for text in map(str.strip, texts) if len(text) > 1)
+        """Add texts that must not be seen, in whatever form; those of one character or none are ignored."""
+        self._hidden.update(form for text in map(str.strip, texts) if len(text) > 1 for form in forms_of(text))
 
     def __call__(self, text: str) -> str:
         """Return the text with each hidden one masked, the longest first."""
@@ -284,16 +287,21 @@ def _runs(condition: Any, names: Mapping[str, Any], progress: Progress, *, engin
     return allowed and is_truthy(rendered.value), _warnings("if", rendered)
 
 
-def _rounds(step: Mapping[str, Any], scope: Scope, progress: Progress, *, engine: Engine) -> list[dict[str, Any]]:
+def _rounds(
+    step: Mapping[str, Any], scope: Scope, progress: Progress, *, engine: Engine
+) -> tuple[list[dict[str, Any]], frozenset[str]]:
+    """Return what a step with `each` is run for, with the texts in it that were made with secrets."""
     rendered = engine.render_value(step["each"], scope.secret(progress), failed=progress.is_failed).value
+    hidden: frozenset[str] = frozenset()
+    if scope.has_secrets:
+        blank = engine.render_value(step["each"], scope.secret(progress, blank=True), failed=progress.is_failed).value
+        hidden = frozenset(_different_texts(rendered, blank))
     if isinstance(rendered, list):
-        return [{"key": str(index), "value": value} for index, value in enumerate(rendered)]
+        return [{"key": str(index), "value": value} for index, value in enumerate(rendered)], hidden
     if isinstance(rendered, dict):
-        return [{"key": key, "value": value} for key, value in rendered.items()]
-    raise InputError(
-        f'Step "{step["id"]}" each: found {"nothing" if rendered is UNDEFINED else repr(rendered)}; '
-        "expected a list or a mapping"
-    )
+        return [{"key": key, "value": value} for key, value in rendered.items()], hidden
+    shown = "nothing" if rendered is UNDEFINED else "a text made with a secret" if hidden else repr(rendered)
+    raise InputError(f'Step "{step["id"]}" each: found {shown}; expected a list or a mapping')
 
 
 def _render_inputs(
@@ -308,13 +316,12 @@ def _render_inputs(
     values: list[Any] = []
     warnings: list[str] = []
     hidden: set[str] = set()
-    has_secrets = bool(scope.secrets or scope.environment_secrets)
     for each in rounds:
         names = {} if each is None else {"each": each}
         rendered = engine.render_value(declared, scope.secret(progress) | names, failed=progress.is_failed)
         values.append(rendered.value)
         warnings += _warnings("input", rendered)
-        if has_secrets:
+        if scope.has_secrets:
             blank = engine.render_value(declared, scope.secret(progress, blank=True) | names, failed=progress.is_failed)
             hidden.update(_different_texts(rendered.value, blank.value))
     return _Inputs(tuple(values), tuple(dict.fromkeys(warnings)), frozenset(hidden))

@@ -14,13 +14,13 @@ from typing import Any
 from portal.errors import PortalError
 from portal.model.integration import Integrations
 from portal.model.location import parse_target
+from portal.model.login import without_credentials
 from portal.providers.contract import TreeProvider
 from portal.services.reading import TreeReader
 from portal.services.vault import Vault
 from portal.store import health, keys, schema, sources
 from portal.store.database import Connection, Database
 from portal.vcs.command import git_version
-from portal.vcs.policy import without_credentials
 
 #: The oldest git that takes its configuration from the environment, by which Portal hardens it.
 _OLDEST_GIT = (2, 31)

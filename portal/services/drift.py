@@ -28,6 +28,7 @@ from portal.graph.people import People
 from portal.model.entity import SOURCE_ANNOTATION
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.location import Tree
+from portal.model.login import without_credentials
 from portal.model.ref import PEOPLE, EntityRef
 from portal.providers.work import GitWork, Work
 from portal.services.assets import Place, Places
@@ -38,7 +39,6 @@ from portal.services.ownership import FRAME_KINDS, OwnershipService
 from portal.store import catalog, graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
-from portal.vcs.policy import without_credentials
 
 __all__ = ["AssetDrift", "DriftPage", "DriftService"]
 

@@ -19,6 +19,7 @@ from portal.model.entity import ref_of
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.layer import Finding
 from portal.model.location import GENERATED_PREFIX, Target, parse_location, parse_target
+from portal.model.login import without_credentials
 from portal.model.ref import PEOPLE, EntityRef
 from portal.model.reorg_plan import Plan, PlanError, parse_plan
 from portal.providers.contract import Listing, TreeProvider
@@ -28,7 +29,6 @@ from portal.services.reading import TreeReader
 from portal.store import catalog, graph, sources
 from portal.store.database import Connection, Database
 from portal.vcs.heads import Head
-from portal.vcs.policy import without_credentials
 from portal.vcs.proposal import Proposal, Proposals
 from portal.vcs.publish import Author
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
 
-from portal.errors import ActionError, ConflictError
+from portal.errors import ActionError, ConflictError, InputError
 from portal.model.layer import accountable_owner
 from portal.model.ref import EntityRef
 from portal.store.sight import Sight, seeing
@@ -66,11 +66,13 @@ class VerifyingCatalog:
         *,
         expected: ExpectedOwnership | None = None,
         sight: Sight | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         self._catalog = catalog
         self._locations = locations
         self._expected = expected
         self._sight = sight
+        self._redact = redact
 
     def by_refs(self, refs: Sequence[EntityRef]) -> dict[EntityRef, Mapping[str, Any]]:
         """Return those of the entities that are in the catalog, and that whoever began the task may read."""
@@ -82,6 +84,12 @@ class VerifyingCatalog:
 
     def register(self, target: str) -> list[EntityRef]:
         """Register and read a location; see `portal.actions.contract.TaskCatalog`."""
+        shown = self._redact(target)
+        if shown != target:
+            raise InputError(
+                f"{shown} was made with a secret, and everybody may read where entities come from; register a url "
+                "without one, and name the host with its token in the setting integrations"
+            )
         refs = sorted(self._locations.register("url", target, trusted=True).entity_refs)
         # What is verified is what was made, whoever may read it.
         found = self._found(refs)

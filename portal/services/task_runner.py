@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -22,12 +22,13 @@ from portal.errors import (
     NotFoundError,
     PortalError,
     ServiceUnavailableError,
+    SettingsError,
     TaskCancelledError,
 )
 from portal.ingest.yaml_text import to_yaml
 from portal.model.entity import LOCATION_ANNOTATION
 from portal.model.ref import EntityRef
-from portal.model.secret import Secret
+from portal.model.secret import SHORTEST_PART, Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.task import (
     Progress,
@@ -54,6 +55,8 @@ from portal.store.database import Database
 from portal.store.sight import Sight
 from portal.store.tasks import TaskRow
 
+#: No name of a team or repository is as long, tokens are longer.
+_SHORTEST_IN_URL = 20
 ANSWERS_FILE = ".portal/answers.yaml"
 _LOG = logging.getLogger(__name__)
 #: Gives what a user by reference, None for nobody in particular, may read; None: everything.
@@ -72,7 +75,9 @@ class Environment:
 class _Step:
     """A step of a task that is being carried out in one run of it.
 
-    `workspace` is the name of the one that the step before left, then of its own.
+    `workspace` is the name of the one that the step before left, then of its own. `hidden` are secrets, and what the
+    steps up to this one have made with them: as long as they are held, the log of the process masks them too. `purpose`
+    is what they are sealed for.
     """
 
     task: TaskRow
@@ -81,8 +86,19 @@ class _Step:
     progress: Progress
     run: StepRunner
     workspace: str
+    purpose: str
+    hidden: set[Secret] = field(default_factory=set)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
-    redact: Redactor = field(default_factory=lambda: Redactor(()))
+    redact: Redactor = field(default_factory=Redactor)
+    redact_urls: Redactor = field(default_factory=Redactor)
+
+    def hide(self, texts: Collection[str]) -> None:
+        """Mask texts that were made with secrets: in this step and in those that come after it."""
+        self.redact.hide(texts)
+        made = {Secret(text) for text in texts if len(text) >= SHORTEST_PART}
+        # A name that was given as a secret may well stand in a url that was made without it.
+        self.redact_urls = _redactor(made | {item for item in self.hidden if len(item.reveal()) >= _SHORTEST_IN_URL})
+        self.hidden |= made
 
     @property
     def declared(self) -> dict[str, Any]:
@@ -132,13 +148,16 @@ class TaskRunner:
         begun = step("begin", lambda: self._begin(task, step))
         progress = Progress()
         workspace = EMPTY
+        hidden: set[Secret] = set()
+        purpose = self._purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
-            given = _Step(task, index, begun["commit"], progress, step, workspace)
-            result = step(f"{index + 1} {declared['id']}", lambda: self._run_step(given))  # noqa: B023
+            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, hidden)
+            record = step(f"{index + 1} {declared['id']}", lambda: self._run_step(given))  # noqa: B023
+            result, hidden = self._unsealed(given, record)
             progress.record(declared["id"], StepResult.from_json(result))
             # Recorded with the result: of several runs of a step one counts, and its workspace with it.
             workspace = result.get("workspace", OLD)
-        step("finish", lambda: self._finish(task, begun, progress, step))
+        step("finish", lambda: self._finish(task, begun, progress, step, hidden))
 
     def _begin(self, task: TaskRow, run: StepRunner) -> dict[str, Any]:
         """Take the task up; return the commit of its template, empty when it cannot be told (a step will say why)."""
@@ -157,7 +176,8 @@ class TaskRunner:
 
     def _run_step(self, step: _Step) -> dict[str, Any]:
         step.secrets = self._secrets(step.task.id)
-        step.redact = self._redactor(step.secrets)
+        step.hidden |= {*step.secrets.values(), *self._environment.secrets.values()}
+        step.redact = _redactor(step.hidden)
         try:
             result = self._attempt(step)
         except PortalError as error:
@@ -167,7 +187,37 @@ class TaskRunner:
             message = step.redact(f"{type(error).__name__}: {error}")
             result = StepResult("failed", error={"name": "Error", "message": message})
         self._tell_result(step, result)
-        return {**result.to_json(), "workspace": step.workspace}
+        return self._sealed(step, result) | {"workspace": step.workspace}
+
+    def _purpose(self, task_id: str) -> str:
+        """Return what the results of a task's steps are sealed for.
+
+        It follows from the ciphertext of the task's secrets: when that is cleared, nobody can open them any more.
+        """
+        with self._database.reading() as connection:
+            return f"steps of {task_id} {tasks.secrets_of(connection, task_id)}"
+
+    def _sealed(self, step: _Step, result: StepResult) -> dict[str, Any]:
+        """Return what is recorded of a step: where there are secrets, what it made of them is for nobody to read."""
+        if not step.hidden:
+            return result.to_json()
+        kept = {"output": result.output, "hidden": [secret.reveal() for secret in step.hidden]}
+        sealed = self._vault.seal({"kept": Secret(orjson.dumps(kept).decode())}, purpose=step.purpose)
+        return {"status": result.status, "error": result.error, "sealed": sealed}
+
+    def _unsealed(self, step: _Step, record: Mapping[str, Any]) -> tuple[dict[str, Any], set[Secret]]:
+        """Return the result that was recorded of a step, with the texts to mask after it."""
+        if "sealed" not in record:
+            return dict(record), set()
+        is_over = step.task.status not in tasks.LIVE or self._journal.is_cancelled(step.task.id)
+        try:
+            kept = orjson.loads(self._vault.open(record["sealed"], purpose=step.purpose)["kept"].reveal())
+        except SettingsError:
+            if not is_over:
+                raise
+            # Its secrets have been cleared; nothing more is made of its outputs.
+            kept = {"output": {}, "hidden": []}
+        return {**record, "output": kept["output"]}, {Secret(text) for text in kept["hidden"]}
 
     def _attempt(self, step: _Step) -> StepResult:
         if self._journal.is_cancelled(step.task.id):
@@ -175,7 +225,7 @@ class TaskRunner:
                 return StepResult("skipped")
             raise TaskCancelledError(cancelled_message(step.id))
         plan = plan_step(step.declared, self._scope(step), step.progress, engine=self._engine)
-        step.redact.hide(plan.hidden)
+        step.hide(plan.hidden)
         if plan.passes is None:
             return StepResult("skipped")
         self._journal.append(
@@ -240,6 +290,7 @@ class TaskRunner:
                 self._locations,
                 expected=ExpectedOwnership.from_json(expected) if expected else None,
                 sight=self._sight_of(step.task.created_by),
+                redact=step.redact_urls,
             ),
             secrets=step.secrets,
             log=lambda message: self._log(step, message),
@@ -258,11 +309,18 @@ class TaskRunner:
             raise JobStoppedError
         return cancelled
 
-    def _finish(self, task: TaskRow, begun: Mapping[str, Any], progress: Progress, run: StepRunner) -> None:
-        redact = self._redactor(self._secrets(task.id))
+    def _finish(
+        self,
+        task: TaskRow,
+        begun: Mapping[str, Any],
+        progress: Progress,
+        run: StepRunner,
+        hidden: Collection[Secret],
+    ) -> None:
+        redact = _redactor({*hidden, *self._secrets(task.id).values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
-            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY))
+            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, ""))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
@@ -314,9 +372,6 @@ class TaskRunner:
     def _log(self, step: _Step, message: str) -> None:
         self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
 
-    def _redactor(self, secrets: Mapping[str, Secret]) -> Redactor:
-        return Redactor(secret.reveal() for secret in (*secrets.values(), *self._environment.secrets.values()))
-
     def _secrets(self, task_id: str) -> dict[str, Secret]:
         with self._database.reading() as connection:
             sealed = tasks.secrets_of(connection, task_id)
@@ -332,6 +387,10 @@ _ERROR_NAMES: Sequence[tuple[type[PortalError], str]] = (
     (ConflictError, "ConflictError"),
     (ServiceUnavailableError, "ServiceUnavailableError"),
 )
+
+
+def _redactor(hidden: Collection[Secret]) -> Redactor:
+    return Redactor(secret.reveal() for secret in hidden)
 
 
 def error_name(error: PortalError) -> str:

@@ -19,6 +19,7 @@ from portal.model.location import (
     parse_target,
     relative_target,
 )
+from portal.model.login import without_credentials
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
 
@@ -56,7 +57,7 @@ class Templates:
 
     def target(self, url: str) -> Target:
         """Return what a url names. Raises `InputError`."""
-        return parse_target("url", url, integrations=self._integrations)
+        return parse_target("url", url, integrations=self._integrations, allows_login=True)
 
     def head(self, target: Target) -> Head:
         """Return where a target's branch stands now. Raises `PortalError`."""
@@ -74,7 +75,11 @@ class Templates:
             if isinstance(head, Head):
                 return item, head
         fault = heads[_revision(target)]
-        raise fault if isinstance(fault, PortalError) else NotFoundError(f"{target.tree.root} has no such branch")
+        raise (
+            fault
+            if isinstance(fault, PortalError)
+            else NotFoundError(f"{without_credentials(target.tree.root)} has no such branch")
+        )
 
     def _target(self, location: str) -> Target:
         """Return what a template's own location names.
@@ -111,7 +116,7 @@ class Templates:
         prefix = f"{path}/" if path else ""
         below = {name.removeprefix(prefix): entry for name, entry in tree.items() if name.startswith(prefix)}
         if not below:
-            raise NotFoundError(f'"{path or "."}" is not in {head.remote} at {head.commit}')
+            raise NotFoundError(f'"{path or "."}" is not in {without_credentials(head.remote)} at {head.commit}')
         return Fetched(self._entries(head, below))
 
     def _entries(self, head: Head, files: dict[str, TreeEntry]) -> list[SkeletonEntry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,19 +22,19 @@ class Vault:
     def __init__(self, key_file: Path) -> None:
         self._key_file = key_file
 
-    def seal(self, secrets: Mapping[str, Secret]) -> str | None:
-        """Return ciphertext of the secrets, None when there are none."""
+    def seal(self, secrets: Mapping[str, Secret], *, purpose: str = "") -> str | None:
+        """Return ciphertext of the secrets, None when there are none; it is opened for the same purpose alone."""
         if not secrets:
             return None
         plain = orjson.dumps({name: secret.reveal() for name, secret in secrets.items()})
-        return self._fernet().encrypt(plain).decode("ascii")
+        return self._fernet(purpose).encrypt(plain).decode("ascii")
 
-    def open(self, sealed: str | None) -> dict[str, Secret]:
+    def open(self, sealed: str | None, *, purpose: str = "") -> dict[str, Secret]:
         """Return what `seal` was given. Raises `SettingsError` when it was sealed under another key."""
         if sealed is None:
             return {}
         try:
-            plain = self._fernet().decrypt(sealed.encode("ascii"))
+            plain = self._fernet(purpose).decrypt(sealed.encode("ascii"))
         except InvalidToken as error:
             raise SettingsError(
                 f"Secrets in the database were encrypted under another key than that in {self._key_file}; "
@@ -49,9 +50,9 @@ class Vault:
         """Return a key of 32 bytes for a purpose, the same for all servers that share the instance's key."""
         return HKDF(hashes.SHA256(), length=32, salt=None, info=purpose.encode()).derive(self._key())
 
-    def _fernet(self) -> Fernet:
+    def _fernet(self, purpose: str = "") -> Fernet:
         try:
-            return Fernet(self._key())
+            return Fernet(base64.urlsafe_b64encode(self.derived(purpose)) if purpose else self._key())
         except ValueError as error:
             raise SettingsError(f"{self._key_file} holds no key; expected 32 bytes in URL-safe base64") from error
 

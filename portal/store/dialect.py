@@ -72,7 +72,8 @@ def open_engine(url: str, *, maps_file: bool = False) -> Engine:
 
 
 def _postgresql_engine(url: URL) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, pool_size=10)
+    # What a statement that failed was given may not be seen: its fault goes to the log.
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
@@ -88,7 +89,8 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL, *, mapped_bytes: int) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    timeout = {"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=timeout, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:

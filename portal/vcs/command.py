@@ -18,10 +18,12 @@ from typing import IO, Any, NoReturn, cast
 from urllib.parse import unquote, urlsplit
 
 from portal.errors import PortalError, ServiceUnavailableError, SourceError
+from portal.model.login import without_credentials
 from portal.model.reading import ReadingRules
+from portal.model.secret import MASK, forms_of
 from portal.model.trace import traced
 from portal.vcs.addresses import pinned
-from portal.vcs.policy import RemotePolicy, normal_remote, scheme_of, without_credentials
+from portal.vcs.policy import RemotePolicy, normal_remote, scheme_of
 
 #: Seconds that a local command may take.
 LOCAL_SECONDS = 300.0
@@ -99,9 +101,9 @@ class Remote:
 
     def masked(self, text: str) -> str:
         """Return a text without the credentials of this remote."""
-        for secret in (self._basic, *(self.login or ())[1:]):
-            if secret:
-                text = text.replace(secret, "***")
+        held = (form for secret in (self._basic, *(self.login or ())[1:]) if secret for form in forms_of(secret))
+        for secret in sorted(held, key=len, reverse=True):
+            text = text.replace(secret, MASK)
         return text
 
     @property

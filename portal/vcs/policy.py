@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from portal.errors import InputError, NotAllowedError
 from portal.model.integration import NO_INTEGRATIONS, Integrations, host_of
+from portal.model.login import without_credentials
 from portal.model.reading import ReadingRules
 from portal.vcs.addresses import host_and_port
 
@@ -138,22 +139,6 @@ def scheme_of(url: str) -> str:
 def folder_of(url: str) -> Path:
     """Return the local folder of a normal `file` remote."""
     return Path(unquote(urlsplit(url).path))
-
-
-def without_credentials(url: str) -> str:
-    """Return a remote as it may be shown, faulty ones too: no password, no query, for http no user either."""
-    found = _SCHEME.search(url)
-    if not found:
-        return re.sub(r"^[^@]*:[^@]*@", "***@", url)
-    before, scheme = url[: found.start()], found[1]
-    authority, slash, tail = found[2].partition("?")[0].partition("/")
-    user, at, host = authority.rpartition("@")
-    if re.search(r":(?!\d*$)", host) and "@" in tail:
-        # A password with a "/" in it: what looks like host and port is its first half.
-        return f"{before}{scheme}://***@{tail.rpartition('@')[2]}"
-    if at and scheme.lower() == "ssh":
-        host = f"{user.partition(':')[0]}@{host}"
-    return f"{before}{scheme}://{host}{slash}{tail}"
 
 
 def _host_url(url: str, shown: str) -> str:

@@ -409,3 +409,44 @@ def test_a_kind_that_the_rules_keep_out_is_not_valid(database: Database, tmp_pat
 
     assert "kind" in error["message"]
     assert "catalog_rules" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://ann:s3cret@git.example.com/o/r#main",
+        "https://s3cret@git.example.com/o/r/blob/main/catalog-info.yaml",
+        "https://ann:s3cret@git.example.com/file.yaml",
+        "https://ann:a/s3cret@git.example.com/o/r",
+        "https://ann:a#s3cret@git.example.com/o/r",
+        "ssh://git:s3cret@git.example.com/o/r",
+        "ann:s3cret@git.example.com:o/r",
+    ],
+)
+def test_a_location_whose_url_holds_a_login_is_refused_and_not_repeated(
+    client: FlaskClient, source: Repository, target: str
+) -> None:
+    there = _register(client, source.url)
+    body = {"type": "url", "target": target}
+    for method, path, sent in (
+        ("POST", "locations?dryRun=true", body),
+        ("POST", "locations", body),
+        ("PUT", f"locations/{there['id']}", body),
+        ("POST", "analyze-location", {"location": body}),
+    ):
+        answer = client.open(f"{API}/{path}", method=method, json=sent)
+        assert answer.status_code == 400, (method, path, answer.text)
+        assert "s3cret" not in answer.text, (method, path)
+        assert "s3cret" not in client.get(f"{API}/locations").text
+
+
+def test_a_login_that_a_catalog_file_names_is_not_used(
+    catalog: Catalog, client: FlaskClient, repo: MakeRepository
+) -> None:
+    made = repo({"catalog-info.yaml": location("all", "https://ann:word@git.example.com/o/r#main")}, name="naming")
+    report = catalog.ingest(made.url)
+
+    (problem,) = report.problems
+    assert problem.code == "target-invalid"
+    assert "holds a login" in problem.hint
+    assert "ann:word@" not in problem.hint

@@ -93,7 +93,7 @@ def test_anything_else_is_no_signature(host: str, given: str) -> None:
     [
         "https://git.example.com/Group/Repo",
         "https://git.example.com/group/repo.git/",
-        "https://user:pass@GIT.example.com:443/group/repo.git#main",
+        "https://GIT.example.com:443/group/repo.git#main",
         "http://git.example.com:8080/group/repo#main:a/*.yaml",
         "ssh://git@git.example.com:2222/group/repo.git#main",
         "git@git.example.com:group/repo.git",

@@ -148,6 +148,24 @@ def test_hidden_texts_are_masked_the_longest_first():
     assert redact.value({"token": ["a token", 1, None]}) == {"***": ["a ***", 1, None]}
 
 
+def test_what_an_each_makes_of_secrets_is_hidden(engine):
+    step = {
+        "id": "a",
+        "action": "x",
+        "each": ["${{ secrets.K | upper }}", "plain"],
+        "input": {"v": "${{ each.value }}"},
+    }
+    plan = plan_step(step, scope(secrets={"K": "s3cret-word"}), Progress(), engine=engine)
+
+    assert [one.input for one in plan.passes] == [{"v": "S3CRET-WORD"}, {"v": "plain"}]
+    assert plan.hidden == {"S3CRET-WORD"}
+    with pytest.raises(InputError) as error:
+        plan_step(
+            step | {"each": "${{ secrets.K | upper }}"}, scope(secrets={"K": "s3cret-word"}), Progress(), engine=engine
+        )
+    assert error.value.message == 'Step "a" each: found a text made with a secret; expected a list or a mapping'
+
+
 def test_the_last_event_tells_the_first_error():
     assert completion({"a": 1}, []).body == {"message": "Run completed with status: completed", "output": {"a": 1}}
     told = completion({}, [{"name": "Error", "message": "one"}, {"name": "Error", "message": "two"}])

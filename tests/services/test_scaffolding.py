@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
 from catalogs import documents, group
+from leaks import found, rows_of
 from scaffolds import messages, scaffold, statuses, template
 from waiting import eventually
 
-from portal.errors import InputError, NotFoundError, ValuesError
+from portal.errors import InputError, NotFoundError, SettingsError, ValuesError
 from portal.model.secret import Secret
+from portal.services.jobs import JobStoppedError
 from portal.services.task_query import TaskQuery
+from portal.services.vault import Vault
 from portal.store import tasks as stored
+from portal.store.database import Connection
 
 SKELETON = {
     "catalog-info.yaml": (
@@ -286,6 +292,95 @@ def test_secrets_are_in_no_event_nor_spec_and_forgotten_at_the_end(portal, offer
     with portal.database.reading() as connection:
         assert stored.secrets_of(connection, task_id) is None
     assert (portal.folder / "instance.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_steps_make_of_secrets_goes_on_to_the_next_and_stands_in_no_row(portal, offer):
+    steps = [
+        {"id": "one", "action": "test:echo", "input": {"x": "${{ secrets.K | upper }}"}},
+        {"id": "two", "action": "test:echo", "input": {"x": "${{ steps.one.output.x | length }}"}},
+        {"id": "tell", "action": "debug:log", "input": {"message": "It was ${{ steps.one.output.x }}"}},
+    ]
+    offer(template("t", steps, output={"x": "${{ steps.one.output.x }}", "length": "${{ steps.two.output.x }}"}))
+    events = portal.run("t", secrets={"K": Secret("s3cr3t-value")})
+
+    assert events[-1]["body"]["output"] == {"x": "***", "length": 12}
+    assert "It was ***" in messages(events)
+    rows = rows_of(portal.database.url)
+    (recorded,) = [content for name, content in rows.items() if name.endswith("operation_outputs")]
+    assert b'"sealed"' in recorded
+    assert not found({"K": "s3cr3t-value"}, rows)
+
+
+class Recorded:
+    """Steps that give again what they gave, as those of a job that is run again."""
+
+    token = "again"
+
+    def __init__(self, breaks_off: str = "") -> None:
+        self.results: dict[str, Any] = {}
+        self.breaks_off = breaks_off
+
+    def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        if name == self.breaks_off:
+            raise JobStoppedError
+        if name not in self.results:
+            self.results[name] = function()
+        return self.results[name]
+
+    def check(self, connection: Connection) -> None:
+        """Let it write."""
+
+
+def test_outputs_of_a_task_that_is_over_are_closed_even_to_its_own_key(portal, offer):
+    """Whoever runs such a task again, as after a crash at its very end, gets through it and changes nothing."""
+    portal.jobs.hand_back()
+    offer(template("t", [{"id": "one", "action": "test:echo", "input": {"x": "${{ secrets.K }}"}}]))
+    task_id = portal.service.create_task("t", {}, secrets={"K": Secret("s3cr3t-value")})
+    run = Recorded()
+    portal.service._runner.run(task_id, run)
+    events = portal.service.events(task_id)
+    assert events[-1]["type"] == "completion"
+    assert "s3cr3t" not in str(run.results)
+    for purpose in ("", f"steps of {task_id} None"):
+        with pytest.raises(SettingsError):
+            Vault(portal.folder / "instance.key").open(run.results["1 one"]["sealed"], purpose=purpose)
+
+    del run.results["finish"]
+    portal.service._runner.run(task_id, run)
+    assert portal.service.events(task_id) == events
+
+
+def test_a_task_with_secrets_that_was_broken_off_goes_on_with_what_its_steps_gave(portal, offer):
+    portal.jobs.hand_back()
+    steps = [
+        {"id": "one", "action": "test:echo", "input": {"x": "${{ secrets.K | upper }}"}},
+        {"id": "two", "action": "debug:log", "input": {"message": "${{ steps.one.output.x | length }} of it"}},
+        {"id": "three", "action": "debug:log", "input": {"message": "It was ${{ steps.one.output.x }}"}},
+    ]
+    offer(template("t", steps))
+    task_id = portal.service.create_task("t", {}, secrets={"K": Secret("s3cr3t-value")})
+    run = Recorded(breaks_off="2 two")
+    with pytest.raises(JobStoppedError):
+        portal.service._runner.run(task_id, run)
+    run.breaks_off = ""
+    portal.service._runner.run(task_id, run)
+
+    told = messages(portal.service.events(task_id))
+    assert "12 of it" in told
+    assert "It was ***" in told
+
+
+@pytest.mark.parametrize("expression", ["${{ secrets.K }}", "${{ secrets.K | upper }}"])
+def test_no_location_is_registered_whose_url_holds_a_secret(portal, offer, expression):
+    url = f"https://git.example.com/{expression}/a.yaml"
+    steps = [{"id": "r", "action": "catalog:register", "input": {"catalogInfoUrl": url}}]
+    offer(template("t", steps))
+    before = portal.refresh.sources()
+    error = portal.run("t", secrets={"K": Secret("s3cr3t-value")})[-1]["body"]["error"]
+
+    assert error["name"] == "InputError"
+    assert "was made with a secret" in error["message"]
+    assert portal.refresh.sources() == before
 
 
 def test_a_cancelled_task_ends_as_failed(portal, offer):

@@ -39,3 +39,13 @@ def test_keys_for_purposes_follow_from_the_key_alone(tmp_path):
     assert Vault(tmp_path / "instance.key").derived("cookies") == made
     assert len({made, vault.derived("other"), Vault(tmp_path / "other.key").derived("cookies")}) == 3
     assert made not in (tmp_path / "instance.key").read_bytes()
+
+
+def test_what_is_sealed_for_one_purpose_is_opened_for_it_alone(tmp_path):
+    vault = Vault(tmp_path / "instance.key")
+    sealed = vault.seal({"K": Secret("word")}, purpose="one")
+
+    assert Vault(tmp_path / "instance.key").open(sealed, purpose="one") == {"K": Secret("word")}
+    for purpose in ("", "other"):
+        with pytest.raises(SettingsError):
+            vault.open(sealed, purpose=purpose)

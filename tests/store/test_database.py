@@ -1,6 +1,7 @@
 import pytest
 from entity_rows import document, insert
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import IntegrityError
 
 from portal.store import derived
 from portal.store.bulk import insert_rows
@@ -17,6 +18,14 @@ TASK = {
     "created_at_ms": 0,
     "last_heartbeat_at_ms": None,
 }
+
+
+def test_a_statement_that_fails_does_not_tell_what_it_was_given(database: Database) -> None:
+    rows = [TASK | {"spec": "s3cret-word"}] * 2
+    with pytest.raises(IntegrityError) as error, database.writing() as connection:
+        connection.execute(tasks.insert(), rows)
+    assert "INSERT INTO tasks" in str(error.value)
+    assert "s3cret-word" not in str(error.value)
 
 
 def test_rows_written_in_bulk_are_read_back(database: Database) -> None:

@@ -6,8 +6,9 @@ import pytest
 from repositories import MakeRepository, Repository
 
 from portal.errors import InputError, NotAllowedError, RevisionNotFoundError, SourceUnreachableError
+from portal.model.login import without_credentials
 from portal.vcs.mirror import Head, Mirrors, Revision
-from portal.vcs.policy import RemotePolicy, without_credentials
+from portal.vcs.policy import RemotePolicy
 
 
 @pytest.fixture

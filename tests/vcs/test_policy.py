@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.errors import InputError, NotAllowedError
-from portal.vcs.policy import RemotePolicy, without_credentials
+from portal.model.login import without_credentials
+from portal.vcs.policy import RemotePolicy
 
 
 @pytest.mark.parametrize(

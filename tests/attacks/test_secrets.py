@@ -1,0 +1,483 @@
+"""Secrets: a Portal lives through all in which one passes; then all that it has left behind is searched for them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import httpx
+import pytest
+from catalogs import component, documents, entity, group, location
+from collectors import Collector, collecting
+from identity_providers import Provider, Visitor, message_of, provider_for
+from leaks import files_of, files_of_database, forms, found, parts_of, rows_of
+from repositories import MakeRepository
+from scaffolds import template
+from servers import Server, free_port, run_portal, serving
+from sqlalchemy import make_url, select
+from waiting import eventually
+from webhooks import pushed, signed
+
+from portal.services.vault import Vault
+from portal.store.database import Database
+from portal.store.tables import sessions, signing_keys
+
+pytestmark = pytest.mark.slow
+
+TASKS = "/api/scaffolder/v2/tasks"
+TOKENS = "/api/auth/v1/tokens"
+ENDS = {"publishes": "completed", "lives": "completed", "waits": "processing"}
+PARAMETERS = {"plain", "odd", "lines", "login"}
+
+
+def made_up() -> dict[str, str]:
+    """Return the secrets that people and settings give to Portal; no two have a word in common."""
+
+    def word() -> str:
+        return secrets.token_hex(12)
+
+    return {
+        "plain": f"plain{word()}",
+        "odd": f"o'd\"{word()}\\ é+%&{word()}",
+        "lines": f"-----BEGIN {word()}-----\n{word()}\n-----END {word()}-----\n",
+        "login": f"p@{word()}:{word()}",
+        "unfit": word(),
+        "no text": word(),
+        "integration": word(),
+        "location": word(),
+        "program": word(),
+        "other program": word(),
+        "webhook": word(),
+        "plain webhook": word(),
+        "bad webhook": word(),
+        "client": word(),
+        "database": word(),
+        "state": word(),
+        "bearer": word(),
+        "basic": word(),
+    }
+
+
+@contextmanager
+def parrot() -> Iterator[str]:
+    """Run a git host that lets nobody in, and repeats the login that it is shown in every way; yield `host:port`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shown = self.headers.get("authorization", "")
+            login = base64.b64decode(shown.removeprefix("Basic ")).decode() if shown else "nobody"
+            password = login.partition(":")[2]
+            told = f"no {shown} as {login} with {password} or {quote(password, safe='')} or {json.dumps(password)}"
+            content = told.encode()
+            self.send_response(403)
+            self.send_header("content-type", "text/plain; charset=utf-8")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_GET  # noqa: N815  # the name that the server looks for
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def step(id_: str, action: str, /, **given: Any) -> dict[str, Any]:
+    return {"id": id_, "action": action, "input": given}
+
+
+def templates(host: str) -> list[dict[str, Any]]:
+    """Return templates that do with their secrets what they should, and should not; the first two alone succeed."""
+    url = f"http://ann:${{{{ secrets.login | urlencode }}}}@{host}/o/r"
+    writes = step(
+        "writes",
+        "catalog:write",
+        entity={"kind": "x", "metadata": {"name": "x", "a": "${{ secrets.odd }}", "b": "${{ secrets.lines }}"}},
+    )
+    told = "${{ steps.registers.output.catalogInfoUrl }}"
+    lives = [
+        step("uses", "debug:log", message="${{ secrets.plain }} ${{ secrets.odd }} ${{ secrets.lines }}"),
+        step("derives", "debug:log", message="is ${{ secrets.plain | upper }} ${{ secrets.odd | urlencode }}"),
+        step("repeats", "debug:log", message="a ${{ each.value }} b")
+        | {"each": ["${{ secrets.odd }}", "${{ secrets.plain | reverse }}"]},
+        writes,
+        step("lists", "debug:log", listWorkspace="with-contents"),
+        step(
+            "registers",
+            "catalog:register",
+            catalogInfoUrl="https://127.0.0.1:9/${{ secrets.plain | reverse }}/a.yaml",
+            optional=True,
+        ),
+        step("tells", "debug:log", message=f"It was {told}"),
+    ]
+    long = "x" * 300
+    failing: dict[str, list[dict[str, Any]]] = {
+        "misses": [step("s", "fetch:plain", url="./${{ secrets.odd }}")],
+        "breaks": [step("s", "fetch:plain", url="./skeleton", targetPath=f"${{{{ secrets.odd }}}}{long}")],
+        "breaks-derived": [
+            step("s", "fetch:plain", url="./skeleton", targetPath=f"${{{{ secrets.plain | reverse }}}}{long}")
+        ],
+        "rounds": [step("s", "debug:log", message="a") | {"each": "${{ secrets.plain | reverse }}"}],
+        "pushes": [writes, step("s", "publish:git", name="a/b", remote=url)],
+        "pushes-with-token": [
+            writes,
+            step("s", "publish:git", name="a/b", remote=f"http://{host}/o/r", token="${{ secrets.odd }}"),
+        ],
+        "reads": [step("s", "fetch:plain", url=f"{url}#main:x")],
+        "unfit": [step("s", "debug:log", message="never")],
+        "waits": [step("s", "debug:wait", seconds=600)],
+    }
+    strict = {"schema": {"properties": {"plain": {"type": "string", "maxLength": 3}}}}
+    publishes = [
+        step("tells", "debug:log", message="${{ secrets.plain }}"),
+        step("fetches", "fetch:template", url="./skeleton", values={"token": "${{ secrets.odd }}"}),
+        step("publishes", "publish:git", name="team-a/made"),
+    ]
+    return [
+        template("publishes", publishes),
+        template("lives", lives, output={"text": [{"title": "a", "content": told}], "url": told}),
+        *(template(name, steps, **({"secrets": strict} if name == "unfit" else {})) for name, steps in failing.items()),
+    ]
+
+
+class Life:
+    """A Portal that is served, who asks it, the secrets that have passed, and what it has answered."""
+
+    def __init__(self, server: Server, given: dict[str, str], provider: Provider) -> None:
+        self.server = server
+        self.secrets = given
+        self.provider = provider
+        self.told: dict[str, bytes] = {}
+        self.tasks: dict[str, str] = {}
+        self.ann = Visitor(provider.portal_url)
+        self.programs = httpx.Client(base_url=provider.portal_url, trust_env=False, timeout=60)
+
+    def keep(self, name: str, answer: httpx.Response, *statuses: int) -> httpx.Response:
+        """Keep what an answer tells, headers too; it has one of the statuses."""
+        assert answer.status_code in statuses, (name, answer.status_code, answer.text)
+        headers = "\n".join(f"{key}: {value}" for key, value in answer.headers.items())
+        self.told[f"answer {name}"] = f"{headers}\n\n".encode() + answer.content
+        return answer
+
+    def ask(self, path: str, token: str, **options: Any) -> httpx.Response:
+        """Ask as a program does."""
+        method = options.pop("method", "POST" if options else "GET")
+        return self.programs.request(method, path, headers={"authorization": f"Bearer {token}"}, **options)
+
+    def sign_in(self) -> None:
+        """Sign Ann in, after an attempt that fails; keep all that is given out."""
+        back = self.ann.walk(self.ann.start(), login="ann")
+        self.secrets |= {f"its {name}": parse_qs(urlsplit(back).query)[name][0] for name in ("code", "state")}
+        self.keep("forged state", self.ann.get(back.replace(self.secrets["its state"], self.secrets["state"])), 200)
+        given = [message_of(self.ann.get(back).text)["answer"]["response"], self.ann.refresh().json()]
+        self.keep("used code", self.ann.get(back), 200)
+        for number, response in enumerate(given):
+            token = response["backstageIdentity"]["token"]
+            self.secrets |= {
+                f"id token {number}": response["providerInfo"]["idToken"],
+                f"access token {number}": response["providerInfo"]["accessToken"],
+                f"identity token {number}": token,
+                f"signature {number}": token.rpartition(".")[2],
+            }
+        self.secrets["session"] = self.ann.cookie
+
+    @property
+    def identity(self) -> str:
+        """The token by which Ann's frontend asks."""
+        return self.secrets["identity token 0"]
+
+    def use_tokens(self) -> None:
+        """Make a token, use it, lose it; use those of programs; try what is none."""
+        made = self.ask(TOKENS, self.identity, json={"scopes": ["catalog:read"], "description": "mine"})
+        assert made.status_code == 201, made.text
+        token = self.secrets["api token"] = made.json()["token"]
+        self.keep("list of tokens", self.ask(TOKENS, self.identity), 200)
+        self.keep("allowed", self.ask("/api/catalog/entities?limit=1", token), 200)
+        self.keep("beyond its scope", self.ask(TASKS, token, json={"templateRef": "lives", "values": {}}), 403)
+        self.keep("revoke", self.ask(f"{TOKENS}/{made.json()['id']}", self.identity, method="DELETE"), 204)
+        for name, text in {
+            "revoked": token,
+            "cut": token[:-1],
+            "signature cut": self.identity[:-1],
+            "bearer": self.secrets["bearer"],
+        }.items():
+            self.keep(name, self.ask("/api/catalog/entities", text), 401)
+        login = httpx.BasicAuth("ann", self.secrets["basic"])
+        self.keep("basic", self.programs.get("/api/catalog/entities", auth=login), 401)
+        self.keep("program", self.ask("/api/catalog/entities?limit=1", self.secrets["program"]), 200)
+        self.keep("program elsewhere", self.ask(TASKS, self.secrets["other program"]), 403)
+        thief = Visitor(self.provider.portal_url)
+        thief.cookie = f"{self.ann.cookie}x"
+        self.keep("forged session", thief.get("/api/catalog/entities"), 401)
+        thief.http.close()
+
+    def hear(self) -> None:
+        """Take deliveries of webhooks, good and bad."""
+        for kind, name in (("github", "webhook"), ("gitlab", "plain webhook")):
+            event = pushed(kind, "https://git.example.com/o/r")
+            for which, status in ((name, 202), ("bad webhook", 403)):
+                sent = signed(kind, *event, secret=self.secrets[which])
+                answer = self.programs.post(f"/api/events/http/{kind}", headers=sent.headers, content=sent.body)
+                self.keep(f"{which} of {kind}", answer, status)
+                self.secrets |= {
+                    f"proof of {which} {kind}": value.removeprefix("sha256=")
+                    for header, value in sent.headers.items()
+                    if header == "X-Hub-Signature-256"
+                }
+
+    def run_tasks(self, names: list[str]) -> None:
+        """Run a task of each template to its end; those that wait, until they wait."""
+        given = {name: self.secrets[name] for name in PARAMETERS}
+        for name in names:
+            body = {"templateRef": f"template:default/{name}", "values": {"a": 1}, "secrets": given}
+            if name == "unfit":
+                self.keep(
+                    name, self.ask(TASKS, self.identity, json=body | {"secrets": {"plain": self.secrets[name]}}), 400
+                )
+                continue
+            self.tasks[name] = self.keep(name, self.ask(TASKS, self.identity, json=body), 201).json()["id"]
+        for name, task in self.tasks.items():
+            wanted = ENDS.get(name, "failed")
+            eventually(lambda: self.status(task) == wanted, f"the task {name} to be {wanted}")  # noqa: B023
+        wrong = {
+            "templateRef": "template:default/lives",
+            "values": {},
+            "secrets": {"a": {"b": self.secrets["no text"]}},
+        }
+        self.keep("secrets that are no texts", self.ask(TASKS, self.identity, json=wrong), 400)
+
+    def status(self, task: str) -> str:
+        return str(self.ask(f"{TASKS}/{task}", self.identity).json()["status"])
+
+    def name_logins(self) -> None:
+        """Register locations whose urls hold logins."""
+        for target in self.logins():
+            body = {"type": "url", "target": target}
+            for query in ("?dryRun=true", ""):
+                answer = self.ask(f"/api/catalog/locations{query}", self.identity, json=body)
+                self.keep(f"location {target.partition(':')[0]}{query} {len(target)}", answer, 400)
+            self.keep(
+                f"analysis {len(target)}",
+                self.ask("/api/catalog/analyze-location", self.identity, json={"location": body}),
+                400,
+            )
+
+    def logins(self) -> list[str]:
+        """Return urls with the login of a location."""
+        host, word = urlsplit(self.provider.portal_url).netloc, self.secrets["location"]
+        return [
+            f"http://ann:{word}@{host}/o/r#main",
+            f"https://{word}@git.example.com/o/r/blob/main/catalog-info.yaml",
+            f"https://ann:{word}@git.example.com/file.yaml",
+            f"https://ann:a/{word}@git.example.com/o/r",
+            f"ssh://ann:{word}@git.example.com/o/r",
+        ]
+
+    def read_all(self) -> None:
+        """Keep what is told to those who read."""
+        for name, task in self.tasks.items():
+            self.keep(f"task {name}", self.ask(f"{TASKS}/{task}", self.identity), 200)
+            self.keep(f"events of {name}", self.ask(f"{TASKS}/{task}/events", self.identity), 200)
+            if name != "waits":
+                self.keep(f"stream of {name}", self.ask(f"{TASKS}/{task}/eventstream", self.identity), 200)
+        for path in (
+            TASKS,
+            "/metrics",
+            "/api/ownership/problems",
+            "/api/catalog/entities",
+            "/api/catalog/locations",
+            "/api/catalog/changes?since=0",
+            "/api/audit",
+            "/api/search/query?term=x",
+        ):
+            self.keep(path, self.ask(path, self.identity), 200)
+        for page in ("/", "/sign-in", "/kinds"):
+            self.keep(f"page {page}", self.ann.get(page, headers={"accept": "text/html"}), 200)
+
+
+@pytest.fixture
+def given() -> dict[str, str]:
+    """The secrets of a life."""
+    return made_up()
+
+
+@pytest.fixture
+def url(database_url: str, given: dict[str, str]) -> str:
+    """The database, with a password in its url where that of the test has none and so asks for none."""
+    parsed = make_url(database_url)
+    if parsed.get_backend_name() == "sqlite" or parsed.password:
+        return database_url
+    return parsed.set(password=given["database"], drivername="postgresql").render_as_string(hide_password=False)
+
+
+def settings(given: Mapping[str, str], *, url: str, catalog: str, host: str, provider: Provider, traces: str) -> str:
+    """Return the settings of a Portal that knows all kinds of secrets, and tells all that it may."""
+    providers = [provider.settings(scopes=["openid", "profile", "email", "offline_access"], prompt="consent")]
+    programs = [
+        {"type": "static", "options": {"token": given["program"], "subject": "all"}},
+        {
+            "type": "static",
+            "options": {"token": given["other program"], "subject": "some"},
+            "accessRestrictions": [{"plugin": "catalog"}],
+        },
+    ]
+    values: dict[str, Any] = {
+        "database": url,
+        "catalog": [catalog],
+        "log_level": "debug",
+        "log_format": "json",
+        "log_requests": True,
+        "traces": traces,
+        "admins": ["user:default/ann-a"],
+        "refresh_seconds": 1,
+    }
+    tables: dict[str, Any] = {
+        "integrations": [
+            {"host": host, "type": "gitea", "token": given["integration"], "base_url": f"http://{host}"},
+        ],
+        "webhooks": [
+            {"type": "github", "secret": given["webhook"]},
+            {"type": "gitlab", "secret": given["plain webhook"]},
+        ],
+        "external_access": programs,
+        "sign_in_providers": providers,
+    }
+    lines = [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    return "\n".join([*lines, *(f"{name} = {_inline(value)}" for name, value in tables.items())])
+
+
+def _inline(value: Any) -> str:
+    """Return a value as TOML writes it on one line."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name} = {_inline(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_inline, value))}]"
+    return json.dumps(value)
+
+
+def leftovers(life: Life, folder: Path, *, url: str, collector: Collector, when: str) -> dict[str, bytes]:
+    """Return all that a Portal holds and tells now, by place."""
+    commands = {
+        "settings": ("settings", "--json"),
+        "doctor": ("doctor", "--json"),
+        "audit": ("audit", "export", "-"),
+        "sources": ("ingest", life.logins()[0]),
+        "backup": ("backup", str(folder / f"{when}.zip"), "--repositories"),
+    }
+    printed = {}
+    for name, arguments in commands.items():
+        done: subprocess.CompletedProcess[str] = run_portal(*arguments, folder=folder)
+        printed[f"portal {name} {when}"] = f"{done.stdout}\n{done.stderr}".encode()
+    assert b'"action":"sign-in"' in printed[f"portal audit {when}"], printed
+    assert all(life.tasks[name].encode() in printed[f"portal audit {when}"] for name in life.tasks)
+    return {
+        **{f"row of {name} {when}": content for name, content in rows_of(url).items()},
+        **{f"file {name} {when}": content for name, content in files_of(folder / "data", but="instance.key").items()},
+        **{f"bytes of {name} {when}": content for name, content in files_of_database(url).items()},
+        **parts_of(folder / f"{when}.zip"),
+        **printed,
+        "log": life.server.log.read_bytes(),
+        "traces": collector.content,
+    }
+
+
+def unsealed(url: str, key: Path) -> dict[str, str]:
+    """Return what Portal keeps as ciphertext and tells nobody: what it signs with, the provider's refresh tokens."""
+    vault = Vault(key)
+    with Database(url) as database, database.reading() as connection:
+        keys = connection.execute(select(signing_keys.c.id, signing_keys.c.private_key)).all()
+        kept = connection.execute(select(sessions.c.sealed)).scalars().all()
+    found = {f"signing key {row.id}": json.loads(vault.open(row.private_key)["key"].reveal())["d"] for row in keys}
+    found |= {f"refresh token {at}": vault.open(text)["refresh_token"].reveal() for at, text in enumerate(kept)}
+    assert keys
+    assert kept
+    return found
+
+
+def test_secrets_are_in_nothing_that_a_portal_keeps_or_tells(
+    tmp_path: Path, url: str, given: dict[str, str], repo: MakeRepository
+) -> None:
+    port = free_port()
+    with ExitStack() as opened:
+        host = opened.enter_context(parrot())
+        collector = opened.enter_context(collecting())
+        provider = opened.enter_context(provider_for(f"http://127.0.0.1:{port}"))
+        source = repo(
+            {
+                "catalog-info.yaml": documents(
+                    group("team-a"),
+                    entity("User", "ann-a", "memberOf: [team-a], profile: {email: ann@example.com}"),
+                    component("a"),
+                    location("closed", f"http://{host}/o/closed#main"),
+                ),
+                "skeleton/a": "a",
+                **{f"{item['metadata']['name']}.yaml": json.dumps(item) for item in templates(host)},
+            }
+        )
+        text = settings(
+            given, url=url, catalog=f"{source.url}#main:*.yaml", host=host, provider=provider, traces=collector.url
+        )
+        (tmp_path / "portal.toml").write_text(text)
+        with serving(tmp_path, port=port) as server:
+            life = Life(server, given, provider)
+            opened.callback(life.ann.http.close)
+            opened.callback(life.programs.close)
+            life.sign_in()
+            life.use_tokens()
+            life.hear()
+            life.name_logins()
+            life.run_tasks([item["metadata"]["name"] for item in templates(host)])
+            life.read_all()
+            places = leftovers(life, tmp_path, url=url, collector=collector, when="while it lives")
+            life.keep("cancel", life.ask(f"{TASKS}/{life.tasks['waits']}/cancel", life.identity, method="POST"), 200)
+            eventually(lambda: life.status(life.tasks["waits"]) == "failed", "the task to be cancelled")
+        places |= leftovers(life, tmp_path, url=url, collector=collector, when="afterwards") | life.told
+    given |= unsealed(url, tmp_path / "data" / "instance.key")
+    given["instance key"] = (tmp_path / "data" / "instance.key").read_text().strip()
+    given["client"] = provider.settings()["client_secret"]
+
+    assert not found(given, places)
+    # That nothing was found means something only where all was looked at.
+    assert b"a request was answered" in places["log"]
+    assert b"failed for no known reason" in places["log"]
+    assert life.tasks["lives"].encode() in places["traces"]
+    if url.startswith("sqlite"):
+        assert life.tasks["lives"].encode() in places["bytes of portal.db-wal while it lives"]
+        assert life.tasks["lives"].encode() in places["bytes of portal-jobs.db-wal while it lives"]
+    assert b"***" in places["answer events of lives"]
+    assert all(b"***" in places[f"answer events of {name}"] for name in ("misses", "breaks", "breaks-derived"))
+    assert b"source-unreachable" in places["answer /api/ownership/problems"]
+
+
+def test_what_searches_for_secrets_finds_them_in_every_form() -> None:
+    for name, secret in made_up().items():
+        for text in (
+            secret,
+            secret.upper(),
+            json.dumps({"a": f"x{secret}y"}),
+            repr([secret]),
+            f"http://u:{quote(secret, safe='')}@h/",
+            *(base64.b64encode(f"{'x' * shift}{secret}yz".encode()).decode() for shift in range(3)),
+            *(base64.urlsafe_b64encode(f"{'x' * shift}{secret}".encode()).decode() for shift in range(3)),
+        ):
+            assert found({name: secret}, {"there": text.encode()}), (name, text)
+    assert not found({"a": "plain0123456789"}, {"there": b"plain0123456788"})
+    assert "plain0123456789" in forms("plain0123456789")
