@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from portal.actions.catalog import CatalogRegister, CatalogWrite
+from portal.actions.catalog_fetch import CatalogFetch
 from portal.actions.contract import Action
 from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
+from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
+from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
 from portal.actions.publish import PublishGit
 from portal.plugins import Registry
 from portal.scaffolder.engine import Engine
@@ -19,10 +22,16 @@ def all_actions(engine: Engine, *, repositories: Path, policy: RemotePolicy) -> 
     """Return the actions by id. `repositories` is where repositories without a remote of their own are made."""
     shipped: tuple[Action, ...] = (
         FetchTemplate(engine),
+        FetchTemplateFile(engine),
         FetchPlain(),
+        FetchPlainFile(),
         PublishGit(repositories=repositories, policy=policy),
         CatalogRegister(),
         CatalogWrite(),
+        CatalogFetch(),
+        FilesDelete(),
+        FilesRename(),
+        FilesReaddir(),
         DebugLog(),
         DebugWait(),
     )
