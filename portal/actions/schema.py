@@ -78,6 +78,21 @@ class Texts(Value):
         return super().json_schema() | {"items": {"type": "string"}}
 
 
+class Record(Value):
+    """A mapping as a schema has it; where none is given, one of its defaults."""
+
+    def __init__(self, of: type[ActionSchema], *, key: str | None = None, description: str = "") -> None:
+        super().__init__(dict, key=key, default=lambda: of().load({}), description=description)
+        self.of = of
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        return self.of().load(super()._deserialize(value, attr, data, **kwargs))
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the mapping."""
+        return super().json_schema() | json_schema(self.of)
+
+
 class Records(Value):
     """A list of mappings, each of them as a schema has it."""
 

@@ -13,6 +13,11 @@ from portal.actions.fetch import FetchPlain, FetchTemplate
 from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
 from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
 from portal.actions.publish import PublishGit
+from portal.actions.roadie_archive import Zip
+from portal.actions.roadie_files import FileAppend, FileParse, FileReplace, FileWrite
+from portal.actions.roadie_merge import FileMerge, JsonMerge, YamlMerge
+from portal.actions.roadie_serialize import SerializeJson, SerializeYaml
+from portal.actions.roadie_sleep import Sleep
 from portal.plugins import Registry
 from portal.scaffolder.engine import Engine
 from portal.vcs.policy import RemotePolicy
@@ -34,6 +39,17 @@ def all_actions(engine: Engine, *, repositories: Path, policy: RemotePolicy) -> 
         FilesReaddir(),
         DebugLog(),
         DebugWait(),
+        FileWrite(),
+        FileAppend(),
+        FileParse(),
+        FileReplace(),
+        JsonMerge(),
+        YamlMerge(),
+        FileMerge(),
+        SerializeJson(),
+        SerializeYaml(),
+        Zip(),
+        Sleep(),
     )
     registry = Registry[Action](
         "portal.actions",
