@@ -5,6 +5,7 @@ from __future__ import annotations
 from portal.actions.contract import ActionContext, TemplateInfo
 from portal.actions.schema import load_input
 from portal.actions.workspace import Workspace
+from portal.defaults.actions import all_actions
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret
 from portal.services.templates import Templates
@@ -48,18 +49,25 @@ class Runner:
             workspace=Workspace(self.work),
             reader=templates.reader(f"file:{self.template / 'template.yaml'}", commit=""),
             catalog=catalog or Registering(),
-            secrets={"K": Secret("k")},
             log=lines.append,
             output=output.__setitem__,
             cancelled=lambda seconds: cancelled,
             task_id=task_id,
             step_id="step",
-            user={"ref": "user:default/ann"},
-            template=TemplateInfo(EntityRef("template:default/t")),
-            **more,
+            **{
+                "secrets": {"K": Secret("k")},
+                "user": {"ref": "user:default/ann"},
+                "template": TemplateInfo(EntityRef("template:default/t")),
+                **more,
+            },
         )
         action.run(context)
         return output, lines
+
+
+def shipped(engine, folder):
+    """Return the actions that ship with Portal, without a Portal to ask."""
+    return all_actions(engine, repositories=folder, policy=RemotePolicy(), owners=None, portal=None)
 
 
 def write(folder, files):

@@ -12,7 +12,9 @@ from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
 from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
 from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
+from portal.actions.ownership import OwnerRules, OwnershipCheck
 from portal.actions.publish import PublishGit
+from portal.actions.request import BackstageRequest, OwnPortal
 from portal.actions.roadie_archive import Zip
 from portal.actions.roadie_files import FileAppend, FileParse, FileReplace, FileWrite
 from portal.actions.roadie_merge import FileMerge, JsonMerge, YamlMerge
@@ -23,7 +25,9 @@ from portal.scaffolder.engine import Engine
 from portal.vcs.policy import RemotePolicy
 
 
-def all_actions(engine: Engine, *, repositories: Path, policy: RemotePolicy) -> Mapping[str, Action]:
+def all_actions(
+    engine: Engine, *, repositories: Path, policy: RemotePolicy, owners: OwnerRules, portal: OwnPortal
+) -> Mapping[str, Action]:
     """Return the actions by id. `repositories` is where repositories without a remote of their own are made."""
     shipped: tuple[Action, ...] = (
         FetchTemplate(engine),
@@ -34,6 +38,8 @@ def all_actions(engine: Engine, *, repositories: Path, policy: RemotePolicy) -> 
         CatalogRegister(),
         CatalogWrite(),
         CatalogFetch(),
+        OwnershipCheck(owners),
+        BackstageRequest(portal),
         FilesDelete(),
         FilesRename(),
         FilesReaddir(),

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 import yaml
-from acting import Registering, tree, write
+from acting import Registering, shipped, tree, write
 from jsonschema_rs import validator_for
 
 from portal.actions.catalog import CatalogRegister, CatalogWrite
@@ -15,7 +15,6 @@ from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
 from portal.actions.publish import PublishGit
 from portal.actions.schema import json_schema, load_input, unknown_members
-from portal.defaults.actions import all_actions
 from portal.errors import ActionError, ConflictError, InputError, NotAllowedError, TaskCancelledError, TemplateError
 from portal.ingest.yaml import parse
 from portal.ingest.yaml_text import to_yaml
@@ -186,7 +185,7 @@ def test_inputs_are_strict_and_unknown_members_are_named(engine):
 
 
 def test_every_action_is_described_and_its_examples_fit_its_schema(engine, tmp_path):
-    for name, action in all_actions(engine, repositories=tmp_path, policy=RemotePolicy()).items():
+    for name, action in shipped(engine, tmp_path).items():
         assert isinstance(action, Action)
         assert action.id == name
         assert action.description.endswith(".")

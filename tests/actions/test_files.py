@@ -133,9 +133,7 @@ def test_readdir_tells_files_and_folders_by_paths_that_later_steps_can_use(run):
         run(FilesReaddir(), {"paths": [""]})
 
 
-NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=8).filter(
-    lambda name: name not in {".", ".."}
-)
+NAMES = st.text("ab.[]{}()*?!@+,-^$| \\é\n", min_size=1, max_size=6).filter(lambda name: name not in {".", ".."})
 
 
 @given(names=st.lists(NAMES, min_size=1, max_size=3))

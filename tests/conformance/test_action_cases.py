@@ -8,13 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
-from acting import Registering, Runner, tree, write
+from acting import Registering, Runner, shipped, tree, write
 
-from portal.defaults.actions import all_actions
 from portal.defaults.engine import build_engine
 from portal.errors import ActionError, InputError, NotAllowedError, PortalError, TemplateError
 from portal.ingest.yaml import parse
-from portal.vcs.policy import RemotePolicy
 
 FOLDER = Path(os.environ.get("PORTAL_CASES_DIR", Path(__file__).parents[2].parent / "shared" / "reference"))
 FILE = FOLDER / "scaffolder-cases.json"
@@ -47,7 +45,7 @@ def trees():
 @pytest.fixture(scope="module")
 def actions(tmp_path_factory):
     with build_engine({}) as engine:
-        yield all_actions(engine, repositories=tmp_path_factory.mktemp("repositories"), policy=RemotePolicy())
+        yield shipped(engine, tmp_path_factory.mktemp("repositories"))
 
 
 @flows()
