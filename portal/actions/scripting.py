@@ -64,7 +64,11 @@ def _call(script: str, argument: str, seconds: float) -> dict[str, Any]:
         reply: dict[str, Any] = json.loads(context.eval("portalReply"))
     except quickjs.JSException as error:
         return {"limit": _limit(str(error).partition("\n")[0], seconds)}
-    return reply
+    # A script may meet a limit and catch it.
+    return {"limit": _limit(reply["error"], seconds)} if reply.get("error") in _LIMITS else reply
+
+
+_LIMITS = ("out of memory", "interrupted")
 
 
 def _limit(fault: str, seconds: float) -> str:

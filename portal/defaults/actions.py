@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from portal.actions.catalog import CatalogRegister, CatalogWrite
@@ -17,9 +18,11 @@ from portal.actions.publish import PublishGit
 from portal.actions.request import BackstageRequest, OwnPortal
 from portal.actions.roadie_archive import Zip
 from portal.actions.roadie_files import FileAppend, FileParse, FileReplace, FileWrite
+from portal.actions.roadie_jsonata import Jsonata, JsonFileTransform, YamlFileTransform
 from portal.actions.roadie_merge import FileMerge, JsonMerge, YamlMerge
 from portal.actions.roadie_serialize import SerializeJson, SerializeYaml
 from portal.actions.roadie_sleep import Sleep
+from portal.defaults.engine import load_bundle
 from portal.plugins import Registry
 from portal.scaffolder.engine import Engine
 from portal.vcs.policy import RemotePolicy
@@ -29,6 +32,7 @@ def all_actions(
     engine: Engine, *, repositories: Path, policy: RemotePolicy, owners: OwnerRules, portal: OwnPortal
 ) -> Mapping[str, Action]:
     """Return the actions by id. `repositories` is where repositories without a remote of their own are made."""
+    load_jsonata = partial(load_bundle, "portal.actions", "jsonata.js")
     shipped: tuple[Action, ...] = (
         FetchTemplate(engine),
         FetchTemplateFile(engine),
@@ -54,6 +58,9 @@ def all_actions(
         FileMerge(),
         SerializeJson(),
         SerializeYaml(),
+        Jsonata(load_jsonata),
+        JsonFileTransform(load_jsonata),
+        YamlFileTransform(load_jsonata),
         Zip(),
         Sleep(),
     )

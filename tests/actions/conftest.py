@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from acting import Runner
+from acting import Runner, shipped
 
 from portal.defaults.engine import build_engine
 
@@ -17,3 +17,8 @@ def engine():
 @pytest.fixture
 def run(tmp_path):
     return Runner(tmp_path)
+
+
+@pytest.fixture
+def all_shipped(engine, tmp_path):
+    return shipped(engine, tmp_path / "repositories")
