@@ -1,4 +1,4 @@
-"""Roadie's actions that ask values and files with JSONata.
+"""Roadie's actions that ask what an expression of JSONata makes of something.
 
 Rules: scaffolder-backend-module-utils 4.1 `jsonata`. The expressions are evaluated by JSONata's own library, so that
 they mean what they mean in Backstage, under limits of time and memory.

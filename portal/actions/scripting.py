@@ -1,4 +1,4 @@
-"""Runs a function of JavaScript, where an action's meaning is JavaScript's own, under limits of time and memory.
+"""Runs a function of JavaScript, where an action's meaning is JavaScript's own, under limits.
 
 Beside `portal.scaffolder.engine` the one module that knows of QuickJS. JSON text alone crosses the border. Each call
 has a context of its own, which costs some milliseconds: no state is left, and what a hostile step does ends with it.

@@ -1,4 +1,4 @@
-"""Reads and writes YAML files of a workspace."""
+"""YAML as actions read it, or write it."""
 
 from __future__ import annotations
 

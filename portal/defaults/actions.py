@@ -11,6 +11,7 @@ from portal.actions.catalog_fetch import CatalogFetch
 from portal.actions.contract import Action
 from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
+from portal.actions.fetch_cookiecutter import FetchCookiecutter
 from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
 from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
 from portal.actions.ownership import OwnerRules, OwnershipCheck
@@ -38,6 +39,7 @@ def all_actions(
         FetchTemplateFile(engine),
         FetchPlain(),
         FetchPlainFile(),
+        FetchCookiecutter(),
         PublishGit(repositories=repositories, policy=policy),
         CatalogRegister(),
         CatalogWrite(),

@@ -1,4 +1,4 @@
-"""Reads and writes JSON as JavaScript does.
+"""JSON as JavaScript reads it, or writes it.
 
 Pure. Rules: ECMA-262 `JSON.parse`, `JSON.stringify`.
 """
