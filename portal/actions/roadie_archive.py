@@ -12,7 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from portal.actions.contract import ActionContext, Example
 from portal.actions.schema import ActionSchema, Value
-from portal.actions.workspace import LARGEST_FILE_BYTES, read_folder
+from portal.actions.workspace import LARGEST_FILE_BYTES, read_folder, size_of
 from portal.errors import ActionError, InputError
 from portal.scaffolder.skeleton import SkeletonEntry
 
@@ -55,7 +55,8 @@ class Zip:
         target = workspace.resolve(context.input["output_path"])
         if not source.exists():
             raise InputError(f"File {path} does not exist. Can't zip it.")
-        _raise_for_size(source, path)
+        if (size := size_of(source)) > LARGEST_FILE_BYTES:
+            raise ActionError(f'"{path}" has {size:,} bytes; expected at most {LARGEST_FILE_BYTES:,} to be packed')
         entries = read_folder(source) if source.is_dir() else [_file(source)]
         packed = io.BytesIO()
         with ZipFile(packed, "w", ZIP_DEFLATED) as archive:
@@ -66,13 +67,6 @@ class Zip:
                     _add(archive, entry)
         context.output("outputPath", workspace.put(context.input["output_path"], packed.getvalue()))
         context.log(f"Packed {path} into {context.input['output_path']}")
-
-
-def _raise_for_size(source: Path, path: str) -> None:
-    files = [source] if source.is_file() else [place for place in source.rglob("*") if not place.is_symlink()]
-    size = sum(place.stat().st_size for place in files if place.is_file())
-    if size > LARGEST_FILE_BYTES:
-        raise ActionError(f'"{path}" has {size:,} bytes; expected at most {LARGEST_FILE_BYTES:,} to be packed')
 
 
 def _file(place: Path) -> SkeletonEntry:

@@ -130,6 +130,12 @@ def read_folder(folder: Path) -> list[SkeletonEntry]:
     return entries
 
 
+def size_of(place: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; links count for nothing."""
+    files = [place] if place.is_file() else [place / path for path in _walk(place)]
+    return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
+
+
 def copy_folder(source: Path, target: Path) -> None:
     """Copy a folder with its links as they are; `target` must not be there."""
     shutil.copytree(source, target, symlinks=True)

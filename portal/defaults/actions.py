@@ -12,6 +12,7 @@ from portal.actions.contract import Action
 from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
 from portal.actions.fetch_cookiecutter import FetchCookiecutter
+from portal.actions.fetch_copier import FetchCopier
 from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
 from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
 from portal.actions.ownership import OwnerRules, OwnershipCheck
@@ -40,6 +41,7 @@ def all_actions(
         FetchPlain(),
         FetchPlainFile(),
         FetchCookiecutter(),
+        FetchCopier(),
         PublishGit(repositories=repositories, policy=policy),
         CatalogRegister(),
         CatalogWrite(),
