@@ -13,31 +13,31 @@ from typing import Any
 
 from portal.errors import ActionError, InputError
 
-_SECONDS = 120.0
+_WAIT_SECONDS = 120.0
 #: What a program exits with where its library is not installed.
 _MISSING = 3
 
 
-def run_child(program: str, request: Any, *, folder: Path, action_id: str, seconds: float = _SECONDS) -> Any:
+def run_child(program: str, request: Any, *, folder: Path, action_id: str, cpu_seconds: int) -> Any:
     """Return what a program beside this module answers to a JSON value; `folder` is where it works.
 
-    It gets nothing of this process but the request: no environment, no open files. It limits its own memory and
-    processor time before it looks at the request. Raises `InputError` with its words for what it refuses, `ActionError`
-    where it fails, takes too long, or lacks its library.
+    It gets nothing of this process but the request: no environment, no open files. It limits its own memory, and its
+    processor time to `cpu_seconds`, before it looks at the request. Raises `InputError` with its words for what it
+    refuses, `ActionError` where it fails, takes too long, or lacks its library.
     """
     path = Path(__file__).with_name(program)
     try:
         done = subprocess.run(  # noqa: S603  # our own program, by our own interpreter
-            [sys.executable, "-I", "-B", str(path)],
+            [sys.executable, "-I", "-B", str(path), str(cpu_seconds)],
             input=json.dumps(request).encode(),
             cwd=folder,
             env={"LANG": "C.UTF-8", "HOME": str(folder), "TMPDIR": str(folder)},
             capture_output=True,
             check=False,
-            timeout=seconds,
+            timeout=_WAIT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise ActionError(f"{action_id}: it takes longer than {seconds:g} s; it may loop without end") from None
+        raise ActionError(f"{action_id}: it takes longer than {_WAIT_SECONDS:g} s; it may loop without end") from None
     if done.returncode == _MISSING:
         raise ActionError(f'{action_id}: its library is not installed here; install "portal[templates]"')
     if done.returncode != 0:

@@ -11,13 +11,13 @@ import sys
 from typing import Any
 
 _MEMORY_BYTES = 1024 * 1024 * 1024
-_SECONDS = 10
 
 
 def main() -> int:
     """Answer the request on standard input; return 3 where cookiecutter is not installed."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    seconds = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     try:
         import cookiecutter.generate  # noqa: F401, PLC0415  # what is missing is told by the exit

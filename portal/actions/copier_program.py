@@ -13,13 +13,13 @@ from typing import Any
 
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 _FILE_BYTES = 64 * 1024 * 1024
-_SECONDS = 20
 
 
 def main() -> int:
     """Answer the request on standard input; return 3 where copier is not installed."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    seconds = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
     try:
         import copier  # noqa: F401, PLC0415  # what is missing is told by the exit

@@ -55,6 +55,9 @@ class FetchCookiecutter:
     )
     supports_dry_run = True
 
+    def __init__(self, *, cpu_seconds: int = 10) -> None:
+        self._cpu_seconds = cpu_seconds
+
     def run(self, context: ActionContext) -> None:
         """Render all, then write; files that are there are replaced. Hooks are not run."""
         given = context.input
@@ -70,7 +73,13 @@ class FetchCookiecutter:
             raise ActionError(f"{self.id}: the texts have more than {_LARGEST_BYTES:,} characters together")
         request = {"values": values, "names": [entry.path for entry in entries], "texts": texts}
         with tempfile.TemporaryDirectory(prefix="cookiecutter-") as folder:
-            reply = run_child("cookiecutter_program.py", request, folder=Path(folder), action_id=self.id)
+            reply = run_child(
+                "cookiecutter_program.py",
+                request,
+                folder=Path(folder),
+                action_id=self.id,
+                cpu_seconds=self._cpu_seconds,
+            )
         rendered = [
             _rendered(entry, name, reply["texts"].get(entry.path))
             for entry in entries

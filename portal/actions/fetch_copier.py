@@ -39,6 +39,9 @@ class FetchCopier:
     )
     supports_dry_run = True
 
+    def __init__(self, *, cpu_seconds: int = 20) -> None:
+        self._cpu_seconds = cpu_seconds
+
     def run(self, context: ActionContext) -> None:
         """Render all, then write; files that are there are replaced. Raises `InputError` for unsafe templates."""
         given = context.input
@@ -50,7 +53,13 @@ class FetchCopier:
             for part in ("template", "target"):
                 (folder / part).mkdir()
             Workspace(folder / "template").write([entry for entry in inside_links(fetched.entries) if _is_plain(entry)])
-            reply = run_child("copier_program.py", {"values": given["values"] or {}}, folder=folder, action_id=self.id)
+            reply = run_child(
+                "copier_program.py",
+                {"values": given["values"] or {}},
+                folder=folder,
+                action_id=self.id,
+                cpu_seconds=self._cpu_seconds,
+            )
             if (size := size_of(folder / "target")) > LARGEST_FILE_BYTES:
                 raise ActionError(f"{self.id}: rendered {size:,} bytes; expected at most {LARGEST_FILE_BYTES:,}")
             # The file of answers names the template: as the step does, not where it lay for a moment.

@@ -137,7 +137,8 @@ def test_an_extension_that_may_be_used_is(render):
     assert tree(render.run.work) == {"a": "[1]"}
 
 
-def test_a_template_that_never_ends_is_ended(render):
+def test_a_template_that_never_ends_is_ended(run):
     loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    write(run.template, {"s/a.jinja": loops})
     with pytest.raises(ActionError, match="ended at a limit"):
-        render({"a": loops})
+        run(FetchCookiecutter(cpu_seconds=2), {"url": "s", "values": {}})

@@ -107,7 +107,8 @@ def test_what_is_no_folder_is_refused(run):
         run(FetchCopier(), {"url": "file"})
 
 
-def test_a_template_that_never_ends_is_ended(render):
+def test_a_template_that_never_ends_is_ended(run):
     loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    write(run.template, {"s/a.jinja": loops})
     with pytest.raises(ActionError, match="ended at a limit"):
-        render({"a.jinja": loops})
+        run(FetchCopier(cpu_seconds=4), {"url": "s", "values": {}})
