@@ -8,10 +8,7 @@ from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-from werkzeug.test import EnvironBuilder
-
 from portal.actions.request import Answer, Question
-from portal.api.edge import ACTOR
 from portal.errors import ActionError
 from portal.model.ref import EntityRef
 from portal.services.identity import Actor
@@ -42,6 +39,10 @@ class OwnRequests:
         size_limit_bytes: int,
     ) -> Answer:
         """See `portal.actions.request.OwnPortal`. What takes too long ends by itself, unheard."""
+        from werkzeug.test import EnvironBuilder  # noqa: PLC0415  # a worker has no web framework until it is asked
+
+        from portal.api.edge import ACTOR  # noqa: PLC0415  # as above
+
         builder = EnvironBuilder(
             path=question.path,
             base_url=self._base_url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -197,3 +198,10 @@ def test_every_action_is_described_and_its_examples_fit_its_schema(engine, tmp_p
             assert not unknown_members(action.input_schema, given)
         for schema in filter(None, (action.input_schema, action.output_schema)):
             validator_for(json_schema(schema))
+
+
+def test_every_action_is_in_the_docs(all_shipped):
+    docs = (Path(__file__).parents[2] / "docs" / "templates.md").read_text("utf-8")
+    # Those of one family follow the first by their endings.
+    told = {name for name in all_shipped if f"`{name}`" in docs or f"`{name.removeprefix('roadiehq:utils')}`" in docs}
+    assert told == set(all_shipped)
