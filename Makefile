@@ -41,4 +41,4 @@ $(STAMP): pyproject.toml hatch_build.py $(wildcard frontend/*/package-lock.json)
 	touch $@
 
 clean:
-	rm -rf .venv .portal portal/scaffolder/engine.js
+	rm -rf .venv .portal portal/scaffolder/engine.js portal/actions/jsonata.js

@@ -30,12 +30,14 @@ class Bundle(NamedTuple):
     options: tuple[str, ...] = ()
 
 
+_FOR_QUICKJS = ("--format=iife", "--target=es2023", "--conditions=browser", "--charset=ascii")
 BUNDLES = (
     Bundle(
         folder="frontend/engine",
         target="portal/scaffolder/engine.js",
-        options=("--format=iife", "--target=es2023", "--conditions=browser", "--charset=ascii"),
+        options=_FOR_QUICKJS,
     ),
+    Bundle(folder="frontend/jsonata", target="portal/actions/jsonata.js", options=_FOR_QUICKJS),
 )
 
 

@@ -74,7 +74,9 @@ class ActionContext:
     """All that an action may touch.
 
     `input` is what `input_schema` made of the step's input. `log` adds a line to the step's log, `output` sets one
-    member of its output. `cancelled(seconds)` tells whether the task was cancelled, waiting at most so long for it.
+    member of its output. `cancelled(seconds)` tells whether the task was cancelled, waiting at most so long for it. In
+    a dry run nothing outside of the workspace may change. `scopes` are the permissions that an API token left to the
+    user; None: no such token began the task.
     """
 
     input: Mapping[str, Any]
@@ -89,6 +91,8 @@ class ActionContext:
     step_id: str
     user: Mapping[str, Any]
     template: TemplateInfo
+    is_dry_run: bool = False
+    scopes: frozenset[str] | None = None
 
     @property
     def user_ref(self) -> str | None:

@@ -79,11 +79,16 @@ class DebugWait:
         """Wait. Raises `InputError` above ten minutes, `TaskCancelledError` when the task is cancelled."""
         given = context.input
         seconds = given["minutes"] * 60 + given["seconds"] + given["milliseconds"] / 1000
-        if not isfinite(seconds) or not 0 <= seconds <= _LONGEST_WAIT_SECONDS:
-            raise InputError(f"debug:wait: found {seconds:g} s; expected 0 to {_LONGEST_WAIT_SECONDS} s")
-        context.log(f"Waiting for {seconds:g} s")
-        if context.cancelled(seconds):
-            raise TaskCancelledError("The wait ended because the task was cancelled")
+        wait(context, seconds, action_id=self.id)
+
+
+def wait(context: ActionContext, seconds: float, *, action_id: str) -> None:
+    """Wait. Raises `InputError` for times that are none, or too long, `TaskCancelledError` when it is cancelled."""
+    if not isfinite(seconds) or not 0 <= seconds <= _LONGEST_WAIT_SECONDS:
+        raise InputError(f"{action_id}: found {seconds:g} s; expected 0 to {_LONGEST_WAIT_SECONDS} s")
+    context.log(f"Waiting for {seconds:g} s")
+    if context.cancelled(seconds):
+        raise TaskCancelledError("The wait ended because the task was cancelled")
 
 
 def _workspace(context: ActionContext, *, contents: bool) -> str:

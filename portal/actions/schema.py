@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -20,16 +20,23 @@ class ActionSchema(Schema):
 
 
 class Value(fields.Field[Any]):
-    """Any JSON value of some types; `key` is its name in the template."""
+    """Any JSON value of some types; `key` is its name in the template, `choices` are the only values where given."""
 
     def __init__(
-        self, *types: type, key: str | None = None, required: bool = False, default: Any = None, description: str = ""
+        self,
+        *types: type,
+        key: str | None = None,
+        required: bool = False,
+        default: Any = None,
+        description: str = "",
+        choices: Sequence[Any] = (),
     ) -> None:
         if required:
             super().__init__(required=True, data_key=key, metadata={"description": description})
         else:
             super().__init__(load_default=default, data_key=key, metadata={"description": description})
         self.types = types
+        self.choices = tuple(choices)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         is_flag = isinstance(value, bool)
@@ -37,12 +44,16 @@ class Value(fields.Field[Any]):
         if self.types and not fits:
             expected = " or ".join(dict.fromkeys(_JSON_TYPES[kind] for kind in self.types))
             raise ValidationError(f"found {_shown(value)}; expected {expected}")
+        if self.choices and value not in self.choices:
+            raise ValidationError(f"found {_shown(value)}; expected one of {', '.join(map(str, self.choices))}")
         return value
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the value."""
         names = list(dict.fromkeys(_JSON_TYPES[kind] for kind in self.types))
         schema: dict[str, Any] = {"type": names[0] if len(names) == 1 else names} if names else {}
+        if self.choices:
+            schema["enum"] = list(self.choices)
         description = self.metadata.get("description")
         return schema | ({"description": description} if description else {})
 
@@ -67,6 +78,50 @@ class Texts(Value):
         return super().json_schema() | {"items": {"type": "string"}}
 
 
+class Record(Value):
+    """A mapping as a schema has it; where none is given, one of its defaults."""
+
+    def __init__(self, of: type[ActionSchema], *, key: str | None = None, description: str = "") -> None:
+        super().__init__(dict, key=key, default=lambda: of().load({}), description=description)
+        self.of = of
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        return self.of().load(super()._deserialize(value, attr, data, **kwargs))
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the mapping."""
+        return super().json_schema() | json_schema(self.of)
+
+
+class Records(Value):
+    """A list of mappings, each of them as a schema has it."""
+
+    def __init__(
+        self, of: type[ActionSchema], *, key: str | None = None, required: bool = False, description: str = ""
+    ) -> None:
+        super().__init__(list, key=key, required=required, description=description)
+        self.of = of
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        loaded, faults = [], []
+        for index, item in enumerate(found):
+            if not isinstance(item, dict):
+                faults.append(f"{index}: found {_shown(item)}; expected a mapping")
+                continue
+            try:
+                loaded.append(self.of().load(item))
+            except ValidationError as error:
+                faults += [f"{index}.{fault}" for fault in _faults(error)]
+        if faults:
+            raise ValidationError("; ".join(faults))
+        return loaded
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the list."""
+        return super().json_schema() | {"items": json_schema(self.of)}
+
+
 _JSON_TYPES: Mapping[type, str] = {
     str: "string",
     bool: "boolean",
@@ -85,7 +140,7 @@ def load_input(action_id: str, schema: type[Schema], given: Any) -> dict[str, An
     try:
         loaded: dict[str, Any] = schema().load(given)
     except ValidationError as error:
-        faults = [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(error.messages_dict.items())]
+        faults = _faults(error)
         raise InputError(f"Invalid input passed to action {action_id}, {'; '.join(faults)}", faults) from error
     return loaded
 
@@ -102,6 +157,10 @@ def json_schema(schema: type[Schema]) -> dict[str, Any]:
     properties = {name: field.json_schema() for name, field in declared.items() if isinstance(field, Value)}
     required = [name for name, field in declared.items() if field.required]
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def _faults(error: ValidationError) -> list[str]:
+    return [f"{name}: {' '.join(map(str, texts))}" for name, texts in sorted(error.messages_dict.items())]
 
 
 def _shown(value: Any) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from portal.errors import ActionError, NotAllowedError
 from portal.scaffolder.skeleton import SkeletonEntry
 
+#: What one file may have that a step reads or writes as a whole.
+LARGEST_FILE_BYTES = 64 * 1024 * 1024
 _PERMISSIONS = 0o777
 
 
@@ -37,6 +39,46 @@ class Workspace:
                 f'Relative path "{relative}" is not allowed to refer to a directory outside its parent'
             )
         return real
+
+    def place(self, relative: str) -> Path:
+        """Return where `relative` stands: a link itself, not what it leads to. Raises as `resolve`."""
+        self.resolve(relative)
+        parent, name = os.path.split(os.path.normpath(relative or "."))
+        return self.resolve(parent) / name if name not in {"", ".", ".."} else self.resolve(relative)
+
+    def relative(self, place: Path) -> str:
+        """Return the path of a place of this workspace as steps name it.
+
+        Steps are told this one alone: each works in a folder of its own, so that an absolute one means nothing later.
+        """
+        return place.relative_to(self._real).as_posix()
+
+    def read(self, relative: str, *, size_limit_bytes: int = LARGEST_FILE_BYTES) -> bytes:
+        """Return the content of a file. Raises as `resolve`, and `ActionError` for what is none or too large."""
+        place = self.resolve(relative)
+        if not place.is_file():
+            raise ActionError(f'"{relative}" is no file of the workspace')
+        size = place.stat().st_size
+        if size > size_limit_bytes:
+            raise ActionError(f'"{relative}" has {size:,} bytes; expected at most {size_limit_bytes:,}')
+        return place.read_bytes()
+
+    def put(self, relative: str, content: bytes) -> str:
+        """Write one file and return its path, see `relative`; the mode of one that is there stays.
+
+        Missing folders are made. Raises as `resolve`, and `ActionError` where something else is in the way.
+        """
+        place = self.resolve(relative)
+        if len(content) > LARGEST_FILE_BYTES:
+            raise ActionError(
+                f'"{relative}" would have {len(content):,} bytes; expected at most {LARGEST_FILE_BYTES:,}'
+            )
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+        except OSError as error:
+            raise ActionError(f'"{relative}" cannot be written: {error.strerror}') from error
+        return self.relative(place)
 
     def listing(self, relative: str = "") -> list[str]:
         """Return the paths, relative to a folder, of all that is in it; links are not followed."""
@@ -86,6 +128,12 @@ def read_folder(folder: Path) -> list[SkeletonEntry]:
             mode = place.stat().st_mode & _PERMISSIONS
             entries.append(SkeletonEntry(path, mode=mode, content=place.read_bytes()))
     return entries
+
+
+def size_of(place: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; links count for nothing."""
+    files = [place] if place.is_file() else [place / path for path in _walk(place)]
+    return sum(file.stat().st_size for file in files if file.is_file() and not file.is_symlink())
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from flask import Flask, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from portal.api.browser import current_session
+from portal.api.edge import ACTOR
 from portal.api.errors import is_for_people
 from portal.errors import AuthenticationError
 from portal.services.identity import ANYBODY, Actor, IdentityService
@@ -35,9 +36,9 @@ def register_actor(app: Flask, identity: IdentityService, *, sign_in_page: str |
     @app.before_request
     def identify() -> ResponseReturnValue | None:
         if "HTTP_AUTHORIZATION" not in request.environ:
-            session = current_session()
-            if session is not None:
-                g.portal_actor = Actor("user", session.user_ref)
+            known = request.environ.get(ACTOR) or _of_session()
+            if known is not None:
+                g.portal_actor = known
                 return None
             if allows_guests:
                 return None
@@ -58,6 +59,11 @@ def current_actor() -> Actor:
     """Return who sends the request that is being answered."""
     actor: Actor = g.get("portal_actor", ANYBODY)
     return actor
+
+
+def _of_session() -> Actor | None:
+    session = current_session()
+    return None if session is None else Actor("user", session.user_ref)
 
 
 def bearer_token() -> str | None:

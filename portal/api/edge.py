@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 REQUEST_ID = "portal.request_id"
 ROUTE = "portal.route"
 STATUS = "portal.status"
+#: Where it tells who asks, if it comes from within this process. No header gets there.
+ACTOR = "portal.actor"
 #: On every answer: nothing is what it does not say it is.
 SAFE_HEADER = ("X-Content-Type-Options", "nosniff")
 #: On what a browser may show.

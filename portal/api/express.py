@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portal.api.answers import JSON
-from portal.api.edge import REQUEST_ID, ROUTE, SAFE_HEADER, STATUS
+from portal.api.edge import ACTOR, REQUEST_ID, ROUTE, SAFE_HEADER, STATUS
 from portal.api.remembered import AnswerMemory, question
 from portal.api.request_id import HEADER
 from portal.api.sight import key_of
@@ -25,7 +25,7 @@ _ENTITY = "/api/catalog/entities/by-name/"
 #: Below these are the routes whose answers are remembered.
 _REMEMBERED = ("/api/catalog/entit", "/api/search/")
 #: By these somebody may be known, or another origin's page, which gets headers of its own.
-_TELLING = frozenset({"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_ORIGIN"})
+_TELLING = frozenset({"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_ORIGIN", ACTOR})
 #: The route as the application declares it.
 _ROUTE = f"{_ENTITY}<kind>/<namespace>/<name>"
 #: kind, namespace, name.

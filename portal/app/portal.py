@@ -42,6 +42,8 @@ from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
     from portal.app.surveying import Surveying
@@ -113,7 +115,15 @@ class Portal:
             integrations=self.integrations,
             duty=self.duty,
             sight_of=self.access.visibility.sight_of,
+            explanation=self.access.explanation,
+            application=self._application,
         )
+
+    def _application(self) -> Flask:
+        """Return an application of this Portal's own, for the steps of tasks that ask it something."""
+        from portal.app.wsgi import create_app  # noqa: PLC0415  # a worker has none, and seldom needs one
+
+        return create_app(self)
 
     @cached_property
     def answers(self) -> AnswerServices:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from portal.app.own_requests import OwnRequests
 from portal.config import Settings
 from portal.defaults.actions import all_actions
 from portal.defaults.engine import build_engine
@@ -12,10 +15,12 @@ from portal.scaffolder.engine import Engine
 from portal.scaffolder.filters import builtin_filters
 from portal.services.catalog import CatalogService
 from portal.services.duty import Duty
+from portal.services.explanation import ExplanationService
 from portal.services.jobs import Jobs
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
+from portal.services.task_owners import TaskOwners
 from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
 from portal.services.vault import Vault
@@ -23,6 +28,9 @@ from portal.services.workspaces import Workspaces
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,8 @@ def wire_tasks(
     integrations: Integrations,
     duty: Duty,
     sight_of: SightOf,
+    explanation: ExplanationService,
+    application: Callable[[], WSGIApplication],
 ) -> TaskServices:
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
@@ -63,7 +73,13 @@ def wire_tasks(
         locations=locations,
         jobs=jobs,
         engine=engine,
-        actions=all_actions(engine, repositories=settings.repositories, policy=policy),
+        actions=all_actions(
+            engine,
+            repositories=settings.repositories,
+            policy=policy,
+            owners=TaskOwners(catalog, ownership, explanation, sight_of=sight_of),
+            portal=OwnRequests(application, base_url=settings.base_url),
+        ),
         templates=Templates(mirrors, integrations=integrations),
         workspaces=Workspaces(settings.workspaces),
         vault=Vault(settings.data / "instance.key"),

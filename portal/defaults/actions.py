@@ -3,28 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from portal.actions.catalog import CatalogRegister, CatalogWrite
+from portal.actions.catalog_fetch import CatalogFetch
 from portal.actions.contract import Action
 from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
+from portal.actions.fetch_cookiecutter import FetchCookiecutter
+from portal.actions.fetch_copier import FetchCopier
+from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
+from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
+from portal.actions.ownership import OwnerRules, OwnershipCheck
 from portal.actions.publish import PublishGit
+from portal.actions.request import BackstageRequest, OwnPortal
+from portal.actions.roadie_archive import Zip
+from portal.actions.roadie_files import FileAppend, FileParse, FileReplace, FileWrite
+from portal.actions.roadie_jsonata import Jsonata, JsonFileTransform, YamlFileTransform
+from portal.actions.roadie_merge import FileMerge, JsonMerge, YamlMerge
+from portal.actions.roadie_serialize import SerializeJson, SerializeYaml
+from portal.actions.roadie_sleep import Sleep
+from portal.defaults.engine import load_bundle
 from portal.plugins import Registry
 from portal.scaffolder.engine import Engine
 from portal.vcs.policy import RemotePolicy
 
 
-def all_actions(engine: Engine, *, repositories: Path, policy: RemotePolicy) -> Mapping[str, Action]:
+def all_actions(
+    engine: Engine, *, repositories: Path, policy: RemotePolicy, owners: OwnerRules, portal: OwnPortal
+) -> Mapping[str, Action]:
     """Return the actions by id. `repositories` is where repositories without a remote of their own are made."""
+    load_jsonata = partial(load_bundle, "portal.actions", "jsonata.js")
     shipped: tuple[Action, ...] = (
         FetchTemplate(engine),
+        FetchTemplateFile(engine),
         FetchPlain(),
+        FetchPlainFile(),
+        FetchCookiecutter(),
+        FetchCopier(),
         PublishGit(repositories=repositories, policy=policy),
         CatalogRegister(),
         CatalogWrite(),
+        CatalogFetch(),
+        OwnershipCheck(owners),
+        BackstageRequest(portal),
+        FilesDelete(),
+        FilesRename(),
+        FilesReaddir(),
         DebugLog(),
         DebugWait(),
+        FileWrite(),
+        FileAppend(),
+        FileParse(),
+        FileReplace(),
+        JsonMerge(),
+        YamlMerge(),
+        FileMerge(),
+        SerializeJson(),
+        SerializeYaml(),
+        Jsonata(load_jsonata),
+        JsonFileTransform(load_jsonata),
+        YamlFileTransform(load_jsonata),
+        Zip(),
+        Sleep(),
     )
     registry = Registry[Action](
         "portal.actions",

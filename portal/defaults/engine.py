@@ -12,14 +12,16 @@ from portal.errors import SettingsError
 from portal.scaffolder.engine import Engine, EngineLimits
 
 
-def load_bundle() -> str:
-    """Return the text of the bundled template engine; raises `SettingsError` where Portal was installed without it."""
+def load_bundle(package: str = "portal.scaffolder", name: str = "engine.js") -> str:
+    """Return the text of a bundle of JavaScript, the template engine's unless another is named.
+
+    Raises `SettingsError` where Portal was installed without it.
+    """
     try:
-        return resources.files("portal.scaffolder").joinpath("engine.js").read_text("utf-8")
+        return resources.files(package).joinpath(name).read_text("utf-8")
     except FileNotFoundError as error:
-        raise SettingsError(
-            "portal/scaffolder/engine.js is missing; the build makes it: install Portal again with pip"
-        ) from error
+        path = f"{package.replace('.', '/')}/{name}"
+        raise SettingsError(f"{path} is missing; the build makes it: install Portal again with pip") from error
 
 
 def build_engine(filters: Mapping[str, Callable[..., Any]], *, limits: EngineLimits | None = None) -> Engine:

@@ -24,6 +24,20 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def to_yaml(value: Any) -> str:
-    """Return a JSON value as YAML, members in their order."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+class _IndentingDumper(_Dumper):
+    """Begins the items of a list further right than the key of the list."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002  # its form
+        super().increase_indent(flow, indentless=False)
+
+
+def to_yaml(value: Any, *, indent: int = 2, width: int = 120, indents_lists: bool = False) -> str:
+    """Return a JSON value as YAML, members in their order. `indent` is 2 to 9, `width` where long texts are folded."""
+    return yaml.dump(
+        value,
+        Dumper=_IndentingDumper if indents_lists else _Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=width,
+        indent=indent,
+    )

@@ -1,7 +1,7 @@
 """Renders template expressions with nunjitsu inside QuickJS.
 
-The one module that knows of the JavaScript engine; the bundle that it runs is `frontend/engine/entry.js`, built by
-`hatch_build.py`. JSON text alone crosses the border.
+Beside `portal.actions.scripting` the one module that knows of the JavaScript engine; the bundle that it runs is
+`frontend/engine/entry.js`, built by `hatch_build.py`. JSON text alone crosses the border.
 
 Two modes (`reference: scaffolder-api 2`): *value mode* for what stands in a template's steps, where a lone `${{ }}`
 keeps its type while faults leave the source as it was, *file mode* for file bodies with their names, where the result

@@ -75,7 +75,7 @@ def render_skeleton(
     The `fault` is a `TemplateError`, or `NotAllowedError` for a name or link that leaves the target folder.
     """
     extension = _extension(options)
-    ordered = sorted(_inside_links(entries), key=lambda entry: entry.path)
+    ordered = sorted(inside_links(entries), key=lambda entry: entry.path)
     directories = {entry.path for entry in ordered if entry.kind == "directory"}
     files = [entry.path for entry in ordered if entry.kind != "directory"]
     verbatim = select(options.copy_without_templating or (), files, directories=directories)
@@ -118,6 +118,12 @@ def resolve_inside(path: str, *, base: str = "") -> str:
     if "\0" in path or normal.startswith("/") or normal.split("/", 1)[0] == "..":
         raise NotAllowedError(f'found path "{path}"; expected one that stays in its folder')
     return "" if normal == "." else normal
+
+
+def inside_links(entries: Sequence[SkeletonEntry]) -> list[SkeletonEntry]:
+    """Return the entries without the links that lead out of their folder, through other links or not."""
+    links = {entry.path: entry.target for entry in entries if entry.kind == "symlink"}
+    return [entry for entry in entries if entry.kind != "symlink" or _stays_inside(entry.path, links)]
 
 
 def encode_text(text: str) -> bytes:
@@ -218,12 +224,6 @@ def _attempt(engine: Engine, sources: Sequence[TextSource], options: SkeletonOpt
 def _parents(path: str) -> list[str]:
     segments = path.split("/")
     return ["/".join(segments[:end]) for end in range(1, len(segments))]
-
-
-def _inside_links(entries: Sequence[SkeletonEntry]) -> list[SkeletonEntry]:
-    """Return the entries without the links that lead out of their folder, through other links or not."""
-    links = {entry.path: entry.target for entry in entries if entry.kind == "symlink"}
-    return [entry for entry in entries if entry.kind != "symlink" or _stays_inside(entry.path, links)]
 
 
 def _stays_inside(path: str, links: Mapping[str, str]) -> bool:

@@ -35,7 +35,7 @@ from portal.store.tasks import ORDER_FIELDS, EventRow, TaskFilter, TaskRow
 
 JOB = "scaffolder-task"
 #: What a task's spec holds beside what Backstage's has.
-_OF_PORTAL = frozenset({"ownership", "permittedActions"})
+_OF_PORTAL = frozenset({"ownership", "permittedActions", "scopes"})
 
 
 class Finding(Protocol):
@@ -150,6 +150,8 @@ class ScaffoldingService:
         actions = None if rights is None else rights.actions(template)
         if actions is not None:
             spec["permittedActions"] = actions.to_json()
+        if rights is not None and (scopes := rights.scopes()) is not None:
+            spec["scopes"] = sorted(scopes)
         task_id = self._new_id()
         with self._database.recording() as connection:
             tasks.create_task(

@@ -29,6 +29,10 @@ class TaskRights(Protocol):
         """Return what the actions must meet when they run, None for nothing. Raises `NotAllowedError`."""
         ...
 
+    def scopes(self) -> frozenset[str] | None:
+        """Return the permissions that an API token leaves to the person; None: no such token is used."""
+        ...
+
     def require_owners(self, owners: Collection[EntityRef]) -> None:
         """Raise `NotAllowedError` unless the person may create something for each of the owners."""
         ...
@@ -67,6 +71,10 @@ class ActorTaskRights:
         if not isinstance(decision, Conditional):
             raise refusal(self._actor, f"{_EXECUTE.name} on {', '.join(names)}", reason)
         return decision.criteria
+
+    def scopes(self) -> frozenset[str] | None:
+        """See `TaskRights.scopes`."""
+        return self._actor.scopes
 
     def require_owners(self, owners: Collection[EntityRef]) -> None:
         """See `TaskRights.require_owners`."""

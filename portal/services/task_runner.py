@@ -300,6 +300,7 @@ class TaskRunner:
             step_id=step.id,
             user=step.task.spec["user"],
             template=_template(step.task, step.commit),
+            scopes=_scopes(step.task),
         )
 
     def _is_cancelled(self, step: _Step, seconds: float) -> bool:
@@ -405,6 +406,11 @@ def _location(task: TaskRow) -> str:
     if not location:
         raise InputError("The template has no location in the catalog, so nothing can be read beside it")
     return str(location)
+
+
+def _scopes(task: TaskRow) -> frozenset[str] | None:
+    found = task.spec.get("scopes")
+    return None if found is None else frozenset(found)
 
 
 def _template(task: TaskRow, commit: str) -> TemplateInfo:

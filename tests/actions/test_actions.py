@@ -3,92 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
+from acting import Registering, shipped, tree, write
+from jsonschema_rs import validator_for
 
 from portal.actions.catalog import CatalogRegister, CatalogWrite
-from portal.actions.contract import Action, ActionContext, TemplateInfo, contents_url
+from portal.actions.contract import Action, contents_url
 from portal.actions.debug import DebugLog, DebugWait
 from portal.actions.fetch import FetchPlain, FetchTemplate
 from portal.actions.publish import PublishGit
-from portal.actions.schema import load_input, unknown_members
-from portal.actions.workspace import Workspace
-from portal.defaults.engine import build_engine
+from portal.actions.schema import json_schema, load_input, unknown_members
 from portal.errors import ActionError, ConflictError, InputError, NotAllowedError, TaskCancelledError, TemplateError
 from portal.ingest.yaml import parse
 from portal.ingest.yaml_text import to_yaml
-from portal.model.ref import EntityRef
-from portal.model.secret import Secret
-from portal.services.templates import Templates
-from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
-
-
-class Registering:
-    """A catalog that brings what it is told."""
-
-    def __init__(self, *refs, fault=None):
-        self.refs, self.fault, self.targets = [EntityRef(ref) for ref in refs], fault, []
-
-    def by_refs(self, refs):
-        return {}
-
-    def register(self, target):
-        self.targets.append(target)
-        if self.fault is not None:
-            raise self.fault
-        return self.refs
-
-
-@pytest.fixture(scope="module")
-def engine():
-    with build_engine({}) as it:
-        yield it
-
-
-@pytest.fixture
-def run(tmp_path):
-    (tmp_path / "work").mkdir()
-    (tmp_path / "template").mkdir()
-    policy = RemotePolicy(allowed_schemes=frozenset({"https"}))
-
-    def do(action, given=None, *, catalog=None, cancelled=False, task_id="task"):
-        output, lines = {}, []
-        templates = Templates(Mirrors(tmp_path / "mirrors", policy))
-        context = ActionContext(
-            input=load_input(action.id, action.input_schema, given or {}),
-            workspace=Workspace(tmp_path / "work"),
-            reader=templates.reader(f"file:{tmp_path / 'template' / 'template.yaml'}", commit=""),
-            catalog=catalog or Registering(),
-            secrets={"K": Secret("k")},
-            log=lines.append,
-            output=output.__setitem__,
-            cancelled=lambda seconds: cancelled,
-            task_id=task_id,
-            step_id="step",
-            user={"ref": "user:default/ann"},
-            template=TemplateInfo(EntityRef("template:default/t")),
-        )
-        action.run(context)
-        return output, lines
-
-    do.work, do.template, do.folder = tmp_path / "work", tmp_path / "template", tmp_path
-    return do
-
-
-def write(folder, files):
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text)
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_text()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".git" not in path.parts
-    }
 
 
 def test_fetch_template_renders_names_and_bodies_beside_what_is_there(run, engine):
@@ -254,12 +185,10 @@ def test_inputs_are_strict_and_unknown_members_are_named(engine):
     assert unknown_members(action.input_schema, {"url": "x", "allowedHosts": []}) == ["allowedHosts"]
 
 
-def test_every_action_is_described_and_its_examples_fit_its_schema(engine):
-    for action in (
-        FetchTemplate(engine), FetchPlain(), CatalogRegister(), CatalogWrite(), DebugLog(), DebugWait(),
-        PublishGit(repositories=None, policy=RemotePolicy()),
-    ):  # fmt: skip
+def test_every_action_is_described_and_its_examples_fit_its_schema(engine, tmp_path):
+    for name, action in shipped(engine, tmp_path).items():
         assert isinstance(action, Action)
+        assert action.id == name
         assert action.description.endswith(".")
         assert action.examples
         for example in action.examples:
@@ -267,3 +196,12 @@ def test_every_action_is_described_and_its_examples_fit_its_schema(engine):
             load_input(action.id, action.input_schema, given)
             assert example.step["action"] == action.id
             assert not unknown_members(action.input_schema, given)
+        for schema in filter(None, (action.input_schema, action.output_schema)):
+            validator_for(json_schema(schema))
+
+
+def test_every_action_is_in_the_docs(all_shipped):
+    docs = (Path(__file__).parents[2] / "docs" / "templates.md").read_text("utf-8")
+    # Those of one family follow the first by their endings.
+    told = {name for name in all_shipped if f"`{name}`" in docs or f"`{name.removeprefix('roadiehq:utils')}`" in docs}
+    assert told == set(all_shipped)

@@ -7,10 +7,12 @@ from flask.testing import FlaskClient
 from repositories import MakeRepository
 from werkzeug.test import Client
 
-from portal.api.express import EntityExpress
+from portal.api.express import Express
+from portal.api.remembered import AnswerMemory
 from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
+from portal.model.visibility import ALL
 
 PATH = "/api/catalog/entities/by-name/component/default/a"
 
@@ -60,7 +62,14 @@ def test_everything_else_is_the_applications(portal: Portal, method: str, path: 
         start_response("418 I'm a teapot", [])
         return [b""]
 
-    client = Client(EntityExpress(application, portal.catalog.body))
+    express = Express(
+        application,
+        lambda _revision: ALL,
+        body_for=portal.catalog.body_for,
+        revision=portal.catalog.revision,
+        memory=AnswerMemory(),
+    )
+    client = Client(express)
 
     assert client.open(path, method=method).status_code == 418
 
@@ -86,4 +95,4 @@ def test_a_database_that_fails_is_told_by_the_application(client: FlaskClient, p
     def fail(ref: str) -> str:
         raise RuntimeError(ref)
 
-    assert Client(EntityExpress(application, fail)).get(PATH).text == "told"
+    assert Client(Express(application, fail)).get(PATH).text == "told"

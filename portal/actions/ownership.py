@@ -1,0 +1,121 @@
+"""Checks that what a task is about to publish will have the owner that it should have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+from portal.actions.contract import ActionContext, Example
+from portal.actions.schema import ActionSchema, Texts, Value
+from portal.actions.structured import read_yaml
+from portal.errors import InputError
+from portal.model.entity import ref_of
+from portal.model.layer import accountable_owner
+from portal.model.ref import EntityRef
+
+
+class OwnerRules(Protocol):
+    """Says who may own."""
+
+    def faults(
+        self, owner: EntityRef, layers: Sequence[str], *, user: EntityRef | None, scopes: frozenset[str] | None
+    ) -> list[str]:
+        """Return what speaks against an owner of something new, in each of some layers, made by a user.
+
+        `scopes` are the permissions that an API token left to the user. Empty where nothing does.
+        """
+        ...
+
+
+class OwnershipInput(ActionSchema):
+    """The input of portal:ownership:check."""
+
+    owner = Value(str, required=True, description="Who is to own, such as group:default/team.")
+    layer = Value(str, description="Layer that the asset will be in.")
+    layers = Texts(description="Layers, where the assets will be in several.")
+    catalog_info_path = Value(
+        str, key="catalogInfoPath", description="Catalog file of the workspace whose entities must have that owner."
+    )
+    kinds = Texts(description="Kinds of these entities; without it all that name an owner.")
+
+
+class OwnershipOutput(ActionSchema):
+    """The output of portal:ownership:check."""
+
+    owner = Value(str, description="The owner's whole reference.")
+    checked = Value(list, description="References of the entities of the catalog file that have it.")
+
+
+class OwnershipCheck:
+    """Checks an owner before anything is published."""
+
+    id = "portal:ownership:check"
+    description = (
+        "Fails unless the owner is in the catalog, may own in the layer, is one that whoever runs the template may "
+        "create for, and is the one in the catalog file."
+    )
+    input_schema = OwnershipInput
+    output_schema = OwnershipOutput
+    examples: Sequence[Example] = (
+        Example(
+            "Check what has been rendered, before it is published.",
+            {
+                "action": "portal:ownership:check",
+                "input": {
+                    "owner": "${{ parameters.owner }}",
+                    "layer": "shared",
+                    "catalogInfoPath": "catalog-info.yaml",
+                    "kinds": ["Dataset"],
+                },
+            },
+        ),
+    )
+    supports_dry_run = True
+
+    def __init__(self, rules: OwnerRules) -> None:
+        self._rules = rules
+
+    def run(self, context: ActionContext) -> None:
+        """Check all there is to check. Raises `InputError` that tells every fault."""
+        given = context.input
+        owner = EntityRef.parse(given["owner"], default_kind="group")
+        layers = list(dict.fromkeys([*([given["layer"]] if given["layer"] else []), *(given["layers"] or [])]))
+        user = EntityRef(context.user_ref) if context.user_ref else None
+        faults = self._rules.faults(owner, layers, user=user, scopes=context.scopes)
+        checked: list[EntityRef] = []
+        if given["catalog_info_path"]:
+            kinds = None if given["kinds"] is None else {kind.lower() for kind in given["kinds"]}
+            path = given["catalog_info_path"]
+            declared = read_yaml(context.workspace.read(path), name=path)
+            wrong, checked = _compared(declared, owner, kinds, path=path)
+            faults += wrong
+        if faults:
+            raise InputError("\n".join(faults), faults)
+        context.output("owner", owner)
+        context.output("checked", checked)
+        context.log(f"{owner} may own {', '.join(checked) or 'what is made'}")
+
+
+def _compared(
+    declared: Sequence[Any], owner: EntityRef, kinds: Collection[str] | None, *, path: str
+) -> tuple[list[str], list[EntityRef]]:
+    """Return what is wrong with the owners of declared entities, and those that are right."""
+    faults: list[str] = []
+    right: list[EntityRef] = []
+    for entity in declared:
+        try:
+            ref = ref_of(entity)
+            found = accountable_owner(entity, ref)
+        except (AttributeError, KeyError, TypeError):
+            faults.append(f"{path}: found a document that is no entity; expected kind, metadata.name, spec")
+            continue
+        if ref.kind not in kinds if kinds is not None else found is None:
+            continue
+        if found == owner:
+            right.append(ref)
+        else:
+            faults.append(f"{path}: {ref} is owned by {found or 'nobody'}; expected {owner}, as was asked for")
+    if not faults and not right:
+        wanted = " or ".join(sorted(kinds)) if kinds else "entity with an owner"
+        faults.append(f"{path}: found no {wanted}; expected one that is owned by {owner}")
+    return faults, right
