@@ -113,6 +113,7 @@ class Portal:
             integrations=self.integrations,
             duty=self.duty,
             sight_of=self.access.visibility.sight_of,
+            kinds=self.kinds,
         )
 
     @cached_property
