@@ -108,6 +108,20 @@ class FailAction:
         raise ActionError(context.input["message"])
 
 
+class RehearsedAction:
+    """Outputs whether it runs in a dry run."""
+
+    id = "test:rehearsed"
+    description = "Outputs whether it runs in a dry run."
+    examples: Sequence[Any] = ()
+    output_schema = None
+    supports_dry_run = True
+    input_schema = ActionSchema
+
+    def run(self, context: ActionContext) -> None:
+        context.output("is", context.is_dry_run)
+
+
 class FlakyAction:
     """Notes that it runs, and fails until a file says that it is mended; outputs what is in the workspace."""
 
@@ -202,6 +216,7 @@ class Scaffold:
             FailAction(),
             GateAction(folder),
             FlakyAction(folder),
+            RehearsedAction(),
         ]
         self.actions = {action.id: action for action in found}
         rules = OwnerTable(owners or {})

@@ -74,7 +74,8 @@ class ActionContext:
     """All that an action may touch.
 
     `input` is what `input_schema` made of the step's input. `log` adds a line to the step's log, `output` sets one
-    member of its output. `cancelled(seconds)` tells whether the task was cancelled, waiting at most so long for it.
+    member of its output. `cancelled(seconds)` tells whether the task was cancelled, waiting at most so long for it. In
+    a dry run nothing outside of the workspace may change.
     """
 
     input: Mapping[str, Any]
@@ -89,6 +90,7 @@ class ActionContext:
     step_id: str
     user: Mapping[str, Any]
     template: TemplateInfo
+    is_dry_run: bool = False
 
     @property
     def user_ref(self) -> str | None:

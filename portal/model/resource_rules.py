@@ -48,7 +48,18 @@ def tags_of(part: Resource) -> list[str]:
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
+def _is_understood(part: Resource) -> bool:
+    if TAGS not in part:
+        return True
+    marked = part[TAGS]
+    tags = marked.get("tags", []) if isinstance(marked, Mapping) else None
+    return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+
+
 def _is_meant_for(part: Resource, params: Mapping[str, Any]) -> bool:
+    if not _is_understood(part):
+        # Whom it is meant for is not known: rather nobody than everybody.
+        return False
     named = [tag.lower() for tag in tags_of(part) if tag.lower().startswith(NAMING)]
     return not named or not {str(claim).lower() for claim in params["claims"]}.isdisjoint(named)
 

@@ -27,7 +27,7 @@ from portal.scaffolder.skeleton import SkeletonEntry
 from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.rehearsal import AtOnce, DryRunLimits, NoLocations, Notebook, OnePlace
 from portal.services.task_catalog import CatalogReader
-from portal.services.task_checks import OwnershipCheck, base_url, raise_for, secrets_errors
+from portal.services.task_checks import OwnershipCheck, base_url, of_portal, raise_for, secrets_errors
 from portal.services.task_rights import TaskRights
 from portal.services.task_runner import Environment, SightOf, TaskRunner
 from portal.services.task_surroundings import Sources
@@ -134,12 +134,7 @@ class DryRuns:
         form = pages(template)
         raise_for(values_errors(form, asked.values))
         raise_for(secrets_errors(template, asked.secrets))
-        expected = None
-        if self._ownership is not None:
-            expected = self._ownership.ownership(template, form, asked.values, asked.rights)
-        actions = None if asked.rights is None else asked.rights.actions(template)
-        more: dict[str, Any] = {} if expected is None else {"ownership": expected.to_json()}
-        return template, more | ({} if actions is None else {"permittedActions": actions.to_json()})
+        return template, of_portal(self._ownership, template, form, asked.values, asked.rights)
 
     def _run(self, asked: DryRun, template: dict[str, Any], more: Mapping[str, Any], folder: Path) -> DryRunResult:
         location = asked.location

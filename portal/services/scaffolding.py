@@ -26,6 +26,7 @@ from portal.services.task_checks import (
     OwnershipCheck,
     OwnershipRules,
     base_url,
+    of_portal,
     raise_for,
     secrets_errors,
     template_ref,
@@ -115,16 +116,11 @@ class ScaffoldingService:
         raise_for(values_errors(form, values))
         given = dict(secrets or {})
         raise_for(secrets_errors(template, given))
-        expected = self._ownership.ownership(template, form, values, rights)
+        added = of_portal(self._ownership, template, form, values, rights)
         user: dict[str, Any] = {}
         if actor is not None:
             user = {"ref": str(actor)} | ({"entity": orjson.loads(found[actor])} if actor in found else {})
-        spec = task_spec(template, values, template_ref=str(ref), base_url=base_url(template), user=user)
-        if expected is not None:
-            spec["ownership"] = expected.to_json()
-        actions = None if rights is None else rights.actions(template)
-        if actions is not None:
-            spec["permittedActions"] = actions.to_json()
+        spec = task_spec(template, values, template_ref=str(ref), base_url=base_url(template), user=user) | added
         task_id = self._new_id()
         with self._database.recording() as connection:
             tasks.create_task(

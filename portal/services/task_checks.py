@@ -113,6 +113,23 @@ class OwnershipCheck:
         ]
 
 
+def of_portal(
+    ownership: OwnershipCheck | None,
+    template: Mapping[str, Any],
+    form: Sequence[Mapping[str, Any]],
+    values: Mapping[str, Any],
+    rights: TaskRights | None,
+) -> dict[str, Any]:
+    """Return what a task's spec holds beside Backstage's: the ownership that is promised, what its actions may.
+
+    Raises as `OwnershipCheck.ownership` does; `ownership` None leaves the owners unchecked.
+    """
+    expected = None if ownership is None else ownership.ownership(template, form, values, rights)
+    found: dict[str, Any] = {} if expected is None else {"ownership": expected.to_json()}
+    actions = None if rights is None else rights.actions(template)
+    return found if actions is None else found | {"permittedActions": actions.to_json()}
+
+
 def template_ref(text: str) -> EntityRef:
     """Return the reference of a template. Raises `InputError` for that of anything else."""
     ref = EntityRef.parse(text, default_kind="template")

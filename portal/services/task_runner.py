@@ -299,6 +299,7 @@ class TaskRunner:
             step_id=step.id,
             user=step.task.spec["user"],
             template=_template(step.task, step.commit),
+            is_dry_run=self._stand_in is not None,
         )
 
     def _is_cancelled(self, step: _Step, seconds: float) -> bool:

@@ -278,3 +278,32 @@ def test_values_of_a_dry_run_are_told_as_clients_read_them(client):
     answer = try_out(client, [], template=template("t", [], parameters=FORM), values={"n": "a"})
     assert answer.status_code == 400
     assert answer.json["errors"][0]["property"] == "instance.n"
+
+
+def test_tasks_are_listed_as_asked(client):
+    ids = [create(client, n=name) for name in ("aa", "bb", "cc")]
+    for task_id in ids:
+        frames(client.get(f"/api/scaffolder/v2/tasks/{task_id}/eventstream"))
+
+    def listed(query):
+        answer = client.get(f"/api/scaffolder/v2/tasks?{query}").json
+        return [ids.index(task["id"]) for task in answer["tasks"]], answer["totalTasks"]
+
+    assert listed("order=asc:created_at&order=asc:status")[1] == 3
+    everything = listed("order=desc:created_at")[0]
+    assert sorted(everything) == [0, 1, 2]
+    assert listed("order=desc:created_at&limit=2") == (everything[:2], 3)
+    assert listed("order=desc:created_at&limit=2&offset=2") == (everything[2:], 3)
+    assert listed("offset=9") == ([], 3)
+    assert listed("limit=0") == ([], 3)
+    assert listed("status=completed&status=failed")[1] == 3
+    assert listed("status=failed") == ([], 0)
+    assert listed("createdBy=user:default/ann&createdBy=user:default/bob")[1] == 3
+    assert listed("createdBy=user:default/bob") == ([], 0)
+
+
+def test_filters_and_functions_are_listed(client):
+    answer = client.get("/api/scaffolder/v2/templating-extensions").json
+    assert sorted(answer["filters"]) == ["parseEntityRef", "parseRepoUrl", "pick", "projectSlug"]
+    assert sorted(answer["globals"]["functions"]) == ["always", "failure"]
+    assert answer["globals"]["values"] == {}

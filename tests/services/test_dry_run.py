@@ -112,6 +112,11 @@ def test_a_dry_run_shows_what_would_be_made_and_leaves_nothing(portal):
     assert portal.service.list_tasks(TaskQuery())[1] == 0
 
 
+def test_an_action_is_told_that_it_is_rehearsed(portal):
+    result = attempt(portal, [{"id": "a", "action": "test:rehearsed"}], output={"is": "${{ steps.a.output.is }}"})
+    assert result.output == {"is": True}
+
+
 def test_a_failure_tells_what_was_done_until_then(portal):
     result = attempt(portal, [{"id": "a", "action": "test:fail"}, {"id": "b", "action": "test:echo"}])
     assert result.error == {"name": "Error", "message": "boom"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 
 import pytest
 from catalogs import documents, group
@@ -131,6 +133,26 @@ def test_without_its_files_every_step_runs_again(portal):
     assert "so that every step runs again" in messages(events)
     assert notes(portal) == ["run one", "run three", "run one", "run three", "run four"]
     assert events[-1]["body"]["output"]["found"] == ["made-four", "made-one", "made-three"]
+
+
+def test_the_files_of_failed_tasks_are_kept_for_a_week(portal):
+    ids = [portal.service.create_task("t", {}) for _ in range(2)]
+    for task_id in ids:
+        events_of(portal, task_id)
+    gated = portal.service.create_task("g", {})
+    eventually(lambda: "begin g clean" in notes(portal), "the gate")
+    workspaces = portal.folder / "workspaces"
+    (workspaces / "dry-run-of-a-killed-process").mkdir()
+    week = time.time() - 7 * 24 * 3600
+    for name, moment in ((ids[0], week - 60), (ids[1], week + 3600), (gated, week - 60)):
+        os.utime(workspaces / name, (moment, moment))
+    os.utime(workspaces / "dry-run-of-a-killed-process", (week - 60, week - 60))
+    events_of(portal, portal.service.create_task("t", {}))
+    found = {path.name for path in workspaces.iterdir()}
+    assert {ids[1], gated} <= found
+    assert found.isdisjoint({ids[0], "dry-run-of-a-killed-process"})
+    (portal.folder / "open-g").touch()
+    events_of(portal, gated)
 
 
 def test_secrets_are_those_of_the_retry_alone(portal):
