@@ -29,13 +29,13 @@ def record_name(index: int, declared: Mapping[str, Any]) -> str:
 def kept_results(steps: Sequence[Mapping[str, Any]], recorded: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of an attempt's record holds for the next one: all before its first failure.
 
-    What ran after a failure was there for the failure.
+    What ran after a failure was there for the failure. A record that does not tell its output ends it too.
     """
     kept: dict[str, Any] = {}
     for index, declared in enumerate(steps):
         name = record_name(index, declared)
         result = recorded.get(name)
-        if result is None or result["status"] == "failed":
+        if result is None or result["status"] == "failed" or "output" not in result:
             break
         kept[name] = result
     return kept
