@@ -45,11 +45,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of a case: nothing is wrong where there are no `faults`; `log` are the lines of its run."""
+    """What became of a case: nothing is wrong where there are no `faults`."""
 
     case: Case
     faults: Sequence[str]
-    log: Sequence[str] = ()
     is_updated: bool = False
 
 
@@ -76,16 +75,15 @@ def try_case(runs: DryRuns, template: Mapping[str, Any], case: Case, *, file: Pa
         result = runs.run(asked)
     except PortalError as error:
         return Verdict(case, list(_error_faults(case, error.message)))
-    log = [str(line.get("message", "")) for line in result.log]
     if result.error is not None:
-        return Verdict(case, list(_error_faults(case, f"{result.error['name']}: {result.error['message']}")), log)
+        return Verdict(case, list(_error_faults(case, f"{result.error['name']}: {result.error['message']}")))
     faults = list(_faults(case, result))
     is_updated = update and not faults
     if is_updated:
         _write_snapshot(case.snapshot, result.files)
     elif case.snapshot.is_dir():
         faults += _differences(case.snapshot, result.files)
-    return Verdict(case, faults, log, is_updated)
+    return Verdict(case, faults, is_updated)
 
 
 def _documents(file: Path) -> list[Any]:
