@@ -25,11 +25,14 @@ from portal.model.ref import EntityRef
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.scaffolder.filters import builtin_filters
+from portal.services.dry_run import DryRuns
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.refresh import RefreshService
+from portal.services.rehearsal import DryRunLimits
 from portal.services.scaffolding import ScaffoldingService
+from portal.services.task_checks import OwnershipCheck
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -105,6 +108,45 @@ class FailAction:
         raise ActionError(context.input["message"])
 
 
+class RehearsedAction:
+    """Outputs whether it runs in a dry run."""
+
+    id = "test:rehearsed"
+    description = "Outputs whether it runs in a dry run."
+    examples: Sequence[Any] = ()
+    output_schema = None
+    supports_dry_run = True
+    input_schema = ActionSchema
+
+    def run(self, context: ActionContext) -> None:
+        context.output("is", context.is_dry_run)
+
+
+class FlakyAction:
+    """Notes that it runs, and fails until a file says that it is mended; outputs what is in the workspace."""
+
+    id = "test:flaky"
+    description = "Fails until a file is there."
+    examples: Sequence[Any] = ()
+    output_schema = None
+    supports_dry_run = False
+
+    class input_schema(ActionSchema):  # noqa: N801
+        name = Value(str, required=True)
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def run(self, context: ActionContext) -> None:
+        name = context.input["name"]
+        context.workspace.resolve(f"made-{name}").write_text("made")
+        with (self._folder / "notes").open("a") as file:
+            file.write(f"run {name}\n")
+        if not (self._folder / f"mend-{name}").exists():
+            raise ActionError(f"{name} is broken")
+        context.output("found", context.workspace.listing())
+
+
 class GateAction:
     """Says in a file that it has begun, then waits for another file before it says that it is done."""
 
@@ -145,6 +187,7 @@ class Scaffold:
         *,
         owners: Mapping[str, Sequence[str]] | None = None,
         lease_seconds: float = 30.0,
+        dry_run_seconds: float = 120.0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -172,16 +215,31 @@ class Scaffold:
             EchoAction(),
             FailAction(),
             GateAction(folder),
+            FlakyAction(folder),
+            RehearsedAction(),
         ]
+        self.actions = {action.id: action for action in found}
+        rules = OwnerTable(owners or {})
+        templates = Templates(mirrors)
+        self.dry_runs = DryRuns(
+            engine=self.engine,
+            actions=self.actions,
+            catalog=self.catalog,
+            ownership=OwnershipCheck(self.catalog, rules, self.engine),
+            templates=templates,
+            folder=folder / "workspaces",
+            kinds=all_kinds,
+            limits=DryRunLimits(seconds=dry_run_seconds, size_bytes=100_000, files=100, lines=500),
+        )
         self.service = ScaffoldingService(
             self.database,
             catalog=self.catalog,
-            ownership=OwnerTable(owners or {}),
+            ownership=rules,
             locations=LocationsService(self.database, self.refresh),
             jobs=self.jobs,
             engine=self.engine,
-            actions={action.id: action for action in found},
-            templates=Templates(mirrors),
+            actions=self.actions,
+            templates=templates,
             workspaces=Workspaces(folder / "workspaces"),
             vault=Vault(folder / "instance.key"),
         )

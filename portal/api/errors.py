@@ -100,6 +100,11 @@ def _on_unexpected(error: Exception) -> Response:
     return _answer(500, "Error", "An unexpected error occurred")
 
 
+def fault_answer(name: str, message: str) -> Response:
+    """Return the answer that tells of an error by the name that Backstage's clients know; 500 for any other name."""
+    return _answer(next((status for _, status, known in _STATUSES if known == name), 500), name, message)
+
+
 def validation_message(path: str, messages: Any) -> str:
     """Return marshmallow's nested messages as one sentence naming each member."""
     if isinstance(messages, dict):

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
-from flask import Response
+from flask import Response, request
 from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
+from portal.api.autocomplete import add_autocomplete_route
+from portal.api.catalog_queries import body_of
+from portal.api.dry_run import add_dry_run_route
 from portal.api.json_bodies import JsonParser
+from portal.errors import InputError
 from portal.model.secret import Secret
+from portal.scaffolder.extensions import templating_extensions
 from portal.services.task_query import TaskQuery
 
 if TYPE_CHECKING:
     from portal.model.permission import Criteria
+    from portal.services.autocomplete import Autocomplete
+    from portal.services.dry_run import DryRuns
     from portal.services.scaffolding import ScaffoldingService
     from portal.services.task_rights import TaskRights
 
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
 _LONG_POLL_SECONDS = 30.0
+_EVENT_ID = re.compile(r"[0-9]{1,15}")
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "Connection": "keep-alive", "X-Accel-Buffering": "no"}
 
 
@@ -37,6 +46,17 @@ class CreateTask(Schema):
     secrets = fields.Dict(
         keys=fields.String(), values=fields.String(), metadata={"description": "Never stored plainly."}
     )
+
+
+class RetryTask(Schema):
+    """The body of a request to carry out a task once more, which may be missing."""
+
+    class Meta:
+        """Members that are not known are left alone, as Backstage does."""
+
+        unknown = "exclude"
+
+    secrets = fields.Dict(keys=fields.String(), values=fields.String())
 
 
 class ListTasks(Schema):
@@ -82,7 +102,13 @@ class _Anybody:
         return None
 
 
-def scaffolder_blueprint(service: ScaffoldingService, *, access: TaskAccess | None = None) -> Blueprint:
+def scaffolder_blueprint(
+    service: ScaffoldingService,
+    *,
+    access: TaskAccess | None = None,
+    dry_runs: DryRuns | None = None,
+    autocompletes: Autocomplete | None = None,
+) -> Blueprint:
     """Return the routes below /api/scaffolder; without `access` everybody may do everything, as nobody."""
     blueprint = Blueprint("scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates")
     blueprint.ARGUMENTS_PARSER = JsonParser()
@@ -90,6 +116,10 @@ def scaffolder_blueprint(service: ScaffoldingService, *, access: TaskAccess | No
     _add_tasks(blueprint, service, asking)
     _add_events(blueprint, service)
     _add_templates(blueprint, service, asking)
+    if dry_runs is not None:
+        add_dry_run_route(blueprint, dry_runs, asking)
+    if autocompletes is not None:
+        add_autocomplete_route(blueprint, autocompletes)
     return blueprint
 
 
@@ -99,11 +129,10 @@ def _add_tasks(blueprint: Blueprint, service: ScaffoldingService, access: TaskAc
     @blueprint.response(201)
     def create_task(body: dict[str, Any]) -> Response:
         """Run a template."""
-        secrets = {name: Secret(text) for name, text in (body.get("secrets") or {}).items()}
         task_id = service.create_task(
             body["templateRef"],
             body["values"],
-            secrets=secrets,
+            secrets=_secrets(body),
             actor_ref=access.user_ref(),
             rights=access.rights(),
         )
@@ -139,15 +168,22 @@ def _add_tasks(blueprint: Blueprint, service: ScaffoldingService, access: TaskAc
         service.cancel(task_id)
         return _json({"status": "cancelled"})
 
+    @blueprint.post("/v2/tasks/<task_id>/retry")
+    @blueprint.response(201)
+    def retry_task(task_id: str) -> Response:
+        """Carry out a task that is over once more, from its first step that failed."""
+        service.retry(task_id, secrets=_secrets(RetryTask().load(body_of())))
+        return _json({"id": task_id}, status=201)
+
 
 def _add_events(blueprint: Blueprint, service: ScaffoldingService) -> None:
     @blueprint.get("/v2/tasks/<task_id>/eventstream")
     @blueprint.arguments(After, location="query")
     @blueprint.response(200, content_type="text/event-stream")
     def stream_events(query: dict[str, Any], task_id: str) -> Response:
-        """Follow a task: its events as they come, until its completion."""
-        events = service.event_stream(task_id, after=query["after"])
-        return Response(_framed(events), mimetype="text/event-stream", headers=_STREAM_HEADERS)
+        """Follow a task: its events as they come, from `Last-Event-ID` or `after` on, until its completion."""
+        portions = service.follow(task_id, after=max(query["after"], _last_event_id()))
+        return Response(_framed(portions), mimetype="text/event-stream", headers=_STREAM_HEADERS)
 
     @blueprint.get("/v2/tasks/<task_id>/events")
     @blueprint.arguments(After, location="query")
@@ -164,6 +200,12 @@ def _add_templates(blueprint: Blueprint, service: ScaffoldingService, access: Ta
         """List the actions that a template's steps can use."""
         return _json(service.actions())
 
+    @blueprint.get("/v2/templating-extensions")
+    @blueprint.response(200)
+    def list_templating_extensions() -> Response:
+        """List the filters and functions that expressions can use beside the template language's own."""
+        return _json(templating_extensions())
+
     @blueprint.get("/v2/templates/<namespace>/<kind>/<name>/parameter-schema")
     @blueprint.response(200)
     def parameter_schema(namespace: str, kind: str, name: str) -> Response:
@@ -171,9 +213,28 @@ def _add_templates(blueprint: Blueprint, service: ScaffoldingService, access: Ta
         return _json(service.parameter_schema(f"{kind}:{namespace}/{name}", rights=access.rights()))
 
 
-def _framed(events: Iterator[dict[str, Any]]) -> Iterator[bytes]:
-    for event in events:
-        yield b"event: " + event["type"].encode() + b"\ndata: " + orjson.dumps(event) + b"\n\n"
+def _secrets(body: dict[str, Any]) -> dict[str, Secret]:
+    return {name: Secret(text) for name, text in (body.get("secrets") or {}).items()}
+
+
+def _last_event_id() -> int:
+    """Return the last event that a client which comes back was told, 0 without one."""
+    text = request.headers.get("Last-Event-ID")
+    if not text:
+        return 0
+    if not _EVENT_ID.fullmatch(text):
+        raise InputError(f'Last-Event-ID "{text}" is none that this stream has given')
+    return int(text)
+
+
+def _framed(portions: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
+    """Yield events as EventSource reads them; a comment in silence finds out who has left."""
+    for events in portions:
+        yield b"".join(map(_frame, events)) or b": nothing new\n\n"
+
+
+def _frame(event: dict[str, Any]) -> bytes:
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (event["id"], event["type"].encode(), orjson.dumps(event))
 
 
 def _json(value: Any, *, status: int = 200) -> Response:

@@ -117,6 +117,7 @@ class Portal:
             sight_of=self.access.visibility.sight_of,
             explanation=self.access.explanation,
             application=self._application,
+            kinds=self.kinds,
         )
 
     def _application(self) -> Flask:

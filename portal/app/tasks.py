@@ -13,13 +13,17 @@ from portal.defaults.engine import build_engine
 from portal.model.integration import Integrations
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.filters import builtin_filters
+from portal.services.autocomplete import Autocomplete
 from portal.services.catalog import CatalogService
+from portal.services.dry_run import DryRuns
 from portal.services.duty import Duty
 from portal.services.explanation import ExplanationService
 from portal.services.jobs import Jobs
+from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
+from portal.services.task_checks import OwnershipCheck
 from portal.services.task_owners import TaskOwners
 from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
@@ -40,6 +44,8 @@ class TaskServices:
     engine: Engine
     jobs: Jobs
     scaffolding: ScaffoldingService
+    dry_runs: DryRuns
+    autocompletes: Autocomplete
 
     def close(self) -> None:
         """End the workflows and close what is open."""
@@ -62,10 +68,19 @@ def wire_tasks(
     sight_of: SightOf,
     explanation: ExplanationService,
     application: Callable[[], WSGIApplication],
+    kinds: KindsService,
 ) -> TaskServices:
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
     jobs = Jobs(database, lease_seconds=settings.lease_seconds, duty=duty)
+    actions = all_actions(
+        engine,
+        repositories=settings.repositories,
+        policy=policy,
+        owners=TaskOwners(catalog, ownership, explanation, sight_of=sight_of),
+        portal=OwnRequests(application, base_url=settings.base_url),
+    )
+    templates = Templates(mirrors, integrations=integrations)
     scaffolding = ScaffoldingService(
         database,
         catalog=catalog,
@@ -73,16 +88,20 @@ def wire_tasks(
         locations=locations,
         jobs=jobs,
         engine=engine,
-        actions=all_actions(
-            engine,
-            repositories=settings.repositories,
-            policy=policy,
-            owners=TaskOwners(catalog, ownership, explanation, sight_of=sight_of),
-            portal=OwnRequests(application, base_url=settings.base_url),
-        ),
-        templates=Templates(mirrors, integrations=integrations),
+        actions=actions,
+        templates=templates,
         workspaces=Workspaces(settings.workspaces),
         vault=Vault(settings.data / "instance.key"),
         sight_of=sight_of,
     )
-    return TaskServices(engine, jobs, scaffolding)
+    dry_runs = DryRuns(
+        engine=engine,
+        actions=actions,
+        catalog=catalog,
+        ownership=OwnershipCheck(catalog, ownership, engine),
+        templates=templates,
+        folder=settings.workspaces,
+        kinds=kinds.current,
+        sight_of=sight_of,
+    )
+    return TaskServices(engine, jobs, scaffolding, dry_runs, Autocomplete(integrations))

@@ -29,7 +29,11 @@ from portal.api.layers import add_balance_routes, add_layer_routes
 from portal.api.metrics import metrics_blueprint
 from portal.api.openapi import register_openapi
 from portal.api.ownership import ownership_blueprint
-from portal.api.permission import catalog_permission_blueprint, permission_blueprint
+from portal.api.permission import (
+    catalog_permission_blueprint,
+    permission_blueprint,
+    scaffolder_permission_blueprint,
+)
 from portal.api.problems import add_problem_routes
 from portal.api.remembered import AnswerMemory
 from portal.api.reorg import add_reorganisation_routes
@@ -96,6 +100,8 @@ def create_app(portal: Portal) -> Flask:
         scaffolder_blueprint(
             on_demand(lambda: portal.serving_tasks),
             access=CurrentTaskAccess(portal.access.permission, portal.access.explanation),
+            dry_runs=on_demand(lambda: portal.tasks.dry_runs),
+            autocompletes=on_demand(lambda: portal.tasks.autocompletes),
         )
     )
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
@@ -104,7 +110,8 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(audit_blueprint(portal.audit))
     api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
     api.register_blueprint(events_blueprint(portal.events))
-    api.register_blueprint(catalog_permission_blueprint(portal.access.permission))
+    for permission_routes in (catalog_permission_blueprint, scaffolder_permission_blueprint):
+        api.register_blueprint(permission_routes(portal.access.permission))
     pages = web_blueprint(
         portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=on_demand(lambda: portal.answers.impact)
     )

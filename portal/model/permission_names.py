@@ -16,6 +16,7 @@ SCAFFOLDER_PERMISSIONS: tuple[Permission, ...] = (
     Permission("scaffolder.template.parameter.read", "read", SCAFFOLDER_TEMPLATE),
     Permission("scaffolder.template.step.read", "read", SCAFFOLDER_TEMPLATE),
     Permission("scaffolder.template.management"),
+    Permission("scaffolder.template.dry-run"),
     Permission("scaffolder.action.execute", None, SCAFFOLDER_ACTION),
     Permission("scaffolder.task.cancel", None, SCAFFOLDER_TASK),
     Permission("scaffolder.task.create", "create"),

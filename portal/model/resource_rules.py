@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from portal.errors import InputError
@@ -47,18 +48,35 @@ def tags_of(part: Resource) -> list[str]:
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
+def _is_understood(part: Resource) -> bool:
+    if TAGS not in part:
+        return True
+    marked = part[TAGS]
+    tags = marked.get("tags", []) if isinstance(marked, Mapping) else None
+    return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)
+
+
 def _is_meant_for(part: Resource, params: Mapping[str, Any]) -> bool:
+    if not _is_understood(part):
+        # Whom it is meant for is not known: rather nobody than everybody.
+        return False
     named = [tag.lower() for tag in tags_of(part) if tag.lower().startswith(NAMING)]
     return not named or not {str(claim).lower() for claim in params["claims"]}.isdisjoint(named)
 
 
-def _has_property(resource: Resource, params: Mapping[str, Any]) -> bool:
+def _has_property(resource: Resource, params: Mapping[str, Any], *, types: tuple[type, ...] = (object,)) -> bool:
     value: Any = resource.get("input")
     for name in params["key"].split("."):
         if not isinstance(value, Mapping) or name not in value:
             return False
         value = value[name]
-    return "value" not in params or value == params["value"]
+    if not isinstance(value, types) or (isinstance(value, bool) and types == (int, float)):
+        return False
+    if "value" not in params:
+        return True
+    wanted = params["value"]
+    # As JavaScript compares them: true is not 1.
+    return bool(value == wanted) and isinstance(value, bool) is isinstance(wanted, bool)
 
 
 #: Rule: scaffolder-backend 3 `scaffolderTaskRules`, `scaffolderTemplateRules`, `scaffolderActionRules`; IS_MEANT_FOR is
@@ -93,6 +111,16 @@ SCAFFOLDER_RULES: Mapping[str, ResourceRule] = {
             SCAFFOLDER_ACTION,
             (Param("actionId", "Id of the action"),),
             lambda action, params: action.get("action") == params["actionId"],
+        ),
+        *(
+            ResourceRule(
+                f"HAS_{name.upper()}_PROPERTY",
+                f"Match actions whose input has a property that is a {name}, or has it with a value",
+                SCAFFOLDER_ACTION,
+                (Param("key", "Path of the property"), Param("value", "Its value", is_required=False, is_any=True)),
+                partial(_has_property, types=types),
+            )
+            for name, types in (("boolean", (bool,)), ("number", (int, float)), ("string", (str,)))
         ),
         ResourceRule(
             "HAS_PROPERTY",

@@ -34,6 +34,7 @@ BUNDLES: Mapping[str, frozenset[str]] = MappingProxyType(
                 "scaffolder.action.execute",
                 "scaffolder.task.cancel",
                 "scaffolder.task.create",
+                "scaffolder.template.dry-run",
                 "scaffolder.template.management",
             }
         ),

@@ -18,6 +18,8 @@ from portal.scaffolder.values import UNDEFINED, is_truthy
 API_VERSION = "scaffolder.backstage.io/v1beta3"
 StepStatus = Literal["processing", "completed", "failed", "skipped", "cancelled"]
 EventType = Literal["log", "completion", "cancelled", "recovered"]
+#: How often a step may run at most: the inputs of all its runs are rendered before the first.
+MOST_ROUNDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class TaskEvent:
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What became of a step; a step that is skipped or fails has no output."""
+    """What became of a step. One that fails has no output, one that is skipped has one in a dry run alone."""
 
     status: StepStatus
     output: Mapping[str, Any] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Progress:
 
     def record(self, step_id: str, result: StepResult) -> None:
         """Take in the result of a step. A later step of the same id overwrites the output."""
-        if result.status == "completed":
+        if result.status == "completed" or result.output:
             self.outputs[step_id] = result.output
         if result.error is not None:
             self.errors.append(result.error)
@@ -172,6 +174,8 @@ def plan_step(step: Mapping[str, Any], scope: Scope, progress: Progress, *, engi
         return StepPlan(tuple(Pass(value) for value in rendered.values), (*notes, *rendered.warnings), rendered.hidden)
     rounds, hidden = _rounds(step, scope, progress, engine=engine)
     runs_of = []
+    if len(rounds) > MOST_ROUNDS:
+        raise InputError(f'Step "{step["id"]}" each: found {len(rounds)} items; expected at most {MOST_ROUNDS}')
     for each in rounds:
         runs, notes = _runs(
             condition if condition != "" else True,
@@ -265,6 +269,11 @@ def cancellation(step_id: str | None) -> TaskEvent:
     place: str | int = 0 if step_id is None else step_id
     body = {"message": cancelled_message(place), "stepId": place, "status": "cancelled"}
     return TaskEvent("cancelled", body)
+
+
+def recovery(strategy: str | None) -> TaskEvent:
+    """Return the event of a task that begins anew; `strategy` is what its template says of that."""
+    return TaskEvent("recovered", {"recoverStrategy": strategy or "none"})
 
 
 def cancelled_message(step_id: str | int) -> str:

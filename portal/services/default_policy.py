@@ -37,6 +37,7 @@ OF_MEMBERS = frozenset(
         "catalog.location.delete",
         "portal.reorg.plan",
         "scaffolder.task.create",
+        "scaffolder.template.dry-run",
         "scaffolder.template.management",
     }
 )

@@ -184,6 +184,12 @@ class Jobs:
                 job_id,
             )
 
+    def recorded(self, job_id: str) -> dict[str, Any]:
+        """Return what the steps of a job have given so far, by name; nothing for one that is not known any more."""
+        if self._client is None:
+            raise ServiceUnavailableError("Background work has not started")
+        return {str(step["function_name"]): step["output"] for step in self._client.list_workflow_steps(job_id)}
+
     def stop(self, *, timeout_seconds: float = 10.0) -> None:
         """End: no further step begins, steps under way have this long to finish; another worker does the rest.
 

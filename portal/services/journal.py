@@ -16,6 +16,8 @@ Check = Callable[[Connection], None]
 
 #: How often a waiting reader looks at what other processes have written.
 _LOOK_SECONDS = 1.0
+#: How long a reader that follows a task is left without a sign of life.
+_SILENCE_SECONDS = 5.0
 
 
 class Journal:
@@ -76,6 +78,29 @@ class Journal:
             tasks.append_events(connection, task_id, _pairs([event]), now_ms=now_ms)
         self._notify()
 
+    def retry(self, task_id: str, *, secrets: str | None, recovered: TaskEvent) -> int | None:
+        """Open a task again that is over, with `secrets` as ciphertext; return the attempt's number, from 1.
+
+        Its end is not told any more, `recovered` is. None: it is not over, or not there. Rule: scaffolder-backend 4.2
+        `retryTask`.
+        """
+        now_ms = self.now_ms()
+        with self._database.recording() as connection:
+            (event,) = _pairs([recovered])
+            if not tasks.reopen_task(connection, task_id, secrets=secrets, event=event, now_ms=now_ms):
+                return None
+            attempt = tasks.attempts_of(connection, [task_id])[task_id]
+        self._notify()
+        return attempt
+
+    def over(self, ids: Collection[str]) -> list[str]:
+        """Return those of some tasks that are not under way."""
+        if not ids:
+            return []
+        with self._database.reading() as connection:
+            found = tasks.get_tasks(connection, ids)
+        return [task for task in ids if task not in found or found[task].status not in tasks.LIVE]
+
     def task(self, task_id: str) -> TaskRow | None:
         """Return a task, None when there is none."""
         with self._database.reading() as connection:
@@ -86,18 +111,44 @@ class Journal:
         with self._database.reading() as connection:
             return tasks.read_events(connection, task_id, after=after, types=types)
 
-    def wait_for_events(self, task_id: str, *, after: int, seconds: float) -> list[EventRow]:
-        """Return events as `events` does, waiting for the first at most so long."""
-        return next(self._looks(lambda: self.events(task_id, after=after), seconds), [])
+    def wait_for_events(self, task_id: str, *, after: int, seconds: float, starts_over: bool = False) -> list[EventRow]:
+        """Return events as `events` does, waiting for the first at most so long.
+
+        Of a task that `starts_over`, what was before it began anew is not told.
+        """
+
+        def look() -> list[EventRow]:
+            found = self.events(task_id, after=after)
+            return _since_recovery(found) if starts_over else found
+
+        return next(self._looks(look, seconds), [])
 
     def stream(self, task_id: str, *, after: int = 0) -> Iterator[EventRow]:
         """Yield a task's events as they come, until its completion."""
+        for portion in self.follow(task_id, after=after):
+            yield from portion
+
+    def follow(self, task_id: str, *, after: int = 0, starts_over: bool = False) -> Iterator[list[EventRow]]:
+        """Yield a task's events as they come, in portions: an empty one where none has come for a while.
+
+        The completion is the last, and told whatever its id; only a task that `starts_over` is followed beyond it.
+        Rule: scaffolder-backend 4.2.
+        """
+        seen: set[int] = set()
         while not self._closed:
-            for event in self.wait_for_events(task_id, after=after, seconds=_LOOK_SECONDS):
-                yield event
-                if event.type == "completion":
-                    return
-                after = max(after, event.id)
+            portion = self._next(task_id, after=after, seen=seen, starts_over=starts_over)
+            yield portion
+            seen.update(event.id for event in portion)
+            after = max([after, *seen])
+            if not starts_over and any(event.type == "completion" for event in portion):
+                return
+
+    def _next(self, task_id: str, *, after: int, seen: Collection[int], starts_over: bool) -> list[EventRow]:
+        def look() -> list[EventRow]:
+            found = self.events(task_id, after=after)
+            return [item for item in (_since_recovery(found) if starts_over else found) if item.id not in seen]
+
+        return next(self._looks(look, _SILENCE_SECONDS), [])
 
     def is_cancelled(self, task_id: str, *, seconds: float = 0) -> bool:
         """Return whether a task was cancelled, waiting for it at most so long."""
@@ -133,6 +184,17 @@ class Journal:
         with self._changed:
             self._generation += 1
             self._changed.notify_all()
+
+
+def _since_recovery(events: list[EventRow]) -> list[EventRow]:
+    """Return the events since a task began anew, that one with them; none while nothing has come after it.
+
+    Rule: scaffolder-backend 4.2 `trimEventsTillLastRecovery`.
+    """
+    begins = [index for index, event in enumerate(events) if event.type == "recovered"]
+    if not begins:
+        return events
+    return [] if begins[-1] == len(events) - 1 else events[begins[-1] :]
 
 
 def _pairs(events: Sequence[TaskEvent]) -> list[tuple[str, dict[str, object]]]:

@@ -8,8 +8,8 @@ from portal.errors import AuthenticationError, NotAllowedError
 from portal.model.ref import PEOPLE, EntityRef
 from portal.services.explanation import ExplanationService, Sought
 from portal.services.identity import Actor
-from portal.services.scaffolding import OwnershipRules
 from portal.services.task_catalog import CatalogReader
+from portal.services.task_checks import OwnershipRules
 from portal.store.sight import Sight, seeing
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,13 +15,10 @@ from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
 from portal.errors import (
     ActionError,
-    AuthenticationError,
-    ConflictError,
     InputError,
     NotAllowedError,
     NotFoundError,
     PortalError,
-    ServiceUnavailableError,
     SettingsError,
     TaskCancelledError,
 )
@@ -36,6 +33,7 @@ from portal.scaffolder.task import (
     Scope,
     StepPlan,
     StepResult,
+    StepStatus,
     cancelled_message,
     completion,
     log,
@@ -43,15 +41,14 @@ from portal.scaffolder.task import (
     plan_step,
     task_output,
 )
+from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_name, run_id
+from portal.services.error_names import error_name
 from portal.services.jobs import JobStoppedError, StepRunner
-from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
 from portal.services.task_rights import is_permitted_action
-from portal.services.templates import Templates
-from portal.services.vault import Vault
-from portal.services.workspaces import EMPTY, OLD, Workspaces
+from portal.services.task_surroundings import Diary, Places, Sources, TaskSecrets
+from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
-from portal.store.database import Database
 from portal.store.sight import Sight
 from portal.store.tasks import TaskRow
 
@@ -59,8 +56,14 @@ from portal.store.tasks import TaskRow
 _SHORTEST_IN_URL = 20
 ANSWERS_FILE = ".portal/answers.yaml"
 _LOG = logging.getLogger(__name__)
+#: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
+_KEPT_SECONDS = 7 * 24 * 3600.0
 #: Gives what a user by reference, None for nobody in particular, may read; None: everything.
 SightOf = Callable[[str | None], Sight | None]
+#: Gives what an earlier attempt has recorded, by the names of its steps.
+Recorded = Callable[[str], Mapping[str, Any]]
+#: Gives the output that stands in for an action's own, which is not run.
+StandIn = Callable[[Action], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,56 +114,70 @@ class _Step:
 
 
 class TaskRunner:
-    """Runs tasks whose ids it is given; all that they need is in the database."""
+    """Runs tasks whose ids it is given.
+
+    With a `stand_in` it is a dry run: actions that do not support one are skipped.
+    """
 
     def __init__(
         self,
-        database: Database,
+        journal: Diary,
         *,
-        journal: Journal,
+        secrets: TaskSecrets,
         engine: Engine,
         actions: Mapping[str, Action],
         catalog: CatalogReader,
         locations: Registrar,
-        templates: Templates,
-        workspaces: Workspaces,
-        vault: Vault,
+        templates: Sources,
+        workspaces: Places,
         environment: Environment | None = None,
         sight_of: SightOf = lambda _who: None,
+        recorded: Recorded = lambda _run: {},
+        stand_in: StandIn | None = None,
     ) -> None:
-        self._database = database
         self._journal = journal
+        self._secrets = secrets
         self._engine = engine
         self._actions = actions
         self._catalog = catalog
         self._locations = locations
         self._templates = templates
         self._workspaces = workspaces
-        self._vault = vault
         self._environment = environment or Environment()
         self._sight_of = sight_of
+        self._recorded = recorded
+        self._stand_in = stand_in
 
-    def run(self, task_id: str, step: StepRunner) -> None:
-        """Carry out a task. It may be called again for a task that was broken off, and for one that is over."""
+    def run(self, run: str, step: StepRunner) -> None:
+        """Carry out a task, `run` being the id of an attempt at it.
+
+        It may be called again for one that was broken off, and for one that is over.
+        """
+        task_id, attempt = parse_run_id(run)
         task = self._journal.task(task_id)
         if task is None:
             return
-        begun = step("begin", lambda: self._begin(task, step))
+        begun = step(BEGIN, lambda: self._begin(task, step, attempt))
+        kept = begun.get("kept") or {}
         progress = Progress()
         workspace = EMPTY
         hidden: set[Secret] = set()
-        purpose = self._purpose(task_id)
+        purpose = self._secrets.purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
             given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, hidden)
-            record = step(f"{index + 1} {declared['id']}", lambda: self._run_step(given))  # noqa: B023
+            name = record_name(index, declared)
+            record = step(name, lambda: self._take_over(given, kept[name]) if name in kept else self._run_step(given))  # noqa: B023
             result, hidden = self._unsealed(given, record)
             progress.record(declared["id"], StepResult.from_json(result))
             # Recorded with the result: of several runs of a step one counts, and its workspace with it.
             workspace = result.get("workspace", OLD)
         step("finish", lambda: self._finish(task, begun, progress, step, hidden))
 
-    def _begin(self, task: TaskRow, run: StepRunner) -> dict[str, Any]:
-        """Take the task up; return the commit of its template, empty when it cannot be told (a step will say why)."""
+    def _begin(self, task: TaskRow, run: StepRunner, attempt: int) -> dict[str, Any]:
+        """Take the task up; return the commit of its template, with what an earlier attempt has left.
+
+        The commit is empty when it cannot be told (a step will say why).
+        """
         count = len(task.spec["steps"])
         self._journal.change(
             task.id,
@@ -169,13 +186,36 @@ class TaskRunner:
             events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
             check=run.check,
         )
-        try:
-            return {"commit": self._templates.commit(_location(task))}
-        except PortalError:
-            return {"commit": ""}
+        earlier = self._recorded(run_id(task.id, attempt - 1)) if attempt else {}
+        commit = (earlier.get(BEGIN) or {}).get("commit")
+        if not commit:
+            try:
+                commit = self._templates.commit(_location(task))
+            except PortalError:
+                commit = ""
+        return {"commit": commit} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
+
+    def _kept(self, task: TaskRow, earlier: Mapping[str, Any], run: StepRunner) -> dict[str, Any]:
+        """Return the results of an earlier attempt that hold: none where steps would miss the files it has made."""
+        steps = task.spec["steps"]
+        kept = kept_results(steps, earlier)
+        workspace = next((result.get("workspace", OLD) for result in reversed(kept.values())), EMPTY)
+        if self._workspaces.keep_only(task.id, workspace) or len(kept) == len(steps):
+            return kept
+        told = "The files of the last attempt are not on this machine any more, so that every step runs again"
+        self._journal.append(task.id, [log(told)], check=run.check)
+        return {}
+
+    def _take_over(self, step: _Step, result: dict[str, Any]) -> dict[str, Any]:
+        """Return the result that an earlier attempt has left, telling of it."""
+        if result["status"] == "completed":
+            self._tell(step, f"Step {step.declared['name']} is already completed", "completed")
+        else:
+            self._tell_result(step, StepResult.from_json(result))
+        return result
 
     def _run_step(self, step: _Step) -> dict[str, Any]:
-        step.secrets = self._secrets(step.task.id)
+        step.secrets = self._secrets.of(step.task.id)
         step.hidden |= {*step.secrets.values(), *self._environment.secrets.values()}
         step.redact = _redactor(step.hidden)
         try:
@@ -189,20 +229,12 @@ class TaskRunner:
         self._tell_result(step, result)
         return self._sealed(step, result) | {"workspace": step.workspace}
 
-    def _purpose(self, task_id: str) -> str:
-        """Return what the results of a task's steps are sealed for.
-
-        It follows from the ciphertext of the task's secrets: when that is cleared, nobody can open them any more.
-        """
-        with self._database.reading() as connection:
-            return f"steps of {task_id} {tasks.secrets_of(connection, task_id)}"
-
     def _sealed(self, step: _Step, result: StepResult) -> dict[str, Any]:
         """Return what is recorded of a step: where there are secrets, what it made of them is for nobody to read."""
         if not step.hidden:
             return result.to_json()
         kept = {"output": result.output, "hidden": [secret.reveal() for secret in step.hidden]}
-        sealed = self._vault.seal({"kept": Secret(orjson.dumps(kept).decode())}, purpose=step.purpose)
+        sealed = self._secrets.seal(kept, purpose=step.purpose)
         return {"status": result.status, "error": result.error, "sealed": sealed}
 
     def _unsealed(self, step: _Step, record: Mapping[str, Any]) -> tuple[dict[str, Any], set[Secret]]:
@@ -211,7 +243,7 @@ class TaskRunner:
             return dict(record), set()
         is_over = step.task.status not in tasks.LIVE or self._journal.is_cancelled(step.task.id)
         try:
-            kept = orjson.loads(self._vault.open(record["sealed"], purpose=step.purpose)["kept"].reveal())
+            kept = self._secrets.unseal(record["sealed"], purpose=step.purpose)
         except SettingsError:
             if not is_over:
                 raise
@@ -235,17 +267,32 @@ class TaskRunner:
             check=step.run.check,
         )
         workspace, step.workspace, is_again = self._workspaces.prepare(
-            step.task.id, step.index, before=step.workspace, run=step.run.token
+            step.task.id,
+            step.index,
+            before=step.workspace,
+            run=step.run.token,
+            keeps_earlier=step.progress.is_failed,
         )
         if is_again:
             self._log(step, "This step was broken off and is run again")
-        return self._act(step, plan, workspace)
-
-    def _act(self, step: _Step, plan: StepPlan, workspace: Workspace) -> StepResult:
-        passes = plan.passes or ()
         action = self._actions.get(step.declared["action"])
         if action is None:
             raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
+        skipped = None if self._stand_in is None else self._skip(step, action, plan, self._stand_in)
+        return skipped or self._act(step, action, plan, workspace)
+
+    def _skip(self, step: _Step, action: Action, plan: StepPlan, stand_in: StandIn) -> StepResult | None:
+        """Tell what an action would be given in a dry run; return what stands in for one that does not support any."""
+        for one in plan.passes or ():
+            given = orjson.dumps(step.redact.value(one.input), option=orjson.OPT_INDENT_2).decode()
+            self._log(step, f"Running {action.id} in dry-run mode with inputs (secrets redacted): {given}")
+        if action.supports_dry_run:
+            return None
+        self._tell(step, f"Skipping because {action.id} does not support dry-run", "skipped")
+        return StepResult("skipped", stand_in(action))
+
+    def _act(self, step: _Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
+        passes = plan.passes or ()
         loaded = [None if one.is_skipped else load_input(action.id, action.input_schema, one.input) for one in passes]
         for name in sorted({name for one in passes for name in unknown_members(action.input_schema, one.input)}):
             self._log(step, f'The action {action.id} knows no input "{name}"; it is ignored')
@@ -300,6 +347,7 @@ class TaskRunner:
             step_id=step.id,
             user=step.task.spec["user"],
             template=_template(step.task, step.commit),
+            is_dry_run=self._stand_in is not None,
             scopes=_scopes(step.task),
         )
 
@@ -318,7 +366,7 @@ class TaskRunner:
         run: StepRunner,
         hidden: Collection[Secret],
     ) -> None:
-        redact = _redactor({*hidden, *self._secrets(task.id).values()})
+        redact = _redactor({*hidden, *self._secrets.of(task.id).values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
             scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, ""))
@@ -326,7 +374,10 @@ class TaskRunner:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
                 progress.errors.append({"name": error_name(error), "message": redact(error.message)})
-        self._workspaces.remove(task.id)
+        if not progress.is_failed:
+            self._workspaces.remove(task.id)
+        for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
+            self._workspaces.remove(old)
         status = "failed" if progress.is_failed else "completed"
         events = [completion(output, progress.errors)]
         self._journal.change(task.id, status, previous=tasks.LIVE, events=events, check=run.check)
@@ -359,44 +410,29 @@ class TaskRunner:
         place.write_text(to_yaml(answers), "utf-8")
 
     def _tell_result(self, step: _Step, result: StepResult) -> None:
-        """Say how a step ended, once: a step that is run again may have said so before it was broken off."""
-        said = self._journal.events(step.task.id, types=["log"])
-        if any(event.body.get("stepId") == step.id and event.body.get("status") == result.status for event in said):
-            return
+        """Say how a step ended."""
         if result.error is not None:
             message = f"{result.error['name']}: {result.error['message']}"
         else:
             message = f"{'Skipped' if result.status == 'skipped' else 'Finished'} step {step.declared['name']}"
-        told = [log(message, step_id=step.id, status=result.status)]
-        self._journal.append(step.task.id, told, check=step.run.check)
+        self._tell(step, message, result.status)
+
+    def _tell(self, step: _Step, message: str, status: StepStatus) -> None:
+        """Say that a step has a status, once an attempt: a step that is run again may have said so before."""
+        said: set[tuple[Any, Any]] = set()
+        for event in self._journal.events(step.task.id, types=["log", "recovered"]):
+            if event.type == "recovered":
+                said.clear()
+            said.add((event.body.get("stepId"), event.body.get("status")))
+        if (step.id, status) not in said:
+            self._journal.append(step.task.id, [log(message, step_id=step.id, status=status)], check=step.run.check)
 
     def _log(self, step: _Step, message: str) -> None:
         self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
 
-    def _secrets(self, task_id: str) -> dict[str, Secret]:
-        with self._database.reading() as connection:
-            sealed = tasks.secrets_of(connection, task_id)
-        return self._vault.open(sealed)
-
-
-#: The names that Backstage's clients know, with the errors they stand for.
-_ERROR_NAMES: Sequence[tuple[type[PortalError], str]] = (
-    (InputError, "InputError"),
-    (AuthenticationError, "AuthenticationError"),
-    (NotAllowedError, "NotAllowedError"),
-    (NotFoundError, "NotFoundError"),
-    (ConflictError, "ConflictError"),
-    (ServiceUnavailableError, "ServiceUnavailableError"),
-)
-
 
 def _redactor(hidden: Collection[Secret]) -> Redactor:
     return Redactor(secret.reveal() for secret in hidden)
-
-
-def error_name(error: PortalError) -> str:
-    """Return the name that Backstage's clients know an error by."""
-    return next((name for kind, name in _ERROR_NAMES if isinstance(error, kind)), "Error")
 
 
 def _location(task: TaskRow) -> str:

@@ -31,6 +31,7 @@ TABLE = {
     ("catalog.location.analyze", None): MEMBERS,
     ("catalog.ingestion.read", None): EVERYONE,
     ("catalog.ingestion.manage", None): ADMINS,
+    ("scaffolder.template.dry-run", None): MEMBERS,
     ("scaffolder.template.management", None): MEMBERS,
     ("scaffolder.action.execute", None): SIGNED_IN,
     ("scaffolder.task.create", None): MEMBERS,

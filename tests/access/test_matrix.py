@@ -147,14 +147,31 @@ ROWS = {
     "permission.authorize": Row("POST", "/api/permission/authorize", {*PEOPLE, "nobody", "guest"}, 200, {"items": []}),
     "permission.explain": reads("/api/permission/explain?permission=catalog.entity.create"),
     "permission.health": opened("GET", "/api/permission/health"),
+    "scaffolder.autocomplete": Row(
+        "POST", "/api/scaffolder/v2/autocomplete/nohost/branches", MEMBERS, 400, {"token": "x"}
+    ),
     "scaffolder.cancel_task": Row("POST", f"{TASK}/cancel", CREATORS),
     "scaffolder.create_task": Row(
         "POST", "/api/scaffolder/v2/tasks", MEMBERS, 404, {"templateRef": "template:default/ghost", "values": {}}
     ),
+    # What it brings is no template; a task that is under way is not over, and only who may read it hears of that.
+    "scaffolder.dry_run": Row(
+        "POST", "/api/scaffolder/v2/dry-run", MEMBERS, 400, {"template": {}, "values": {}, "directoryContents": []}
+    ),
+    "scaffolder.retry_task": Row("POST", f"{TASK}/retry", CREATORS, 409, {}),
     "scaffolder.get_task": Row("GET", TASK, CREATORS),
     "scaffolder.list_actions": reads("/api/scaffolder/v2/actions"),
     "scaffolder.list_events": Row("GET", f"{TASK}/events?after=nonsense", CREATORS, 400),
     "scaffolder.list_tasks": Row("GET", "/api/scaffolder/v2/tasks", {*PEOPLE, "service"}),
+    "scaffolder.list_templating_extensions": reads("/api/scaffolder/v2/templating-extensions"),
+    "scaffolder_permission.metadata": reads("/api/scaffolder/.well-known/backstage/permissions/metadata"),
+    "scaffolder_permission.apply_conditions": Row(
+        "POST",
+        "/api/scaffolder/.well-known/backstage/permissions/apply-conditions",
+        {"nobody", "service"},
+        200,
+        {"items": []},
+    ),
     "scaffolder.parameter_schema": reads("/api/scaffolder/v2/templates/default/template/make/parameter-schema"),
     "scaffolder.stream_events": Row("GET", f"{TASK}/eventstream?after=nonsense", CREATORS, 400),
     "search.search": reads("/api/search/query?term=thing"),

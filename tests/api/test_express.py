@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from catalogs import component, documents
@@ -62,14 +63,7 @@ def test_everything_else_is_the_applications(portal: Portal, method: str, path: 
         start_response("418 I'm a teapot", [])
         return [b""]
 
-    express = Express(
-        application,
-        lambda _revision: ALL,
-        body_for=portal.catalog.body_for,
-        revision=portal.catalog.revision,
-        memory=AnswerMemory(),
-    )
-    client = Client(express)
+    client = Client(_express(application, portal.catalog.body_for, portal))
 
     assert client.open(path, method=method).status_code == 418
 
@@ -92,7 +86,17 @@ def test_a_database_that_fails_is_told_by_the_application(client: FlaskClient, p
         start_response("500 Oh", [])
         return [b"told"]
 
-    def fail(ref: str) -> str:
+    def fail(_seen: object, ref: str) -> str:
         raise RuntimeError(ref)
 
-    assert Client(Express(application, fail)).get(PATH).text == "told"
+    assert Client(_express(application, fail, portal)).get(PATH).text == "told"
+
+
+def _express(application: Any, body_for: Any, portal: Portal) -> Express:
+    return Express(
+        application,
+        lambda _revision: ALL,
+        body_for=body_for,
+        revision=portal.catalog.revision,
+        memory=AnswerMemory(),
+    )

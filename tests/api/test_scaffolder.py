@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -43,7 +44,7 @@ def portal(tmp_path, repo):
 def client(portal):
     app = Flask("test")
     app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-    blueprint = scaffolder_blueprint(portal.service, access=Ann())
+    blueprint = scaffolder_blueprint(portal.service, access=Ann(), dry_runs=portal.dry_runs)
     Api(app).register_blueprint(blueprint)
     register_error_handlers(app)
     return app.test_client()
@@ -62,8 +63,9 @@ def create(client, name="known", **values):
 def frames(answer):
     found = []
     for frame in answer.text.split("\n\n")[:-1]:
-        event, data = frame.split("\n")
+        number, event, data = frame.split("\n")
         found.append((event.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+        assert number == f"id: {found[-1][1]['id']}"
     return found
 
 
@@ -163,3 +165,145 @@ def test_the_actions_are_listed_with_schemas_and_examples(client):
         "commitHash",
     }
     assert "action: debug:log" in actions["debug:log"]["examples"][0]["example"]
+
+
+def test_a_stream_goes_on_after_the_last_event_that_the_client_was_told(client):
+    task_id = create(client, n="ab")
+    path = f"/api/scaffolder/v2/tasks/{task_id}/eventstream"
+    told = [event for _, event in frames(client.get(path))]
+    second = str(told[1]["id"])
+    for query, header, expected in (
+        ("", second, told[2:]),
+        (f"?after={second}", "", told[2:]),
+        (f"?after={told[0]['id']}", second, told[2:]),
+        (f"?after={second}", str(told[0]["id"]), told[2:]),
+        ("", str(told[-1]["id"]), told[-1:]),
+    ):
+        answer = client.get(path + query, headers={"Last-Event-ID": header})
+        assert [event for _, event in frames(answer)] == expected
+    assert client.get(path, headers={"Last-Event-ID": "x"}).status_code == 400
+
+
+def test_a_task_that_is_over_is_retried(client, portal):
+    task_id = create(client, "gated")
+    eventually((portal.folder / "notes").exists, "the gate")
+    path = f"/api/scaffolder/v2/tasks/{task_id}"
+    refused = client.post(f"{path}/retry", json={})
+    assert (refused.status_code, refused.json["error"]["name"]) == (409, "ConflictError")
+    client.post(f"{path}/cancel")
+    frames(client.get(f"{path}/eventstream"))
+    (portal.folder / "open-g").touch()
+    answer = client.post(f"{path}/retry", json={"secrets": {"a": "b"}})
+    assert (answer.status_code, answer.json) == (201, {"id": task_id})
+    assert [name for name, _ in frames(client.get(f"{path}/eventstream"))].count("completion") == 1
+    assert client.get(path).json["status"] == "completed"
+    assert client.post(f"{path}/retry").status_code == 201  # the body may be missing
+    assert client.post("/api/scaffolder/v2/tasks/absent/retry", json={}).status_code == 404
+    assert client.post(f"{path}/retry", json={"secrets": {"a": 1}}).status_code == 400
+    assert client.post(f"{path}/retry", json=[]).status_code == 400
+
+
+def try_out(client, steps, files=None, **body):
+    asked = {
+        "template": template("t", steps, output={"x": "${{ steps.e.output.x }}"}),
+        "values": {},
+        "directoryContents": [
+            {"path": path, "base64Content": base64.b64encode(content).decode()}
+            for path, content in (files or {}).items()
+        ],
+    }
+    return client.post("/api/scaffolder/v2/dry-run", json=asked | body)
+
+
+def test_a_dry_run_answers_as_the_template_editor_reads_it(client):
+    steps = [
+        {"action": "fetch:plain", "input": {"url": "./skel"}},
+        {"id": "e", "action": "test:echo", "input": {"x": 5}},
+    ]
+    answer = try_out(client, steps, {"skel/a.txt": b"text", "skel/b.bin": b"\0\xff"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json.keys() == {"log", "directoryContents", "output", "steps"}
+    assert answer.json["directoryContents"] == [
+        {"path": "a.txt", "base64Content": base64.b64encode(b"text").decode(), "executable": False},
+        {"path": "b.bin", "base64Content": base64.b64encode(b"\0\xff").decode(), "executable": False},
+    ]
+    assert answer.json["output"] == {"x": 5}
+    assert [(step["id"], step["name"]) for step in answer.json["steps"]] == [
+        ("step-1", "fetch:plain"),
+        ("e", "test:echo"),
+    ]
+    assert answer.json["log"][0] == {"body": {"message": "Starting up task with 2 steps"}}
+    assert {"body": {"message": "Beginning step test:echo", "stepId": "e", "status": "processing"}} in answer.json[
+        "log"
+    ]
+    assert client.get("/api/scaffolder/v2/tasks").json["totalTasks"] == 0
+
+
+def test_executable_files_stay_so(client):
+    steps = [{"action": "fetch:plain", "input": {"url": "."}}]
+    contents = [{"path": "run", "base64Content": "", "executable": True}, {"path": "read", "base64Content": ""}]
+    answer = try_out(client, steps, directoryContents=contents)
+    assert {item["path"]: item["executable"] for item in answer.json["directoryContents"]} == {
+        "run": True,
+        "read": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "name"),
+    [
+        ({"template": None}, 400, "InputError"),
+        ({"template": {}}, 400, "InputError"),
+        ({"values": None}, 400, "InputError"),
+        ({"directoryContents": None}, 400, "InputError"),
+        ({"directoryContents": [{"path": "a"}]}, 400, "InputError"),
+        ({"directoryContents": [{"path": "a", "base64Content": "%"}]}, 400, "InputError"),
+        ({"directoryContents": [{"path": "", "base64Content": ""}]}, 400, "InputError"),
+        ({"directoryContents": [{"path": ".", "base64Content": ""}]}, 400, "InputError"),
+        ({"directoryContents": [{"path": "a\0b", "base64Content": ""}]}, 403, "NotAllowedError"),
+        ({"directoryContents": [{"path": "../a", "base64Content": ""}]}, 403, "NotAllowedError"),
+        ({"secrets": {"a": 5}}, 400, "InputError"),
+        ({"template": template("t", [{"action": "test:fail"}])}, 500, "Error"),
+        ({"template": template("t", [{"action": "no:such"}])}, 404, "NotFoundError"),
+        ({"template": template("t", [{"action": "debug:log", "input": {"message": 5}}])}, 400, "InputError"),
+    ],
+)
+def test_dry_runs_that_cannot_be_made_tell_why(client, change, status, name):
+    answer = try_out(client, [], **change)
+    assert (answer.status_code, answer.json["error"]["name"]) == (status, name)
+    assert answer.json["response"] == {"statusCode": status}
+
+
+def test_values_of_a_dry_run_are_told_as_clients_read_them(client):
+    answer = try_out(client, [], template=template("t", [], parameters=FORM), values={"n": "a"})
+    assert answer.status_code == 400
+    assert answer.json["errors"][0]["property"] == "instance.n"
+
+
+def test_tasks_are_listed_as_asked(client):
+    ids = [create(client, n=name) for name in ("aa", "bb", "cc")]
+    for task_id in ids:
+        frames(client.get(f"/api/scaffolder/v2/tasks/{task_id}/eventstream"))
+
+    def listed(query):
+        answer = client.get(f"/api/scaffolder/v2/tasks?{query}").json
+        return [ids.index(task["id"]) for task in answer["tasks"]], answer["totalTasks"]
+
+    assert listed("order=asc:created_at&order=asc:status")[1] == 3
+    everything = listed("order=desc:created_at")[0]
+    assert sorted(everything) == [0, 1, 2]
+    assert listed("order=desc:created_at&limit=2") == (everything[:2], 3)
+    assert listed("order=desc:created_at&limit=2&offset=2") == (everything[2:], 3)
+    assert listed("offset=9") == ([], 3)
+    assert listed("limit=0") == ([], 3)
+    assert listed("status=completed&status=failed")[1] == 3
+    assert listed("status=failed") == ([], 0)
+    assert listed("createdBy=user:default/ann&createdBy=user:default/bob")[1] == 3
+    assert listed("createdBy=user:default/bob") == ([], 0)
+
+
+def test_filters_and_functions_are_listed(client):
+    answer = client.get("/api/scaffolder/v2/templating-extensions").json
+    assert sorted(answer["filters"]) == ["parseEntityRef", "parseRepoUrl", "pick", "projectSlug"]
+    assert sorted(answer["globals"]["functions"]) == ["always", "failure"]
+    assert answer["globals"]["values"] == {}

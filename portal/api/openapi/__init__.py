@@ -115,7 +115,8 @@ def _described(operation: Operation, rule: Rule, summary: str, operation_id: str
         "responses": responses,
     }
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.body}}}
+        required = not operation.is_body_optional
+        described["requestBody"] = {"required": required, "content": {"application/json": {"schema": operation.body}}}
     if operation.is_open:
         described["security"] = []
     return described

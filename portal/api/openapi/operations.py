@@ -67,6 +67,12 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
             "description": "The last event that the client was told; it goes before `since`.",
             "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
         },
+        "lastTaskEvent": {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The last event that the client was told, where it is later than `after`.",
+            "schema": {"type": "string", "pattern": "^[0-9]{1,15}$"},
+        },
         "since": _query("since", COUNT, "A revision; 0 is before all."),
         "afterChange": _query("after", COUNT, "From the page before."),
         "before": _query("before", COUNT, "From the page before."),
@@ -160,6 +166,7 @@ class Operation:
     other_media_types: Sequence[str] = ()
     is_open: bool = False
     fault_bodies: Mapping[int, Schema] = field(default_factory=dict)
+    is_body_optional: bool = False
 
 
 _BY_QUERY = (
@@ -310,13 +317,35 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "scaffolder.list_tasks": Operation(
             "scaffolder", {200: ref("Tasks")}, ["createdBy", "status", "taskOrder", "taskLimit", "offset"]
         ),
+        "scaffolder.autocomplete": Operation(
+            "scaffolder",
+            {200: ref("Completions")},
+            body=members({"token": TEXT}, {"context": {"type": "object", "additionalProperties": TEXT}}),
+            faults=[403, 404, 503],
+        ),
+        "scaffolder.dry_run": Operation(
+            "scaffolder",
+            {200: ref("DryRunResult")},
+            body=ref("DryRunInput"),
+            faults=[403, 404, 409, 503],
+            fault_bodies={400: _EITHER},
+        ),
+        "scaffolder.retry_task": Operation(
+            "scaffolder",
+            {201: ref("Created")},
+            body=members({}, {"secrets": {"type": "object", "additionalProperties": TEXT}}),
+            is_body_optional=True,
+            faults=[403, 404, 409, 503],
+            fault_bodies={400: _EITHER},
+        ),
         "scaffolder.get_task": Operation("scaffolder", {200: ref("Task")}, faults=[404]),
         "scaffolder.cancel_task": Operation("scaffolder", {200: ref("Status")}, faults=[404, 409]),
         "scaffolder.stream_events": Operation(
-            "scaffolder", {200: TEXT}, ["afterEvent"], faults=[404], media_type="text/event-stream"
+            "scaffolder", {200: TEXT}, ["afterEvent", "lastTaskEvent"], faults=[404], media_type="text/event-stream"
         ),
         "scaffolder.list_events": Operation("scaffolder", {200: many(ref("TaskEvent"))}, ["afterEvent"], faults=[404]),
         "scaffolder.list_actions": Operation("scaffolder", {200: many(ref("Action"))}),
+        "scaffolder.list_templating_extensions": Operation("scaffolder", {200: ref("TemplatingExtensions")}),
         "scaffolder.parameter_schema": Operation("scaffolder", {200: ref("TemplateForm")}, faults=[404]),
         "permission.health": Operation("permission", {200: _HEALTH}, is_open=True),
         "permission.authorize": Operation(
@@ -327,6 +356,10 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "catalog_permission.metadata": Operation("permission", {200: ref("PermissionMetadata")}),
         "catalog_permission.apply_conditions": Operation(
+            "permission", {200: ref("Decisions")}, body=members({"items": many(ref("Application"))}), faults=[403]
+        ),
+        "scaffolder_permission.metadata": Operation("permission", {200: ref("PermissionMetadata")}),
+        "scaffolder_permission.apply_conditions": Operation(
             "permission", {200: ref("Decisions")}, body=members({"items": many(ref("Application"))}), faults=[403]
         ),
         "auth.refresh": Operation("auth", {200: ref("SignIn")}, faults=[403], is_open=True),

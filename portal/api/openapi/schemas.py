@@ -200,6 +200,29 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             },
             {"nextPageCursor": TEXT, "previousPageCursor": TEXT},
         ),
+        "DryRunInput": members(
+            {
+                "template": ANY_OBJECT,
+                "values": ANY_OBJECT,
+                "directoryContents": many(
+                    members(
+                        {"path": TEXT, "base64Content": {"type": "string", "contentEncoding": "base64"}},
+                        {"executable": {"type": "boolean"}},
+                    )
+                ),
+            },
+            {"secrets": {"type": "object", "additionalProperties": TEXT}},
+        ),
+        "DryRunResult": members(
+            {
+                "log": many(members({"body": members({"message": TEXT}, {"stepId": TEXT, "status": TEXT})})),
+                "steps": many(ANY_OBJECT),
+                "output": ANY_OBJECT,
+                "directoryContents": many(
+                    members({"path": WORD, "base64Content": TEXT, "executable": {"type": "boolean"}})
+                ),
+            }
+        ),
         "TaskInput": members(
             {"templateRef": TEXT, "values": ANY_OBJECT},
             {"secrets": {"type": "object", "additionalProperties": TEXT}},
@@ -213,6 +236,10 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             {"id": {"type": "integer"}, "taskId": TEXT, "type": TEXT, "createdAt": TEXT, "body": ANY_OBJECT}
         ),
         "Action": members({"id": WORD}, {"description": TEXT, "schema": ANY_OBJECT, "examples": many(ANY_OBJECT)}),
+        "Completions": members({"results": many(members({"id": TEXT}, {"title": TEXT}))}),
+        "TemplatingExtensions": members(
+            {"filters": ANY_OBJECT, "globals": members({"functions": ANY_OBJECT, "values": ANY_OBJECT})}
+        ),
         "TemplateForm": members({"title": TEXT, "steps": many(ANY_OBJECT)}, {"description": TEXT}),
         "Permission": members(
             {"type": one_of("basic", "resource"), "name": TEXT, "attributes": ANY_OBJECT}, {"resourceType": TEXT}

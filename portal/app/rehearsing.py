@@ -1,0 +1,81 @@
+"""Wires what tries templates of a folder, without a catalog or a database."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from portal.actions.request import Answer, Question
+from portal.config import Settings
+from portal.defaults.actions import all_actions
+from portal.defaults.engine import build_engine
+from portal.defaults.kinds import all_kinds
+from portal.errors import ActionError
+from portal.model.integration import Integrations
+from portal.model.reading import ReadingRules
+from portal.model.ref import EntityRef
+from portal.scaffolder.filters import builtin_filters
+from portal.services.dry_run import DryRuns
+from portal.services.rehearsal import DryRunLimits
+from portal.services.templates import Templates
+from portal.vcs.mirror import Mirrors
+from portal.vcs.policy import RemotePolicy
+
+_LIMITS = DryRunLimits(seconds=300.0, size_bytes=256 * 1024 * 1024)
+
+
+class _AnyOwner:
+    def faults(
+        self,
+        owner: EntityRef,  # as rules that know a catalog have it
+        layers: Sequence[str],
+        *,
+        user: EntityRef | None,
+        scopes: frozenset[str] | None,
+    ) -> list[str]:
+        return []
+
+
+class _NoPortal:
+    def ask(self, question: Question, **_how: Any) -> Answer:  # as a Portal that is there has it
+        raise ActionError("There is no Portal to ask where a template is tried in its folder")
+
+
+class _NoCatalog:
+    def by_refs(self, _refs: Sequence[EntityRef]) -> Mapping[EntityRef, str]:
+        return {}
+
+
+@contextmanager
+def rehearsing(settings: Settings) -> Iterator[DryRuns]:
+    """Open what tries templates; owners are not checked, as there is no catalog that could know them."""
+    integrations = Integrations(settings.integrations)
+    policy = RemotePolicy(
+        allowed_schemes=frozenset(settings.git_schemes),
+        file_roots=(settings.repositories,),
+        integrations=integrations,
+        addresses=ReadingRules(settings.reading_hosts),
+    )
+    with (
+        tempfile.TemporaryDirectory(prefix="portal-") as folder,
+        build_engine(builtin_filters({host.host: host.type for host in integrations})) as engine,
+    ):
+        yield DryRuns(
+            engine=engine,
+            actions=all_actions(
+                engine,
+                repositories=settings.repositories,
+                policy=policy,
+                owners=_AnyOwner(),
+                portal=_NoPortal(),
+            ),
+            catalog=_NoCatalog(),
+            ownership=None,
+            templates=Templates(Mirrors(Path(folder) / "mirrors", policy), integrations=integrations),
+            folder=Path(folder) / "workspaces",
+            kinds=all_kinds,
+            limits=_LIMITS,
+        )

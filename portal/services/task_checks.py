@@ -1,0 +1,203 @@
+"""Checks what a task is asked for, before there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import orjson
+
+from portal.errors import InputError, NotFoundError, ValuesError
+from portal.model.entity import LOCATION_ANNOTATION
+from portal.model.ref import PEOPLE, EntityRef
+from portal.model.secret import Secret
+from portal.scaffolder.engine import Engine
+from portal.scaffolder.parameters import owner_parameters, values_errors
+from portal.scaffolder.task import API_VERSION
+from portal.services.task_catalog import CatalogReader, ExpectedOwnership
+from portal.services.task_rights import TaskRights
+
+
+class Finding(Protocol):
+    """A policy's verdict, as `portal.graph` gives it."""
+
+    @property
+    def rule(self) -> str:
+        """The rule that speaks."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        ...
+
+    @property
+    def fix(self) -> str:
+        """What to do, such as who could own."""
+        ...
+
+    @property
+    def severity(self) -> str:
+        """`enforce` when it forbids."""
+        ...
+
+
+class OwnershipRules(Protocol):
+    """Says who may own."""
+
+    def check_owner(self, owner_ref: EntityRef, layer: str) -> Sequence[Finding]:
+        """Return what speaks against an owner in a layer."""
+        ...
+
+
+class OwnershipCheck:
+    """Asks whether who is to own what a template creates may."""
+
+    def __init__(self, catalog: CatalogReader, rules: OwnershipRules, engine: Engine) -> None:
+        self._catalog = catalog
+        self._ownership = rules
+        self._engine = engine
+
+    def ownership(
+        self,
+        template: Mapping[str, Any],
+        form: Sequence[Mapping[str, Any]],
+        values: Mapping[str, Any],
+        rights: TaskRights | None,
+    ) -> ExpectedOwnership | None:
+        """Return the ownership that a template promises for what it creates, None where it creates nothing.
+
+        Raises `InputError` unless the owner is in the catalog and may own in the layer, `NotAllowedError` where whoever
+        has the `rights` may not create for it.
+        """
+        creates = template["spec"].get("creates") or []
+        if not creates:
+            return None
+        names = owner_parameters(form)
+        owners = _owners(names, values)
+        if not owners:
+            parameter = (names or ["owner"])[0]
+            raise InputError(
+                f'The template creates {_listed(creates)}, which needs an owner; give one as "{parameter}", such as '
+                '"group:default/team"'
+            )
+        known = self._catalog.by_refs(list(owners.values()))
+        faults = [
+            f"{name}: found {owner}, which is not in the catalog; expected a Group or User that is"
+            for name, owner in owners.items()
+            if owner not in known or owner.kind not in PEOPLE
+        ]
+        if not faults:
+            faults = self._forbidden(creates, owners, values)
+        if faults:
+            raise InputError("\n".join(faults), faults)
+        if rights is not None:
+            rights.require_owners(list(owners.values()))
+        kinds = frozenset(str(item["kind"]).lower() for item in creates)
+        return ExpectedOwnership(next(iter(owners.values())), kinds)
+
+    def _forbidden(
+        self, creates: Sequence[Mapping[str, Any]], owners: Mapping[str, EntityRef], values: Mapping[str, Any]
+    ) -> list[str]:
+        """Return what the layers' rules say against the owners, where they enforce it."""
+        declared = [str(item["layer"]) for item in creates if item.get("layer")]
+        rendered = self._engine.render_value(declared, {"parameters": values}).value
+        named = [str(layer) for layer in dict.fromkeys(rendered if isinstance(rendered, list) else declared) if layer]
+        return [
+            f"{name}: {finding.message} (rule {finding.rule}). {finding.fix}"
+            for name, owner in owners.items()
+            for layer in named
+            for finding in self._ownership.check_owner(owner, layer)
+            if finding.severity == "enforce"
+        ]
+
+
+def of_portal(
+    ownership: OwnershipCheck | None,
+    template: Mapping[str, Any],
+    form: Sequence[Mapping[str, Any]],
+    values: Mapping[str, Any],
+    rights: TaskRights | None,
+) -> dict[str, Any]:
+    """Return what a task's spec holds beside Backstage's: the ownership that is promised, what its actions may do.
+
+    Its `scopes` are the permissions that an API token left to whoever asks; without one there are none.
+
+    Raises as `OwnershipCheck.ownership` does; `ownership` None leaves the owners unchecked.
+    """
+    expected = None if ownership is None else ownership.ownership(template, form, values, rights)
+    found: dict[str, Any] = {} if expected is None else {"ownership": expected.to_json()}
+    if rights is None:
+        return found
+    actions, scopes = rights.actions(template), rights.scopes()
+    if actions is not None:
+        found["permittedActions"] = actions.to_json()
+    if scopes is not None:
+        found["scopes"] = sorted(scopes)
+    return found
+
+
+def template_ref(text: str) -> EntityRef:
+    """Return the reference of a template. Raises `InputError` for that of anything else."""
+    ref = EntityRef.parse(text, default_kind="template")
+    if ref.kind != "template":
+        raise InputError(f'Only templates can be run; found a reference to the kind "{ref.kind}"')
+    return ref
+
+
+def usable(ref: EntityRef, body: str | None) -> dict[str, Any]:
+    """Return a template that the catalog has as `body`. Raises `NotFoundError`, or `InputError` for another version."""
+    if body is None:
+        raise NotFoundError(f"Template {ref} not found")
+    template: dict[str, Any] = orjson.loads(body)
+    if template.get("apiVersion") != API_VERSION:
+        raise InputError(f"Template {ref}: found apiVersion {template.get('apiVersion')}; expected {API_VERSION}")
+    return template
+
+
+def raise_for(errors: Sequence[dict[str, Any]]) -> None:
+    """Raise `ValuesError` for faults, where there are any."""
+    if errors:
+        raise ValuesError("; ".join(str(error["stack"]) for error in errors), errors)
+
+
+def secrets_errors(template: Mapping[str, Any], secrets: Mapping[str, Secret]) -> list[dict[str, Any]]:
+    """Return the faults of the secrets; none shows a value."""
+    schema = (template["spec"].get("secrets") or {}).get("schema")
+    if not isinstance(schema, dict):
+        return []
+    errors = values_errors([schema], {name: secret.reveal() for name, secret in secrets.items()})
+    for error in errors:
+        place = str(error["property"]).replace("instance", "secrets", 1)
+        message = error["message"] if error["name"] == "required" else f"is not accepted by the keyword {error['name']}"
+        if error["name"] == "required":
+            message = f'requires secret "secrets.{error["argument"]}"'
+        error.update(property=place, message=message, instance={}, stack=f"{place} {message}")
+    return errors
+
+
+def base_url(template: Mapping[str, Any]) -> str | None:
+    """Return what the relative urls of a template are relative to."""
+    location = (template["metadata"].get("annotations") or {}).get(LOCATION_ANNOTATION, "")
+    location_type, _, target = location.partition(":")
+    if location_type == "file":
+        return f"file://{quote(target)}"
+    return target if location_type == "url" else None
+
+
+def _owners(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, EntityRef]:
+    """Return the owners that were given, by parameter. Raises `InputError` for one that is no reference."""
+    owners: dict[str, EntityRef] = {}
+    for name in names:
+        value = values.get(name)
+        if value in (None, ""):
+            continue
+        if not isinstance(value, str):
+            raise InputError(f'{name}: found {value!r}; expected a reference such as "group:default/team"')
+        owners[name] = EntityRef.parse(value, default_kind="group")
+    return owners
+
+
+def _listed(creates: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(str(item.get("kind")) for item in creates)
