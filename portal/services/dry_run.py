@@ -29,8 +29,8 @@ from portal.services.rehearsal import AtOnce, DryRunLimits, GivenSecrets, NoLoca
 from portal.services.task_catalog import CatalogReader
 from portal.services.task_checks import OwnershipCheck, base_url, of_portal, raise_for, secrets_errors
 from portal.services.task_rights import TaskRights
-from portal.services.task_runner import Environment, SightOf, TaskRunner
-from portal.services.task_surroundings import Sources
+from portal.services.task_runner import SightOf, TaskRunner
+from portal.services.task_surroundings import Environment, Sources
 from portal.store.tasks import TaskRow
 
 #: What the template of a dry run is called. Rule: scaffolder-backend 4.2 `createDryRunner`.

@@ -34,8 +34,9 @@ from portal.services.task_checks import (
 )
 from portal.services.task_query import TaskQuery
 from portal.services.task_rights import TaskRights
-from portal.services.task_runner import Environment, SightOf, TaskRunner
+from portal.services.task_runner import SightOf, TaskRunner
 from portal.services.task_secrets import StoredSecrets
+from portal.services.task_surroundings import Environment
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces

@@ -46,7 +46,7 @@ from portal.services.error_names import error_name
 from portal.services.jobs import JobStoppedError, StepRunner
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
 from portal.services.task_rights import is_permitted_action
-from portal.services.task_surroundings import Diary, Places, Sources, TaskSecrets
+from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
 from portal.store.sight import Sight
@@ -64,14 +64,6 @@ SightOf = Callable[[str | None], Sight | None]
 Recorded = Callable[[str], Mapping[str, Any]]
 #: Gives the output that stands in for an action's own, which is not run.
 StandIn = Callable[[Action], Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Environment:
-    """Names that the operator gives to all templates: `environment.parameters` and `environment.secrets`."""
-
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""Keeps the secrets of tasks, and closed what steps have made of them."""
+"""Keeps the secrets of tasks in the database, closed for whoever reads it."""
 
 from __future__ import annotations
 

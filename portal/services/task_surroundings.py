@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from portal.actions.contract import Reader
@@ -11,6 +12,14 @@ from portal.model.secret import Secret
 from portal.scaffolder.task import TaskEvent
 from portal.store.database import Connection
 from portal.store.tasks import EventRow, TaskRow
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Names that the operator gives to all templates: `environment.parameters` and `environment.secrets`."""
+
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
 
 
 class Diary(Protocol):

@@ -21,7 +21,7 @@ from portal.ingest.yaml import parse
 from portal.model.secret import Secret
 from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
-from portal.services.task_runner import Environment
+from portal.services.task_surroundings import Environment
 from portal.services.templates import Templates
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy

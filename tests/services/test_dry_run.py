@@ -272,6 +272,9 @@ class FewRights:
     def actions(self, _template):
         return Condition("HAS_ACTION_ID", SCAFFOLDER_ACTION, {"actionId": "debug:log"})
 
+    def scopes(self):
+        return None
+
     def require_owners(self, owners):
         raise AssertionError("nothing is created")
 
