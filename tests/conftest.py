@@ -20,7 +20,9 @@ pytest_plugins = ["browsers", "repositories", "portals", "webservers"]
 
 
 #: What these ask goes through services and store, whose own tests run on both databases each time.
-_EDGES = frozenset({"access", "api", "cli", "oidc"})
+_EDGES = frozenset({"access", "api", "cli", "oidc", "web"})
+#: What takes long there, and is tried with random histories, or by killing processes, on SQLite each time.
+_LONG = frozenset({"test_killed_ingest.py", "test_past.py", "test_history.py", "test_handovers.py"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,8 +30,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         case = getattr(item, "callspec", None)
-        if case is not None and "postgresql" in case.id and item.path.relative_to(here).parts[0] in _EDGES:
+        if case is None or "postgresql" not in case.id:
+            continue
+        if item.path.relative_to(here).parts[0] in _EDGES or (item.path.name in _LONG and _is_long(item)):
             item.add_marker(pytest.mark.slow)
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("hypothesis") is not None or item.path.name == "test_killed_ingest.py"
 
 
 @pytest.fixture(scope="session", autouse=True)

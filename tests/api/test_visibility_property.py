@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from catalogs import entity
 from flask.testing import FlaskClient
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from readers import labelled, let_read, of_kinds, owned_by
@@ -22,6 +23,8 @@ from portal.config import load_settings
 from portal.model.leaves import leaves
 from portal.model.permission import Conditional, Criteria, EveryOf, NoneOf, SomeOf
 from portal.model.permission_rules import entity_filter
+
+pytestmark = pytest.mark.slow
 
 NAMES = [f"e{number}" for number in range(8)]
 KINDS = ["component", "group", "system", "dataset", "user", "layer"]

@@ -22,6 +22,8 @@ from waiting import eventually
 from portal.store.database import Database
 from portal.store.slots import living_slots
 
+pytestmark = pytest.mark.slow
+
 POSTGRESQL = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
 #: What is stopped is stopped for longer than this; PORTAL_TEST_LEASE_SECONDS=30 makes it a real minute.

@@ -53,6 +53,7 @@ database = Database({database_url!r}, lease_seconds={LEASE_SECONDS})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", _STOPS)
 def test_others_write_past_a_process_that_has_stopped(database_url: str, stop: str) -> None:
     plain = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:"))
@@ -91,6 +92,7 @@ _GOES_ON = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("goes_on", _GOES_ON)
 def test_a_long_turn_of_a_process_that_goes_on_is_waited_for(database_url: str, goes_on: str) -> None:
     long = f"""
