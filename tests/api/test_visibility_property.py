@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from catalogs import entity
 from flask.testing import FlaskClient
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from readers import labelled, let_read, of_kinds, owned_by
