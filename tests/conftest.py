@@ -20,7 +20,7 @@ pytest_plugins = ["browsers", "repositories", "portals", "webservers"]
 
 
 #: What these ask goes through services and store, whose own tests run on both databases each time.
-_EDGES = frozenset({"access", "api", "cli", "oidc", "web"})
+_EDGES = frozenset({"access", "api", "attacks", "cli", "client", "conformance", "oidc", "web"})
 #: What takes long there, and is tried with random histories, or by killing processes, on SQLite each time.
 _LONG = frozenset({"test_killed_ingest.py", "test_past.py", "test_history.py", "test_handovers.py"})
 
