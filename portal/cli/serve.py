@@ -56,7 +56,10 @@ def serve(
         catalog=tuple(catalogs) or None,
     )
     _require_way_in(settings)
-    with build(settings) as portal:
+    with cycles_kept():
+        # The driver of its database is imported by it.
+        opened = build(settings)
+    with opened as portal:
         portal.migrate()
         begins_anew = portal.is_new
         if portal.is_new:

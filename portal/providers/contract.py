@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from portal.errors import PortalError
@@ -37,6 +38,10 @@ class Authorship:
     authored_at_ms: int | None = None
 
 
+#: Of no tree it was asked just now where it stands.
+NOT_ASKED: Mapping[Tree, str] = MappingProxyType({})
+
+
 class TreeProvider(Protocol):
     """Reads trees of one type."""
 
@@ -44,8 +49,13 @@ class TreeProvider(Protocol):
         """Return the commit at which each tree stands now (empty: unknown without listing), or why it is unknown."""
         ...
 
-    def listings(self, trees: Collection[Tree]) -> Mapping[Tree, Listing | PortalError]:
-        """Return the files of each tree, or why they cannot be had."""
+    def listings(
+        self, trees: Collection[Tree], *, at: Mapping[Tree, str] = NOT_ASKED
+    ) -> Mapping[Tree, Listing | PortalError]:
+        """Return the files of each tree, or why they cannot be had.
+
+        `at` are commits that `commits` has told just now: where these trees stand need not be asked again.
+        """
         ...
 
     def read(self, listing: Listing, paths: Collection[str], *, size_limit_bytes: int) -> Mapping[str, bytes | int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from portal.errors import NotAllowedError, PortalError, SourceUnreachableError
 from portal.model.location import Tree
-from portal.providers.contract import Authorship, FileEntry, Listing
+from portal.providers.contract import NOT_ASKED, Authorship, FileEntry, Listing
 
 #: Folders that hold no catalog files of their own, however deep they are.
 _SKIPPED_FOLDERS = frozenset({".git", ".hg", ".svn", ".venv", "__pycache__", "node_modules"})
@@ -24,7 +24,12 @@ class FolderProvider:
         """Return the empty commit for each folder: only listing tells whether it has changed."""
         return dict.fromkeys(trees, "")
 
-    def listings(self, trees: Collection[Tree]) -> Mapping[Tree, Listing | PortalError]:
+    def listings(
+        self,
+        trees: Collection[Tree],
+        *,
+        at: Mapping[Tree, str] = NOT_ASKED,
+    ) -> Mapping[Tree, Listing | PortalError]:
         """Return the files of each folder."""
         return {tree: _listing(tree) for tree in trees}
 

@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping
 
 from portal.errors import PortalError
 from portal.model.location import Tree
-from portal.providers.contract import Authorship, FileEntry, Listing
+from portal.providers.contract import NOT_ASKED, Authorship, FileEntry, Listing
 from portal.vcs.mirror import Head, Mirrors, Revision
 
 _SYMLINK = "120000"
 _SUBMODULE = "160000"
+#: So many are remembered; with the next ones all are forgotten, and asked for again.
+_MOST_BRANCHES = 10_000
 
 
 class GitProvider:
@@ -18,16 +20,30 @@ class GitProvider:
 
     def __init__(self, mirrors: Mirrors) -> None:
         self._mirrors = mirrors
+        #: The branch of each head that was told: a tree that names none stands at its remote's default.
+        self._branches: dict[tuple[Tree, str], str] = {}
 
     def commits(self, trees: Collection[Tree]) -> Mapping[Tree, str | PortalError]:
         """Return the commit at which each branch stands, asked of its remote."""
-        return {tree: found.commit if isinstance(found, Head) else found for tree, found in self._heads(trees).items()}
+        heads = self._heads(trees)
+        if len(self._branches) > _MOST_BRANCHES:
+            self._branches.clear()
+        self._branches.update(
+            {(tree, found.commit): found.branch for tree, found in heads.items() if isinstance(found, Head)}
+        )
+        return {tree: found.commit if isinstance(found, Head) else found for tree, found in heads.items()}
 
-    def listings(self, trees: Collection[Tree]) -> Mapping[Tree, Listing | PortalError]:
+    def listings(
+        self, trees: Collection[Tree], *, at: Mapping[Tree, str] = NOT_ASKED
+    ) -> Mapping[Tree, Listing | PortalError]:
         """Return the files of each branch, after fetching what is new."""
         found: dict[Tree, Listing | PortalError] = {}
-        heads: dict[Tree, Head] = {}
-        for tree, head in self._heads(trees).items():
+        heads = {
+            tree: Head(tree.root, branch, at[tree], tree.trusted)
+            for tree in trees
+            if tree in at and (branch := self._branches.get((tree, at[tree]))) is not None
+        }
+        for tree, head in self._heads([tree for tree in trees if tree not in heads]).items():
             if isinstance(head, Head):
                 heads[tree] = head
             else:

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from portal.errors import NotAllowedError, PortalError, SourceUnreachableError
 from portal.model.location import Tree
 from portal.model.reading import ReadingRules
-from portal.providers.contract import Authorship, FileEntry, Listing
+from portal.providers.contract import NOT_ASKED, Authorship, FileEntry, Listing
 
 if TYPE_CHECKING:
     import httpx
@@ -65,7 +65,12 @@ class WebProvider:
             tree: answer.digest if isinstance(answer, _Answer) else answer for tree, answer in self._ask(trees).items()
         }
 
-    def listings(self, trees: Collection[Tree]) -> Mapping[Tree, Listing | PortalError]:
+    def listings(
+        self,
+        trees: Collection[Tree],
+        *,
+        at: Mapping[Tree, str] = NOT_ASKED,
+    ) -> Mapping[Tree, Listing | PortalError]:
         """Return each file as the only one of its tree; a tree without files where the server does not have it."""
         return {
             tree: Listing(tree, "", answer.digest, {"": FileEntry(answer.digest)} if answer.content is not None else {})

@@ -31,6 +31,16 @@ class Link:
     is_required: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What registering a target would bring: finished documents as JSON text, the files they stand in, problems."""
+
+    source: Source
+    bodies: dict[EntityRef, str]
+    locations: dict[EntityRef, str]
+    problems: list[Problem]
+
+
 @dataclass(slots=True)
 class Build:
     """A source on its way to a snapshot.

@@ -43,11 +43,11 @@ class Fingerprints:
         parts = {"meaning": self._meaning, "heads": heads, "trusted": sorted(t.root for t in commits if t.trusted)}
         return _text(parts, kinds)
 
-    def unchanged(self, sources: Collection[Source], kinds: Kinds) -> set[str]:
+    def unchanged(self, sources: Collection[Source], kinds: Kinds, reader: TreeReader) -> set[str]:
         """Return the ids of sources that stand where they stood at their last refresh: all trees, all kinds."""
         remembered = {source.id: {} if self.changed_kinds(source, kinds) else self.trees(source) for source in sources}
         trees = {tree for found in remembered.values() for tree in found}
-        now = TreeReader(self._providers).commits(trees)
+        now = reader.commits(trees)
         return {
             identity
             for identity, found in remembered.items()

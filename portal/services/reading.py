@@ -17,10 +17,14 @@ class TreeReader:
     def __init__(self, providers: Mapping[str, TreeProvider]) -> None:
         self._providers = providers
         self.listings: dict[Tree, Listing | PortalError] = {}
+        self._commits: dict[Tree, str] = {}
 
     def commits(self, trees: Collection[Tree]) -> dict[Tree, str | PortalError]:
-        """Return the commit at which each tree stands now, or why it is unknown."""
-        return self._by_type(trees, lambda provider, wanted: provider.commits(wanted))
+        """Return the commit at which each tree stands now, or why it is unknown; a listing of it is at that commit."""
+        found: dict[Tree, str | PortalError]
+        found = self._by_type(trees, lambda provider, wanted: provider.commits(wanted))
+        self._commits |= {tree: commit for tree, commit in found.items() if isinstance(commit, str) and commit}
+        return found
 
     def locate(self, targets: Collection[Target]) -> dict[Target, tuple[Target, Listing] | PortalError]:
         """Return the listing that each target names files of, or why there is none.
@@ -78,7 +82,7 @@ class TreeReader:
 
     def _list(self, trees: Collection[Tree]) -> None:
         wanted = set(trees) - self.listings.keys()
-        self.listings |= self._by_type(wanted, lambda provider, some: provider.listings(some))
+        self.listings |= self._by_type(wanted, lambda provider, some: provider.listings(some, at=self._commits))
 
     def _by_type(self, trees: Collection[Tree], ask: Any) -> dict[Tree, Any]:
         found: dict[Tree, Any] = {}

@@ -28,11 +28,12 @@ from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.model.trace import traced
 from portal.providers.contract import TreeProvider
-from portal.services.builds import Build, Progress
+from portal.services.builds import Build, Progress, Trial
 from portal.services.changes import Changes, write_delta
 from portal.services.kinds import KindsService
 from portal.services.measures import RefreshMeasure, RefreshMeasures
 from portal.services.memory import cycles_kept, give_back
+from portal.services.reading import TreeReader
 from portal.services.snapshots import SnapshotBuilder
 from portal.store import sources
 from portal.store.database import Database
@@ -40,7 +41,7 @@ from portal.store.entities import held_entities
 from portal.store.kinds import files_of_kinds, put_fingerprints
 from portal.store.sources import Source
 
-__all__ = ["DryRun", "Progress", "RefreshReport", "RefreshService"]
+__all__ = ["Progress", "RefreshReport", "RefreshService"]
 
 _ATTEMPTS = 5
 #: Batches of documents, from which on reading them takes memory worth giving back.
@@ -62,16 +63,6 @@ class RefreshReport:
         self.changes[source_id] = changes if before is None else before.then(changes)
         if self.measure is not None:
             self.measure.read(source_id)
-
-
-@dataclass(frozen=True, slots=True)
-class DryRun:
-    """What registering a target would bring: finished documents as JSON text, the files they stand in, problems."""
-
-    source: Source
-    bodies: dict[EntityRef, str]
-    locations: dict[EntityRef, str]
-    problems: list[Problem]
 
 
 class RefreshService:
@@ -164,12 +155,13 @@ class RefreshService:
             kinds = self._kinds.current()
             wanted, concerned = self._under(kinds, wanted)
             report = RefreshReport(measure=measure)
+            reader = self._builder.reader()
             if not (anew or again):
                 with traced("refresh: look for changes"):
-                    report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds)
+                    report.unchanged = self._builder.fingerprints.unchanged(wanted, kinds, reader)
             pending = [source for source in wanted if source.id not in report.unchanged]
             files = {*again}.union(*concerned.values())
-            self._run(pending, kinds, anew=anew, again=files, progress=told, report=report)
+            self._run(pending, kinds, reader, anew=anew, again=files, progress=told, report=report)
             self._follow(kinds, report, progress=told)
             measure.looked_at = {source.id for source in wanted}
             with self._database.reading() as connection:
@@ -181,6 +173,7 @@ class RefreshService:
         self,
         pending: Sequence[Source],
         kinds: Kinds,
+        reader: TreeReader,
         *,
         anew: bool = False,
         again: Collection[str],
@@ -190,7 +183,9 @@ class RefreshService:
         """Read and write sources under the kinds that are known; `again` are files to read though unchanged."""
         for _ in range(_ATTEMPTS):
             with traced("refresh: read"):
-                builder, builds = self._build(pending, kinds, anew=anew, again=frozenset(again), progress=progress)
+                builder, builds = self._build(
+                    pending, kinds, reader, anew=anew, again=frozenset(again), progress=progress
+                )
             pending = []
             for number, build in enumerate(builds):
                 progress(f"writing {build.source.location}", number, len(builds))
@@ -204,6 +199,7 @@ class RefreshService:
             if not pending:
                 return
             # Someone else wrote them meanwhile: what they are now is not what was read.
+            reader = self._builder.reader()
             behind = {source.id for source in pending}
             pending = [source for source in self.sources() if source.id in behind]
         raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
@@ -243,7 +239,8 @@ class RefreshService:
             pending = [source for source in found if source.id in files]
             if pending:
                 report.unchanged.difference_update(files)
-                self._run(pending, kinds, again=set().union(*files.values()), progress=progress, report=report)
+                again = set().union(*files.values())
+                self._run(pending, kinds, self._builder.reader(), again=again, progress=progress, report=report)
 
     def retarget(self, source_id: str, location_type: str, target: str) -> Source:
         """Give a source another root location and read that, in one transaction.
@@ -262,7 +259,9 @@ class RefreshService:
                 if source_id not in known:
                     raise NotFoundError(f"Found no location with ID {source_id}")
                 moved = replace(known[source_id], type=location_type, target=target)
-                builder, (build,) = self._build([moved], kinds, anew=True, again=frozenset(), progress=_untold)
+                builder, (build,) = self._build(
+                    [moved], kinds, self._builder.reader(), anew=True, again=frozenset(), progress=_untold
+                )
                 if self._commit(build, builder, moves=True) is not None:
                     self._follow(kinds, RefreshReport(), progress=_untold)
                     return moved
@@ -325,14 +324,14 @@ class RefreshService:
             self._follow(kinds, RefreshReport(), progress=_untold)
         return sorted(removed)
 
-    def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> DryRun:
+    def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> Trial:
         """Return what a target would bring; nothing is written. Raises `InputError` as `add` does."""
         parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
         source = Source(str(uuid.uuid4()), location_type, target, registered)
         build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
         # What is wrong with a document names the kinds that there are.
         builder = self._builder.knowing(self._kinds.told())
-        builder.build([build], progress=_untold, redefine=partial(self._redefine, builder))
+        builder.build([build], self._builder.reader(), progress=_untold, redefine=partial(self._redefine, builder))
         changes = delta(build.snapshot, build.stored)
         bodies: dict[EntityRef, str] = {}
         locations: dict[EntityRef, str] = {}
@@ -344,7 +343,7 @@ class RefreshService:
                     meant = finish(meanings[position].frame, uid=str(uuid.uuid4()), relations=())
                     bodies[document.ref], locations[document.ref] = meant.body, document.location
         build.snapshot.payloads.close()
-        return DryRun(source, bodies, locations, changes.add_problems)
+        return Trial(source, bodies, locations, changes.add_problems)
 
     def target_of(self, location_type: str, target: str) -> Target:
         """Return what a location that people register names. Raises `InputError` where it cannot be understood."""
@@ -360,7 +359,14 @@ class RefreshService:
         return replace(checked, entity=None, faults=(*checked.faults, fault))
 
     def _build(
-        self, wanted: Collection[Source], kinds: Kinds, *, anew: bool, again: frozenset[str], progress: Progress
+        self,
+        wanted: Collection[Source],
+        kinds: Kinds,
+        reader: TreeReader,
+        *,
+        anew: bool,
+        again: frozenset[str],
+        progress: Progress,
     ) -> tuple[SnapshotBuilder, list[Build]]:
         with self._database.reading() as connection:
             builds = [
@@ -374,7 +380,7 @@ class RefreshService:
                 for source in wanted
             ]
         builder = self._builder.knowing(kinds)
-        builder.build(builds, progress=progress, redefine=partial(self._redefine, builder))
+        builder.build(builds, reader, progress=progress, redefine=partial(self._redefine, builder))
         if sum(len(build.snapshot.payloads) for build in builds) > _FEW_PAYLOADS:
             give_back()
         return builder, builds

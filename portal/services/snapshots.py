@@ -86,13 +86,18 @@ class SnapshotBuilder:
         found.kinds = kinds
         return found
 
-    def build(self, builds: Collection[Build], *, progress: Progress, redefine: Redefine | None = None) -> None:
+    def reader(self) -> TreeReader:
+        """Return what reads the trees of one refresh."""
+        return TreeReader(self._providers)
+
+    def build(
+        self, builds: Collection[Build], reader: TreeReader, *, progress: Progress, redefine: Redefine | None = None
+    ) -> None:
         """Bring each source's snapshot to completion, a round of targets at a time over all sources together.
 
         `progress` is told the stage, how many files are known to be done, and how many there are so far. `redefine` is
         asked once which kinds there will be, and which files to compile again for them.
         """
-        reader = TreeReader(self._providers)
         before: dict[str, dict[Tree, str]] = {}
         for build in builds:
             before[build.source.id] = self.fingerprints.trees(build.source)
