@@ -26,13 +26,13 @@ from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
+from portal.services.dry_run_surroundings import DryRunLimits
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.refresh import RefreshService
-from portal.services.rehearsal import DryRunLimits
 from portal.services.scaffolding import ScaffoldingService
-from portal.services.task_checks import OwnershipCheck
+from portal.services.task_checks import OwnershipInvariant
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -108,10 +108,10 @@ class FailAction:
         raise ActionError(context.input["message"])
 
 
-class RehearsedAction:
+class ToldAction:
     """Outputs whether it runs in a dry run."""
 
-    id = "test:rehearsed"
+    id = "test:told"
     description = "Outputs whether it runs in a dry run."
     examples: Sequence[Any] = ()
     output_schema = None
@@ -122,14 +122,11 @@ class RehearsedAction:
         context.output("is", context.is_dry_run)
 
 
-class FlakyAction:
-    """Notes that it runs, and fails until a file says that it is mended; outputs what is in the workspace."""
+class _NotingAction:
+    """Writes notes into a folder, in which files tell it what to do."""
 
-    id = "test:flaky"
-    description = "Fails until a file is there."
     examples: Sequence[Any] = ()
     output_schema = None
-    supports_dry_run = False
 
     class input_schema(ActionSchema):  # noqa: N801
         name = Value(str, required=True)
@@ -137,30 +134,33 @@ class FlakyAction:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def _note(self, line: str) -> None:
+        with (self._folder / "notes").open("a") as file:
+            file.write(f"{line}\n")
+
+
+class FlakyAction(_NotingAction):
+    """Notes that it runs, and fails until a file says that it is mended; outputs what is in the workspace."""
+
+    id = "test:flaky"
+    description = "Fails until a file is there."
+    supports_dry_run = False
+
     def run(self, context: ActionContext) -> None:
         name = context.input["name"]
         context.workspace.resolve(f"made-{name}").write_text("made")
-        with (self._folder / "notes").open("a") as file:
-            file.write(f"run {name}\n")
+        self._note(f"run {name}")
         if not (self._folder / f"mend-{name}").exists():
             raise ActionError(f"{name} is broken")
         context.output("found", context.workspace.listing())
 
 
-class GateAction:
+class GateAction(_NotingAction):
     """Says in a file that it has begun, then waits for another file before it says that it is done."""
 
     id = "test:gate"
     description = "Waits for a file."
-    examples: Sequence[Any] = ()
-    output_schema = None
     supports_dry_run = True
-
-    class input_schema(ActionSchema):  # noqa: N801
-        name = Value(str, required=True)
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
     def run(self, context: ActionContext) -> None:
         name = context.input["name"]
@@ -171,10 +171,6 @@ class GateAction:
             if context.cancelled(0.02):
                 return
         self._note(f"end {name}")
-
-    def _note(self, line: str) -> None:
-        with (self._folder / "notes").open("a") as file:
-            file.write(f"{line}\n")
 
 
 class Scaffold:
@@ -216,7 +212,7 @@ class Scaffold:
             FailAction(),
             GateAction(folder),
             FlakyAction(folder),
-            RehearsedAction(),
+            ToldAction(),
         ]
         self.actions = {action.id: action for action in found}
         rules = OwnerTable(owners or {})
@@ -225,7 +221,7 @@ class Scaffold:
             engine=self.engine,
             actions=self.actions,
             catalog=self.catalog,
-            ownership=OwnershipCheck(self.catalog, rules, self.engine),
+            ownership=OwnershipInvariant(self.catalog, rules, self.engine),
             templates=templates,
             folder=folder / "workspaces",
             kinds=all_kinds,

@@ -10,32 +10,37 @@ from portal.actions.contract import ActionContext, Example
 from portal.actions.schema import ActionSchema, Texts, Value
 from portal.errors import InputError
 from portal.scaffolder.engine import Engine
-from portal.scaffolder.skeleton import SkeletonOptions, render_skeleton
+from portal.scaffolder.skeleton import SkeletonEntry, SkeletonOptions, render_skeleton
 
 _URL = "Folder relative to the template's file, or a git url REMOTE#BRANCH:PATH."
 _TARGET = "Folder of the workspace to write to; the workspace itself by default."
 
 
-class FetchTemplateInput(ActionSchema):
-    """The input of fetch:template."""
+class RenderingInput(ActionSchema):
+    """What actions that render have in common: what is read, and how."""
 
     url = Value(str, required=True, description=_URL)
-    target_path = Value(str, key="targetPath", default="./", description=_TARGET)
     values = Value(dict, description="What the files may use as `values`.")
-    copy_without_templating = Texts(
-        key="copyWithoutTemplating", description="Globs of files whose bodies are copied as they are."
-    )
-    copy_without_render = Texts(key="copyWithoutRender", description="Accepted, without effect.")
     cookiecutter_compat = Value(
         bool, key="cookiecutterCompat", default=False, description="Variables are {{ cookiecutter.name }}."
-    )
-    template_file_extension = Value(
-        str, bool, key="templateFileExtension", default=False, description="Only such files are rendered; true: .njk."
     )
     replace = Value(bool, default=False, description="Replace files that are there already.")
     trim_blocks = Value(bool, key="trimBlocks", default=False, description="Drop the newline after a block.")
     lstrip_blocks = Value(bool, key="lstripBlocks", default=False, description="Drop the space before a block.")
     token = Value(str, description="Token for a repository that needs one.")
+
+
+class FetchTemplateInput(RenderingInput):
+    """The input of fetch:template."""
+
+    target_path = Value(str, key="targetPath", default="./", description=_TARGET)
+    copy_without_templating = Texts(
+        key="copyWithoutTemplating", description="Globs of files whose bodies are copied as they are."
+    )
+    copy_without_render = Texts(key="copyWithoutRender", description="Accepted, without effect.")
+    template_file_extension = Value(
+        str, bool, key="templateFileExtension", default=False, description="Only such files are rendered; true: .njk."
+    )
 
 
 class FetchTemplate:
@@ -60,9 +65,7 @@ class FetchTemplate:
         """Write what the folder renders to; a fault stops the work at its file, which is told."""
         given = context.input
         target = given["target_path"]
-        fetched = context.reader.read(given["url"])
-        if fetched.is_file:
-            raise InputError(f'fetch:template: "{given["url"]}" is a file; expected a folder')
+        entries = folder_of(self.id, context)
         options = SkeletonOptions(
             values=given["values"] or {},
             copy_without_templating=given["copy_without_templating"],
@@ -72,9 +75,7 @@ class FetchTemplate:
             lstrip_blocks=given["lstrip_blocks"],
             replace=given["replace"],
         )
-        rendered = render_skeleton(
-            fetched.entries, options, engine=self._engine, existing=context.workspace.listing(target)
-        )
+        rendered = render_skeleton(entries, options, engine=self._engine, existing=context.workspace.listing(target))
         context.workspace.write(rendered.entries, folder=target)
         for path in rendered.kept:
             context.log(f"{path} is there already and was kept")
@@ -116,3 +117,12 @@ class FetchPlain:
             context.workspace.resolve(target).mkdir(parents=True, exist_ok=True)
             context.workspace.write(fetched.entries, folder=target)
         context.log(f"Copied {len(fetched.entries)} files and directories")
+
+
+def folder_of(action_id: str, context: ActionContext) -> Sequence[SkeletonEntry]:
+    """Return the files of the folder that the input names. Raises `InputError` for a file."""
+    url = context.input["url"]
+    fetched = context.reader.read(url)
+    if fetched.is_file:
+        raise InputError(f'{action_id}: "{url}" is a file; expected a folder')
+    return fetched.entries

@@ -14,6 +14,7 @@ from typing import Any
 
 from portal.actions.child import run_child
 from portal.actions.contract import ActionContext, Example
+from portal.actions.fetch import folder_of
 from portal.actions.schema import ActionSchema, Texts, Value
 from portal.errors import ActionError, InputError
 from portal.scaffolder.binary import is_binary
@@ -61,10 +62,8 @@ class FetchCookiecutter:
     def run(self, context: ActionContext) -> None:
         """Render all, then write; files that are there are replaced. Hooks are not run."""
         given = context.input
-        fetched = context.reader.read(given["url"])
-        if fetched.is_file:
-            raise InputError(f'{self.id}: "{given["url"]}" is a file; expected a folder')
-        entries = inside_links(fetched.entries)
+        found = folder_of(self.id, context)
+        entries = inside_links(found)
         values = _values(self.id, entries, given)
         texts = {
             entry.path: text for entry in entries if entry.kind == "file" and (text := _text_of(entry)) is not None

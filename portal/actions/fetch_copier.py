@@ -9,9 +9,10 @@ from pathlib import Path
 
 from portal.actions.child import run_child
 from portal.actions.contract import ActionContext, Example
+from portal.actions.fetch import folder_of
 from portal.actions.schema import ActionSchema, Value
 from portal.actions.workspace import LARGEST_FILE_BYTES, Workspace, read_folder, size_of
-from portal.errors import ActionError, InputError
+from portal.errors import ActionError
 from portal.scaffolder.skeleton import SkeletonEntry, inside_links
 
 
@@ -45,14 +46,12 @@ class FetchCopier:
     def run(self, context: ActionContext) -> None:
         """Render all, then write; files that are there are replaced. Raises `InputError` for unsafe templates."""
         given = context.input
-        fetched = context.reader.read(given["url"])
-        if fetched.is_file:
-            raise InputError(f'{self.id}: "{given["url"]}" is a file; expected a folder')
+        found = folder_of(self.id, context)
         with tempfile.TemporaryDirectory(prefix="copier-") as name:
             folder = Path(name).resolve()
             for part in ("template", "target"):
                 (folder / part).mkdir()
-            Workspace(folder / "template").write([entry for entry in inside_links(fetched.entries) if _is_plain(entry)])
+            Workspace(folder / "template").write([entry for entry in inside_links(found) if _is_plain(entry)])
             reply = run_child(
                 "copier_program.py",
                 {"values": given["values"] or {}},

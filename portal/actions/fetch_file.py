@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from portal.actions.contract import ActionContext, Example
+from portal.actions.fetch import RenderingInput
 from portal.actions.schema import ActionSchema, Value
 from portal.errors import InputError
 from portal.scaffolder.engine import Engine
@@ -46,19 +47,10 @@ class FetchPlainFile:
         context.log(f"Copied {context.input['url']} to {target}")
 
 
-class FetchTemplateFileInput(ActionSchema):
+class FetchTemplateFileInput(RenderingInput):
     """The input of fetch:template:file."""
 
-    url = Value(str, required=True, description=_URL)
     target_path = Value(str, key="targetPath", required=True, description=_TARGET)
-    values = Value(dict, description="What the file may use as `values`.")
-    cookiecutter_compat = Value(
-        bool, key="cookiecutterCompat", default=False, description="Variables are {{ cookiecutter.name }}."
-    )
-    replace = Value(bool, default=False, description="Replace a file that is there already.")
-    trim_blocks = Value(bool, key="trimBlocks", default=False, description="Drop the newline after a block.")
-    lstrip_blocks = Value(bool, key="lstripBlocks", default=False, description="Drop the space before a block.")
-    token = Value(str, description="Token for a repository that needs one.")
 
 
 class FetchTemplateFile:

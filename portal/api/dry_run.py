@@ -15,10 +15,10 @@ from portal.api.answers import answer
 from portal.api.errors import fault_answer
 from portal.errors import InputError
 from portal.model.secret import Secret
-from portal.scaffolder.skeleton import SkeletonEntry
 
 if TYPE_CHECKING:
     from portal.api.scaffolder import TaskAccess
+    from portal.scaffolder.skeleton import SkeletonEntry
     from portal.services.dry_run import DryRuns
 
 _MODE, _EXECUTABLE_MODE = 0o644, 0o755
@@ -83,6 +83,8 @@ def add_dry_run_route(blueprint: Blueprint, dry_runs: DryRuns, access: TaskAcces
 
 
 def _files(uploaded: Sequence[Mapping[str, Any]]) -> list[SkeletonEntry]:
+    from portal.scaffolder.skeleton import SkeletonEntry  # noqa: PLC0415  # as above
+
     files = []
     for index, file in enumerate(uploaded):
         if file["path"].rstrip("/.") == "":

@@ -23,7 +23,7 @@ from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
-from portal.services.task_checks import OwnershipCheck
+from portal.services.task_checks import OwnershipInvariant
 from portal.services.task_owners import TaskOwners
 from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
@@ -98,7 +98,7 @@ def wire_tasks(
         engine=engine,
         actions=actions,
         catalog=catalog,
-        ownership=OwnershipCheck(catalog, ownership, engine),
+        ownership=OwnershipInvariant(catalog, ownership, engine),
         templates=templates,
         folder=settings.workspaces,
         kinds=kinds.current,

@@ -27,7 +27,7 @@ from portal.api.impact import add_impact_routes
 from portal.api.kinds import kinds_blueprint
 from portal.api.layers import add_balance_routes, add_layer_routes
 from portal.api.metrics import metrics_blueprint
-from portal.api.openapi import register_openapi
+from portal.api.openapi_route import register_openapi
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import (
     catalog_permission_blueprint,

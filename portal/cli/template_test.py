@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from portal.app.rehearsing import rehearsing
+from portal.app.dry_runs import dry_runs_alone
 from portal.cli.output import console, plain, print_json
 from portal.errors import InputError
 from portal.services.template_cases import Verdict, read_cases, read_template, try_case
@@ -31,7 +31,7 @@ def test(load: Any, *, folder: Path, update: bool, as_json: bool) -> None:
     or an error; files are compared with its snapshot where there is one.
     """
     verdicts: list[tuple[Path, Verdict]] = []
-    with rehearsing(load()) as runs:
+    with dry_runs_alone(load()) as runs:
         for file in _templates(folder):
             template = read_template(file)
             cases = read_cases(file.parent)

@@ -32,7 +32,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class TargetDryRun:
     """What registering a target would bring: finished documents as JSON text, the files they stand in, problems."""
 
     source: Source

@@ -25,9 +25,9 @@ from portal.scaffolder.engine import Engine
 from portal.scaffolder.parameters import pages, values_errors
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.scaffolder.task import API_VERSION, task_spec
-from portal.services.rehearsal import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
+from portal.services.dry_run_surroundings import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
 from portal.services.task_catalog import CatalogReader
-from portal.services.task_checks import OwnershipCheck, base_url, of_portal, raise_for, secrets_errors
+from portal.services.task_checks import OwnershipInvariant, base_url, of_portal, raise_for, secrets_errors
 from portal.services.task_rights import TaskRights
 from portal.services.task_runner import SightOf, TaskRunner
 from portal.services.task_surroundings import Environment, Sources
@@ -82,7 +82,7 @@ class DryRuns:
         engine: Engine,
         actions: Mapping[str, Action],
         catalog: CatalogReader,
-        ownership: OwnershipCheck | None,
+        ownership: OwnershipInvariant | None,
         templates: Sources,
         folder: Path,
         kinds: Callable[[], Kinds],

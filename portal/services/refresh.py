@@ -28,7 +28,7 @@ from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
 from portal.model.trace import traced
 from portal.providers.contract import TreeProvider
-from portal.services.builds import Build, Progress, Trial
+from portal.services.builds import Build, Progress, TargetDryRun
 from portal.services.changes import Changes, write_delta
 from portal.services.kinds import KindsService
 from portal.services.measures import RefreshMeasure, RefreshMeasures
@@ -324,7 +324,7 @@ class RefreshService:
             self._follow(kinds, RefreshReport(), progress=_untold)
         return sorted(removed)
 
-    def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> Trial:
+    def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> TargetDryRun:
         """Return what a target would bring; nothing is written. Raises `InputError` as `add` does."""
         parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
         source = Source(str(uuid.uuid4()), location_type, target, registered)
@@ -343,7 +343,7 @@ class RefreshService:
                     meant = finish(meanings[position].frame, uid=str(uuid.uuid4()), relations=())
                     bodies[document.ref], locations[document.ref] = meant.body, document.location
         build.snapshot.payloads.close()
-        return Trial(source, bodies, locations, changes.add_problems)
+        return TargetDryRun(source, bodies, locations, changes.add_problems)
 
     def target_of(self, location_type: str, target: str) -> Target:
         """Return what a location that people register names. Raises `InputError` where it cannot be understood."""

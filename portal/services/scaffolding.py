@@ -23,7 +23,7 @@ from portal.services.jobs import Jobs
 from portal.services.journal import Journal
 from portal.services.task_catalog import CatalogReader, Registrar
 from portal.services.task_checks import (
-    OwnershipCheck,
+    OwnershipInvariant,
     OwnershipRules,
     base_url,
     of_portal,
@@ -71,7 +71,7 @@ class ScaffoldingService:
     ) -> None:
         self._database = database
         self._catalog = catalog
-        self._ownership = OwnershipCheck(catalog, ownership, engine)
+        self._ownership = OwnershipInvariant(catalog, ownership, engine)
         self._jobs = jobs
         self._actions = actions
         self._vault = vault

@@ -51,7 +51,7 @@ class OwnershipRules(Protocol):
         ...
 
 
-class OwnershipCheck:
+class OwnershipInvariant:
     """Asks whether who is to own what a template creates may."""
 
     def __init__(self, catalog: CatalogReader, rules: OwnershipRules, engine: Engine) -> None:
@@ -114,7 +114,7 @@ class OwnershipCheck:
 
 
 def of_portal(
-    ownership: OwnershipCheck | None,
+    ownership: OwnershipInvariant | None,
     template: Mapping[str, Any],
     form: Sequence[Mapping[str, Any]],
     values: Mapping[str, Any],
@@ -124,7 +124,7 @@ def of_portal(
 
     Its `scopes` are the permissions that an API token left to whoever asks; without one there are none.
 
-    Raises as `OwnershipCheck.ownership` does; `ownership` None leaves the owners unchecked.
+    Raises as `OwnershipInvariant.ownership` does; `ownership` None leaves the owners unchecked.
     """
     expected = None if ownership is None else ownership.ownership(template, form, values, rights)
     found: dict[str, Any] = {} if expected is None else {"ownership": expected.to_json()}

@@ -8,7 +8,7 @@ import textwrap
 import pytest
 from servers import run_portal
 
-from portal.app.rehearsing import rehearsing
+from portal.app.dry_runs import dry_runs_alone
 from portal.config import load_settings
 from portal.errors import InputError
 from portal.services.template_cases import read_cases, read_template, try_case
@@ -72,7 +72,7 @@ def attempt(folder, *options, where=None):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     data = tmp_path_factory.mktemp("cases") / "data"
-    with rehearsing(load_settings(environment={}, overrides={"data": str(data)})) as found:
+    with dry_runs_alone(load_settings(environment={}, overrides={"data": str(data)})) as found:
         yield found
 
 

@@ -112,8 +112,8 @@ def test_a_dry_run_shows_what_would_be_made_and_leaves_nothing(portal):
     assert portal.service.list_tasks(TaskQuery())[1] == 0
 
 
-def test_an_action_is_told_that_it_is_rehearsed(portal):
-    result = attempt(portal, [{"id": "a", "action": "test:rehearsed"}], output={"is": "${{ steps.a.output.is }}"})
+def test_an_action_is_told_that_it_is_a_dry_run(portal):
+    result = attempt(portal, [{"id": "a", "action": "test:told"}], output={"is": "${{ steps.a.output.is }}"})
     assert result.output == {"is": True}
 
 

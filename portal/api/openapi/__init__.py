@@ -8,20 +8,17 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-import orjson
-from flask import Flask, Response
+from flask import Flask
 from werkzeug.routing import Rule
 
-from portal.api.answers import JSON
 from portal.api.openapi.access_schemas import ACCESS_SCHEMAS
 from portal.api.openapi.layer_schemas import LAYER_SCHEMAS
 from portal.api.openapi.operations import COOKIE_OPERATIONS, OPERATIONS, PARAMETERS, Operation
 from portal.api.openapi.ownership_schemas import OWNERSHIP_SCHEMAS
 from portal.api.openapi.schemas import SCHEMAS, ref
 
-__all__ = ["PATH", "openapi_document", "register_openapi"]
+__all__ = ["openapi_document"]
 
-PATH = "/api/openapi.json"
 _ARGUMENT = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 _UNDESCRIBED = frozenset({"HEAD", "OPTIONS"})
 _TAGS = {
@@ -38,18 +35,6 @@ _TAGS = {
     "events": "Hearing of changes",
     "health": "Whether this process can do its work",
 }
-
-
-def register_openapi(app: Flask) -> None:
-    """Add the route that tells the description; it is put together when it is first asked for."""
-    told: list[bytes] = []
-
-    @app.get(PATH)
-    def openapi() -> Response:
-        """Return this description."""
-        if not told:
-            told.append(orjson.dumps(openapi_document(app)))
-        return Response(told[0], content_type=JSON)
 
 
 def openapi_document(app: Flask) -> dict[str, Any]:

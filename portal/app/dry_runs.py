@@ -19,7 +19,7 @@ from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
-from portal.services.rehearsal import DryRunLimits
+from portal.services.dry_run_surroundings import DryRunLimits
 from portal.services.templates import Templates
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
@@ -50,7 +50,7 @@ class _NoCatalog:
 
 
 @contextmanager
-def rehearsing(settings: Settings) -> Iterator[DryRuns]:
+def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
     """Open what tries templates; owners are not checked, as there is no catalog that could know them."""
     integrations = Integrations(settings.integrations)
     policy = RemotePolicy(

@@ -1,4 +1,4 @@
-"""Surrounds a task that is only rehearsed: nothing of it is stored."""
+"""Surrounds the task of a dry run: nothing of it is stored."""
 
 from __future__ import annotations
 
