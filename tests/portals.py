@@ -22,6 +22,7 @@ from portal.providers.web import WebProvider
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshReport, RefreshService
+from portal.services.sources import SourcesService
 from portal.store.database import Database
 from portal.store.tables import entities, postings, relations, versions
 from portal.vcs.mirror import Mirrors
@@ -51,8 +52,10 @@ class Catalog:
         policy = RemotePolicy(
             allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations, addresses=rules
         )
+        self.sources = SourcesService(database, integrations=integrations, clock=clock)
         self.service = RefreshService(
             database,
+            self.sources,
             providers={
                 "git": GitProvider(Mirrors(folder / "mirrors", policy)),
                 "folder": FolderProvider(),
@@ -60,7 +63,6 @@ class Catalog:
             },
             kinds=kinds,
             limits=limits,
-            integrations=integrations,
             rules=rules,
             catalog_rules=CatalogRules(catalog_rules, is_guarded=is_guarded),
             keeps_orphans=keeps_orphans,
@@ -70,7 +72,7 @@ class Catalog:
 
     def ingest(self, *targets: str) -> RefreshReport:
         """Add git targets, refresh everything, and return the report."""
-        self.service.add([("url", target) for target in targets])
+        self.sources.add([("url", target) for target in targets])
         return self.service.refresh()
 
     def refs(self) -> list[str]:

@@ -32,6 +32,7 @@ from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.refresh import RefreshService
 from portal.services.scaffolding import ScaffoldingService
+from portal.services.sources import SourcesService
 from portal.services.task_checks import OwnershipInvariant
 from portal.services.templates import Templates
 from portal.services.vault import Vault
@@ -192,8 +193,10 @@ class Scaffold:
         metadata.create_all(self.database.engine)
         policy = RemotePolicy(allowed_schemes=frozenset({"https"}), file_roots=(self.repositories,))
         mirrors = Mirrors(folder / "mirrors", policy)
+        self.sources = SourcesService(self.database)
         self.refresh = RefreshService(
             self.database,
+            self.sources,
             providers={"git": GitProvider(mirrors), "folder": FolderProvider()},
             kinds=KindsService(self.database, all_kinds()),
         )
@@ -231,7 +234,7 @@ class Scaffold:
             self.database,
             catalog=self.catalog,
             ownership=rules,
-            locations=LocationsService(self.database, self.refresh),
+            locations=LocationsService(self.database, self.sources, self.refresh),
             jobs=self.jobs,
             engine=self.engine,
             actions=self.actions,
@@ -242,7 +245,7 @@ class Scaffold:
 
     def ingest(self, target: str) -> None:
         """Add an operator's location and refresh."""
-        self.refresh.add([("file" if target.startswith("/") else "url", target)])
+        self.sources.add([("file" if target.startswith("/") else "url", target)])
         self.refresh.refresh()
 
     def run(self, template: str, values: Mapping[str, Any] | None = None, **more: Any) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import orjson
@@ -21,7 +22,9 @@ from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService, Page
 from portal.services.history import HistoryService
-from portal.services.locations import LocationsService
+
+if TYPE_CHECKING:
+    from portal.services.locations import LocationsService
 
 _LARGEST = 2**31 - 2
 #: Routes whose answers follow from the entities alone and cost more than to remember them.

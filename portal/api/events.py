@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Response, request
 from flask_smorest import Blueprint
 
 from portal.api.answers import answer
 from portal.api.strict import strict_blueprint
-from portal.services.events import EventsService
+
+if TYPE_CHECKING:
+    from portal.services.events import EventsService
 
 
 def events_blueprint(events: EventsService) -> Blueprint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response, request
@@ -21,7 +21,9 @@ from portal.model.filter import AllOf, AnyOf, EntityFilter, Not, parse_predicate
 from portal.model.location import parse_location
 from portal.model.login import without_credentials
 from portal.model.ref import EntityRef
-from portal.services.locations import Location, LocationsService
+
+if TYPE_CHECKING:
+    from portal.services.locations import Location, LocationsService
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 _FIELDS = frozenset({"id", "type", "target", "entityref"})

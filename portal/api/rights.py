@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import orjson
 from flask import Flask, request
@@ -17,8 +17,10 @@ from portal.model.permission_names import PERMISSIONS
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService
 from portal.services.explanation import ExplanationService, Sought, refusal
-from portal.services.locations import LocationsService
 from portal.services.permission import limit_of_token
+
+if TYPE_CHECKING:
+    from portal.services.locations import LocationsService
 
 #: Tells who created those of some tasks that exist.
 Creators = Callable[[Collection[str]], Mapping[str, str | None]]

@@ -15,7 +15,7 @@ def metrics_registry(portal: Portal, requests: RequestMeasures) -> CollectorRegi
     """Return a registry with the figures of the catalog, of work beside requests, of this process."""
     registry = CollectorRegistry()
     registry.register(requests)
-    registry.register(WorkCollector(WorkService(portal.database, portal.refresh.measures), portal.feed))
+    registry.register(WorkCollector(WorkService(portal.database, portal.measures), portal.feed))
     registry.register(CatalogCollector(portal.problems))
     ProcessCollector(registry=registry)
     return registry

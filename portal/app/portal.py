@@ -10,31 +10,26 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from portal.config import Settings
 from portal.defaults.kinds import all_kinds
 from portal.defaults.policies import rule_registry
 from portal.defaults.reference import reference_catalog
-from portal.ingest.yaml import YamlLimits
 from portal.model.integration import Integrations, host_of
 from portal.model.reading import ReadingRules
-from portal.model.rules import CatalogRules
-from portal.providers.folder import FolderProvider
-from portal.providers.git import GitProvider
 from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
 from portal.services.duty import Duty
 from portal.services.feed import ChangeFeed
 from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
-from portal.services.locations import LocationsService
+from portal.services.measures import RefreshMeasures
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.problems import ProblemsService
-from portal.services.refresh import Progress, RefreshReport, RefreshService
-from portal.services.refresher import Refresher
 from portal.services.schedule import Schedule
+from portal.services.sources import SourcesService
 from portal.services.survey import SurveyService
 from portal.store import schema
 from portal.store.database import Connection, Database
@@ -46,15 +41,18 @@ if TYPE_CHECKING:
 
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
+    from portal.app.reading import ReadingServices
     from portal.app.surveying import Surveying
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
     from portal.plugins import Registry
     from portal.providers.contract import TreeProvider
-    from portal.providers.web import WebProvider
     from portal.services.audit import AuditService
     from portal.services.events import EventsService
     from portal.services.jobs import Jobs
+    from portal.services.locations import LocationsService
+    from portal.services.refresh import Progress, RefreshReport, RefreshService
+    from portal.services.refresher import Refresher
     from portal.services.scaffolding import ScaffoldingService
 
 
@@ -78,8 +76,9 @@ class Portal:
     integrations: Integrations
     policy: RemotePolicy
     mirrors: Mirrors
-    refresh: RefreshService
-    locations: LocationsService
+    sources: SourcesService
+    measures: RefreshMeasures
+    reading_rules: ReadingRules
     catalog: CatalogService
     history: HistoryService
     feed: ChangeFeed
@@ -88,16 +87,52 @@ class Portal:
     problems: ProblemsService
     past: PastOrganisations
     known_rules: Registry[Rule]
-    providers: Mapping[str, TreeProvider]
-    web: _OnDemand
     duty: Duty
     schedule: Schedule
+    _reading: ReadingServices | None = None
     _surveying: Surveying | None = None
     _refreshers: tuple[Refresher, ...] = ()
     _starting: threading.Thread | None = None
     _answered: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
+    _wiring: threading.Lock = field(default_factory=threading.Lock)
     _ending: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def reading(self) -> ReadingServices:
+        """What reads sources, wired once: refreshes take turns."""
+        from portal.app.reading import wire_reading  # noqa: PLC0415  # the first answers need none of it
+
+        with self._wiring:
+            if self._reading is None:
+                self._reading = wire_reading(
+                    self.settings,
+                    self.database.whole,
+                    sources=self.sources,
+                    kinds=self.kinds,
+                    rules=self.reading_rules,
+                    mirrors=self.mirrors,
+                    measures=self.measures,
+                )
+            return self._reading
+
+    @property
+    def refresh(self) -> RefreshService:
+        """What brings the catalog to what its sources hold."""
+        return self.reading.refresh
+
+    @property
+    def providers(self) -> Mapping[str, TreeProvider]:
+        """What reads trees of files, by type of tree."""
+        return self.reading.providers
+
+    @cached_property
+    def locations(self) -> LocationsService:
+        """Registered locations."""
+        from portal.services.locations import LocationsService  # noqa: PLC0415  # as `reading`
+
+        hand_over = None if self.settings.worker else self.schedule.want
+        return LocationsService(self.database, self.sources, self.refresh, hand_over=hand_over)
 
     @cached_property
     def tasks(self) -> TaskServices:
@@ -198,13 +233,6 @@ class Portal:
 
             self.duty.start()
             self._surveying = Surveying(self.survey, self.settings)
-            self._refreshers = tuple(
-                Refresher(refresh, looks, self.duty, after=self._surveying.survey)
-                for refresh, looks in (
-                    (self.refresh, self.schedule.regular),
-                    (self.refresh.beside(), self.schedule.wanted),
-                )
-            )
         if not gives_way:
             self._answered.set()
         self._starting = threading.Thread(target=self._begin, name="portal-start", daemon=True)
@@ -218,12 +246,22 @@ class Portal:
         self._answered.wait(_GIVES_WAY_SECONDS)
         if self._stopping.is_set():
             return
-        for refresher in self._refreshers:
-            refresher.start()
+        if self._surveying is not None:
+            self._start_refreshers(self._surveying)
         try:
             self.jobs.start(worker=self.settings.worker)
         except Exception:  # noqa: BLE001  # the thread's edge: those who hand in a task are told that none runs
             _log.exception("background work did not start")
+
+    def _start_refreshers(self, surveying: Surveying) -> None:
+        from portal.services.refresher import Refresher  # noqa: PLC0415  # as `reading`
+
+        turns = ((self.refresh, self.schedule.regular), (self.refresh.beside(), self.schedule.wanted))
+        self._refreshers = tuple(
+            Refresher(refresh, looks, self.duty, after=surveying.survey) for refresh, looks in turns
+        )
+        for refresher in self._refreshers:
+            refresher.start()
 
     @property
     def serving_tasks(self) -> ScaffoldingService:
@@ -249,11 +287,11 @@ class Portal:
     @property
     def is_new(self) -> bool:
         """Whether nothing has been ingested yet."""
-        return not any(source.revision for source in self.refresh.sources())
+        return not any(source.revision for source in self.sources.list())
 
     def ingest(self, targets: Sequence[tuple[str, str]], *, progress: Progress | None = None) -> RefreshReport:
         """Add (type, target) locations as the operator's own, and refresh just those."""
-        return self.refresh.refresh([source.id for source in self.refresh.add(targets)], progress=progress)
+        return self.refresh.refresh([source.id for source in self.sources.add(targets)], progress=progress)
 
     def default_targets(self) -> list[tuple[str, str]]:
         """Return the locations that the settings name, or the reference catalog."""
@@ -302,7 +340,8 @@ class Portal:
             if "audit" in self.__dict__:
                 self.audit.close()
             self.feed.close()
-            self.web.close()
+            if self._reading is not None:
+                self._reading.close()
             self.database.close()
 
     def __enter__(self) -> Self:
@@ -312,29 +351,6 @@ class Portal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class _OnDemand:
-    """The provider of web files, made when a location first needs it: its client takes long to import."""
-
-    def __init__(self, rules: ReadingRules, size_limit_bytes: int) -> None:
-        self._rules = rules
-        self._size_limit_bytes = size_limit_bytes
-
-    @cached_property
-    def provider(self) -> WebProvider:
-        """The provider itself."""
-        from portal.providers.web import WebProvider  # noqa: PLC0415
-
-        return WebProvider(self._rules, size_limit_bytes=self._size_limit_bytes)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.provider, name)
-
-    def close(self) -> None:
-        """Close the client, if there is one."""
-        if "provider" in self.__dict__:
-            self.provider.close()
 
 
 def build(settings: Settings, *, is_server: bool = False) -> Portal:
@@ -356,31 +372,13 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         open_hosts=_hosts_of(settings.catalog),
     )
     mirrors = Mirrors(settings.mirrors, policy)
-    web = _OnDemand(rules, settings.file_size_bytes)
-    providers: dict[str, TreeProvider] = {
-        "git": GitProvider(mirrors),
-        "folder": FolderProvider(),
-        "web": cast("TreeProvider", web),
-    }
-    refresh = RefreshService(
-        database.whole,
-        providers=providers,
-        kinds=kinds,
-        limits=YamlLimits(size_bytes=settings.file_size_bytes, depth=settings.yaml_depth),
-        integrations=integrations,
-        rules=rules,
-        catalog_rules=CatalogRules(
-            settings.catalog_rules, is_guarded=not (settings.guests and settings.guests_may_everything)
-        ),
-        keeps_orphans=settings.orphan_strategy == "keep",
-    )
+    sources = SourcesService(database.whole, integrations=integrations)
     catalog = CatalogService(database, integrations=integrations)
     history = HistoryService(database, kinds, integrations=integrations)
     known_rules = rule_registry()
     ownership = OwnershipService(database, kinds, rules=known_rules.values())
     past = PastOrganisations(kinds, ownership.facts_reader)
     accountability = AccountabilityService(database, ownership, past)
-    locations = LocationsService(database, refresh, hand_over=None if settings.worker else schedule.want)
     return Portal(
         settings=settings,
         database=database,
@@ -388,8 +386,9 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         integrations=integrations,
         policy=policy,
         mirrors=mirrors,
-        refresh=refresh,
-        locations=locations,
+        sources=sources,
+        measures=RefreshMeasures(),
+        reading_rules=rules,
         catalog=catalog,
         history=history,
         feed=ChangeFeed(database, most=settings.followers),
@@ -398,8 +397,6 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
         problems=ProblemsService(database, ownership, accountability, kinds),
         past=past,
         known_rules=known_rules,
-        providers=providers,
-        web=web,
         duty=Duty(database, lease_seconds=settings.lease_seconds),
         schedule=schedule,
     )

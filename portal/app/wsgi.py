@@ -8,7 +8,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from flask import Flask
-from flask_smorest import Api
+from flask_smorest import Api, Blueprint
 
 from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
@@ -76,24 +76,15 @@ def create_app(portal: Portal) -> Flask:
     )
     api = Api(app)
     memory = AnswerMemory()
-    api.register_blueprint(catalog_blueprint(portal.catalog, portal.locations, portal.history, memory=memory))
+    locations = on_demand(lambda: portal.locations)
+    api.register_blueprint(catalog_blueprint(portal.catalog, locations, portal.history, memory=memory))
     api.register_blueprint(kinds_blueprint(portal.kinds))
     api.register_blueprint(history_blueprint(portal.history, portal.feed))
     api.register_blueprint(
         search_blueprint(SearchService(portal.database), revision=portal.catalog.revision, memory=memory)
     )
     api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
-    ownership = ownership_blueprint(portal.ownership, portal.accountability)
-    add_impact_routes(ownership, on_demand(lambda: portal.answers.impact))
-    add_graph_routes(ownership, on_demand(lambda: portal.answers.subgraphs))
-    add_handover_routes(ownership, on_demand(lambda: portal.answers.handovers))
-    add_rule_routes(ownership, on_demand(lambda: portal.answers.rules))
-    add_problem_routes(ownership, portal.problems)
-    add_layer_routes(ownership, on_demand(lambda: portal.answers.layers))
-    add_balance_routes(ownership, on_demand(lambda: portal.answers.balance))
-    add_drift_routes(ownership, on_demand(lambda: portal.answers.drift))
-    add_reorganisation_routes(ownership, on_demand(lambda: portal.answers.reorganisation))
-    api.register_blueprint(ownership)
+    api.register_blueprint(_ownership_routes(portal))
     requests = RequestMeasures()
     api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
     api.register_blueprint(
@@ -109,7 +100,7 @@ def create_app(portal: Portal) -> Flask:
     api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
     api.register_blueprint(audit_blueprint(portal.audit))
     api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
-    api.register_blueprint(events_blueprint(portal.events))
+    api.register_blueprint(events_blueprint(on_demand(lambda: portal.events)))
     for permission_routes in (catalog_permission_blueprint, scaffolder_permission_blueprint):
         api.register_blueprint(permission_routes(portal.access.permission))
     pages = web_blueprint(
@@ -123,7 +114,7 @@ def create_app(portal: Portal) -> Flask:
         app,
         portal.access.explanation,
         catalog=portal.catalog,
-        locations=portal.locations,
+        locations=locations,
         creators=partial(creators_of, portal.database),
     )
     register_error_handlers(app, error_page)
@@ -148,6 +139,20 @@ def create_app(portal: Portal) -> Flask:
         register_rate_limit(app, portal.settings.requests_allowed, proxies=portal.settings.proxies)
     register_edge(app, measures=requests, logs_requests=portal.settings.log_requests)
     return app
+
+
+def _ownership_routes(portal: Portal) -> Blueprint:
+    ownership = ownership_blueprint(portal.ownership, portal.accountability)
+    add_impact_routes(ownership, on_demand(lambda: portal.answers.impact))
+    add_graph_routes(ownership, on_demand(lambda: portal.answers.subgraphs))
+    add_handover_routes(ownership, on_demand(lambda: portal.answers.handovers))
+    add_rule_routes(ownership, on_demand(lambda: portal.answers.rules))
+    add_problem_routes(ownership, portal.problems)
+    add_layer_routes(ownership, on_demand(lambda: portal.answers.layers))
+    add_balance_routes(ownership, on_demand(lambda: portal.answers.balance))
+    add_drift_routes(ownership, on_demand(lambda: portal.answers.drift))
+    add_reorganisation_routes(ownership, on_demand(lambda: portal.answers.reorganisation))
+    return ownership
 
 
 def from_environment() -> Any:

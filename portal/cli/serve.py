@@ -74,7 +74,7 @@ def serve(
             begins_anew = not portal.is_new
         else:
             # People wait for the server, not for what may have changed: it looks at all sources when it has begun.
-            portal.refresh.add(portal.default_targets())
+            portal.sources.add(portal.default_targets())
     if begins_anew:
         # Nothing that an ingest took stays in the memory of a server.
         sys.stdout.flush()

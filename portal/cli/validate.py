@@ -66,6 +66,7 @@ def validate(
         knowledge = stack.enter_context(_knowledge(load, server, database))
         service = ValidationService(
             portal.database,
+            portal.sources,
             portal.refresh,
             portal.ownership,
             portal.kinds,

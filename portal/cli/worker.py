@@ -39,7 +39,7 @@ def worker(load: Any, *, database: str | None, health_port: int | None) -> None:
     configure_logs(settings)
     with build(settings) as portal:
         portal.migrate()
-        portal.refresh.add(portal.default_targets())
+        portal.sources.add(portal.default_targets())
         with _health(portal):
             portal.start()
             if not portal.has_begun:

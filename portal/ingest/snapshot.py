@@ -5,9 +5,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from portal.ingest.compile import CompiledBatch, CompiledFile
 from portal.ingest.meaning import Meaning
 from portal.ingest.payload import (
     DIVISIONS,
@@ -21,6 +20,9 @@ from portal.ingest.payload import (
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
+
+if TYPE_CHECKING:
+    from portal.ingest.compile import CompiledBatch, CompiledFile
 
 #: Problems of a Location's targets: they are found again at each refresh, whether the file changed or not.
 LINK_CODES = frozenset(

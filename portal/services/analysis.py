@@ -10,9 +10,11 @@ from urllib.parse import unquote
 
 from portal.errors import InputError
 from portal.ingest.check import problem_of
+from portal.model.integration import Integrations
 from portal.model.location import DEFAULT_PATTERN, Target, is_glob
 from portal.model.problem import raise_for
 from portal.services.refresh import RefreshService
+from portal.services.sources import SourcesService
 from portal.store import entities
 from portal.store.database import Database
 
@@ -44,7 +46,9 @@ class Analysis:
     suggested: dict[str, Any] | None
 
 
-def analyze(database: Database, refresh: RefreshService, target: str, *, filename: str = "") -> Analysis:
+def analyze(
+    database: Database, located: SourcesService, refresh: RefreshService, target: str, *, filename: str = ""
+) -> Analysis:
     """Return what a repository declares in its files of this name (empty: catalog-info.yaml), in any folder.
 
     Raises `InputError` for a target that cannot be understood, for a repository that cannot be read, and with all
@@ -53,10 +57,10 @@ def analyze(database: Database, refresh: RefreshService, target: str, *, filenam
     """
     if "/" in filename or is_glob(filename) or not filename.isprintable():
         raise InputError(f"The catalogFilename {filename!r} is not the name of a file")
-    named = refresh.target_of("url", target)
+    named = located.target_of("url", target)
     wanted = _everywhere(named, filename or DEFAULT_PATTERN)
     found = refresh.dry_run("url", target if wanted is None else wanted)
-    inside = refresh.target_of("url", found.source.target)
+    inside = located.target_of("url", found.source.target)
     bodies = {
         ref: body
         for ref, body in found.bodies.items()
@@ -64,13 +68,13 @@ def analyze(database: Database, refresh: RefreshService, target: str, *, filenam
     }
     if not bodies:
         raise_for(found.problems)
-        return Analysis((), _suggestion(named, refresh))
+        return Analysis((), _suggestion(named, located.integrations))
     with database.reading() as connection:
         held = entities.held_entities(connection, sorted(bodies))
     existing = [
         ExistingEntity(
             found.locations[ref].removeprefix("url:"),
-            ref in held and _is_same_file(refresh, held[ref].location, found.locations[ref]),
+            ref in held and _is_same_file(located, held[ref].location, found.locations[ref]),
             bodies[ref],
         )
         for ref in sorted(bodies, key=lambda ref: (found.locations[ref], ref))
@@ -92,11 +96,11 @@ def _everywhere(named: Target, filename: str) -> str | None:
     return named.location(f"**/{filename}").removeprefix("url:")
 
 
-def _is_same_file(refresh: RefreshService, location: str, other: str) -> bool:
+def _is_same_file(located: SourcesService, location: str, other: str) -> bool:
     """Return whether two locations are one file: hosts and people write them in several ways."""
     if not location.startswith("url:"):
         return False
-    one, two = (refresh.target_of("url", text.removeprefix("url:")) for text in (location, other))
+    one, two = (located.target_of("url", text.removeprefix("url:")) for text in (location, other))
     branches = {one.tree.branch, two.tree.branch} - {"", "HEAD"}
     return one.pattern == two.pattern and _repository(one) == _repository(two) and len(branches) <= 1
 
@@ -105,10 +109,10 @@ def _repository(target: Target) -> str:
     return target.tree.root.rstrip("/").removesuffix(".git")
 
 
-def _suggestion(named: Target, refresh: RefreshService) -> dict[str, Any]:
+def _suggestion(named: Target, integrations: Integrations) -> dict[str, Any]:
     *before, last = [part for part in re.split(r"[/:]", unquote(_repository(named))) if part]
     metadata: dict[str, Any] = {"name": _NOT_IN_NAMES.sub("-", last)[:_LONGEST_NAME].strip("-._") or "component"}
-    known = refresh.integrations.by_url(named.tree.root)
+    known = integrations.by_url(named.tree.root)
     annotation = _SLUG_ANNOTATIONS.get(known.type) if known is not None else None
     if annotation is not None:
         metadata["annotations"] = {annotation: f"{before[-1]}/{last}" if before else last}

@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portal.model.declared_kinds import with_declared
 from portal.model.entity import ref_of
 from portal.model.kind import Kinds
 from portal.model.ref import EntityRef
-from portal.services.builds import Build
 from portal.services.by_visibility import ByVisibility
 from portal.store import graph, sources
 from portal.store import kinds as stored_kinds
 from portal.store.database import Connection, Database
 from portal.store.kinds import Definition
 from portal.store.sight import visibility_of
+
+if TYPE_CHECKING:
+    from portal.services.builds import Build
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from portal.model.ref import EntityRef
 from portal.services.analysis import Analysis, analyze, validation_messages
 from portal.services.ancestry import ancestry
 from portal.services.refresh import RefreshService
+from portal.services.sources import SourcesService
 from portal.store import catalog, entities, graph, sources
 from portal.store.database import Database
 from portal.store.sources import Source
@@ -69,17 +70,19 @@ class LocationsService:
     def __init__(
         self,
         database: Database,
+        located: SourcesService,
         refresh: RefreshService,
         *,
         hand_over: Callable[[Mapping[str, Collection[str]]], None] | None = None,
     ) -> None:
         self._database = database
+        self._sources = located
         self._refresh = refresh
         self._hand_over = hand_over
 
     def list(self) -> list[Location]:
         """Return the registered locations, oldest first: those whose Location entity whoever asks may read."""
-        found = [_location(source) for source in self._refresh.sources() if source.registered]
+        found = [_location(source) for source in self._sources.list() if source.registered]
         if self._database.visibility().is_all:
             return found
         with self._database.reading() as connection:
@@ -121,10 +124,10 @@ class LocationsService:
         a target that cannot be understood and `ConflictError` for one that is registered.
         """
         _require_url(location_type)
-        known = {(source.type, source.target) for source in self._refresh.sources()}
+        known = {(source.type, source.target) for source in self._sources.list()}
         if (location_type, target) in known and not trusted:
             raise ConflictError(f"Location {location_type}:{target} already exists")
-        (source,) = self._refresh.add([(location_type, target)], registered=True)
+        (source,) = self._sources.add([(location_type, target)], registered=True)
         self._refresh.refresh([source.id])
         return Registered(_location(source), self._refs_of(source.id))
 
@@ -133,7 +136,7 @@ class LocationsService:
         _require_url(location_type)
         found = self._refresh.dry_run(location_type, target)
         raise_for(found.problems)
-        exists = any((source.type, source.target) == (location_type, target) for source in self._refresh.sources())
+        exists = any((source.type, source.target) == (location_type, target) for source in self._sources.list())
         bodies = [orjson.loads(body) for _, body in sorted(found.bodies.items())]
         return DryRun(_location(found.source), bodies, exists)
 
@@ -166,7 +169,7 @@ class LocationsService:
         # Whoever may refresh an entity has what leads to it read again, of which they may know nothing.
         with self._database.whole.reading() as connection:
             locations = catalog.location_entities(connection, [entity.source_id])
-        chain = {item.ref for item in ancestry(entity, locations, integrations=self._refresh.integrations)}
+        chain = {item.ref for item in ancestry(entity, locations, integrations=self._sources.integrations)}
         files = {entity.location, *(item.location for item in locations if item.ref in chain)}
         if self._hand_over is not None:
             self._hand_over({entity.source_id: files})
@@ -185,7 +188,7 @@ class LocationsService:
     def analyze(self, location_type: str, target: str, *, filename: str = "") -> Analysis:
         """Return what a repository declares, or what it could begin with; see `analysis.analyze`."""
         _require_url(location_type)
-        return analyze(self._database, self._refresh, target, filename=filename)
+        return analyze(self._database, self._sources, self._refresh, target, filename=filename)
 
     def validation_messages(self, entity: Mapping[str, Any], *, location: tuple[str, str]) -> Sequence[str]:
         """Return what keeps an entity out of the catalog; see `analysis.validation_messages`."""
@@ -205,7 +208,7 @@ class LocationsService:
         return sorted({EntityRef(key.ref) for key in stored} - generated)
 
     def _generated(self, source_id: str) -> set[EntityRef]:
-        return {_location(source).entity_ref for source in self._refresh.sources() if source.id == source_id}
+        return {_location(source).entity_ref for source in self._sources.list() if source.id == source_id}
 
 
 def _location(source: Source) -> Location:

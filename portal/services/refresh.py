@@ -19,9 +19,8 @@ from portal.ingest.snapshot import Delta, Snapshot, Stored, delta
 from portal.ingest.stitch import finish
 from portal.ingest.yaml import YamlLimits
 from portal.model.envelope import FieldFault
-from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.kind import Kinds
-from portal.model.location import GENERATED_PREFIX, Target, parse_target
+from portal.model.location import GENERATED_PREFIX
 from portal.model.problem import Problem
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
@@ -35,6 +34,7 @@ from portal.services.measures import RefreshMeasure, RefreshMeasures
 from portal.services.memory import cycles_kept, give_back
 from portal.services.reading import TreeReader
 from portal.services.snapshots import SnapshotBuilder
+from portal.services.sources import SourcesService
 from portal.store import sources
 from portal.store.database import Database
 from portal.store.entities import held_entities
@@ -71,34 +71,35 @@ class RefreshService:
     def __init__(
         self,
         database: Database,
+        located: SourcesService,
         *,
         providers: Mapping[str, TreeProvider],
         kinds: KindsService,
         limits: YamlLimits | None = None,
-        integrations: Integrations = NO_INTEGRATIONS,
         rules: ReadingRules | None = None,
         catalog_rules: CatalogRules | None = None,
         keeps_orphans: bool = False,
+        measures: RefreshMeasures | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._kinds = kinds
-        self._integrations = integrations
+        self._sources = located
         self._keeps_orphans = keeps_orphans
-        self._annotator = Annotator(integrations)
+        self._annotator = Annotator(located.integrations)
         self._catalog_rules = catalog_rules or CatalogRules()
         self._builder = SnapshotBuilder(
             providers=providers,
             kinds=kinds.built_in,
             limits=limits or YamlLimits(),
-            integrations=integrations,
+            integrations=located.integrations,
             rules=rules or ReadingRules(),
             catalog_rules=self._catalog_rules,
             keeps_orphans=keeps_orphans,
         )
         self._clock = clock
         self._lock = threading.Lock()
-        self.measures = RefreshMeasures()
+        self.measures = measures or RefreshMeasures()
 
     def beside(self) -> RefreshService:
         """Return the same service with a turn of its own: its refreshes do not wait for those of this one.
@@ -108,34 +109,6 @@ class RefreshService:
         found = copy(self)
         found._lock = threading.Lock()  # noqa: SLF001  # a service of this class
         return found
-
-    def add(self, targets: Sequence[tuple[str, str]], *, registered: bool = False) -> list[Source]:
-        """Return the sources of (type, target) pairs, adding those that are not there yet.
-
-        Raises `InputError` for a target that cannot be understood; nothing is added then.
-        """
-        for location_type, target in targets:
-            parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
-        with self._database.writing() as connection:
-            known = {(source.type, source.target): source for source in sources.list_sources(connection)}
-            added = [
-                Source(str(uuid.uuid4()), location_type, target, registered)
-                for location_type, target in dict.fromkeys(targets)
-                if (location_type, target) not in known
-            ]
-            sources.add_sources(connection, added, now_ms=self._now_ms())
-        known |= {(source.type, source.target): source for source in added}
-        return [known[pair] for pair in targets]
-
-    @property
-    def integrations(self) -> Integrations:
-        """The git hosts by which urls are understood."""
-        return self._integrations
-
-    def sources(self) -> list[Source]:
-        """Return all sources, oldest first."""
-        with self._database.reading() as connection:
-            return sources.list_sources(connection)
 
     def refresh(
         self,
@@ -151,9 +124,9 @@ class RefreshService:
         """
         told = progress or _untold
         with self._lock, cycles_kept(), traced("refresh"), self.measures.refreshing() as measure:
-            wanted = [source for source in self.sources() if ids is None or source.id in ids]
+            named = [source for source in self._sources.list() if ids is None or source.id in ids]
             kinds = self._kinds.current()
-            wanted, concerned = self._under(kinds, wanted)
+            wanted, concerned = self._under(kinds, named)
             report = RefreshReport(measure=measure)
             reader = self._builder.reader()
             if not (anew or again):
@@ -201,10 +174,10 @@ class RefreshService:
             # Someone else wrote them meanwhile: what they are now is not what was read.
             reader = self._builder.reader()
             behind = {source.id for source in pending}
-            pending = [source for source in self.sources() if source.id in behind]
+            pending = [source for source in self._sources.list() if source.id in behind]
         raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
 
-    def _under(self, kinds: Kinds, wanted: list[Source]) -> tuple[list[Source], dict[str, set[str]]]:
+    def _under(self, kinds: Kinds, wanted: Sequence[Source]) -> tuple[Sequence[Source], dict[str, set[str]]]:
         """Bring sources under these kinds; return them, with the files by source that kinds make a difference to.
 
         A source without such files is what it would be under the other kinds: that is noted, and nothing is read.
@@ -235,7 +208,7 @@ class RefreshService:
             known, kinds = kinds, self._kinds.current()
             if kinds.declared == known.declared:
                 return
-            found, files = self._under(kinds, self.sources())
+            found, files = self._under(kinds, self._sources.list())
             pending = [source for source in found if source.id in files]
             if pending:
                 report.unchanged.difference_update(files)
@@ -248,11 +221,11 @@ class RefreshService:
         Entities that the old and the new location both lead to stay the same ones. Raises `InputError` for a target
         that cannot be understood, `ConflictError` for one that another source has, `NotFoundError` for no such source.
         """
-        self.target_of(location_type, target)
+        self._sources.target_of(location_type, target)
         with self._lock, cycles_kept():
             kinds = self._kinds.current()
             for _ in range(_ATTEMPTS):
-                known = {source.id: source for source in self.sources()}
+                known = {source.id: source for source in self._sources.list()}
                 taken = {(source.type, source.target): source.id for source in known.values()}
                 if taken.get((location_type, target), source_id) != source_id:
                     raise ConflictError(f"Location {location_type}:{target} already exists")
@@ -325,8 +298,8 @@ class RefreshService:
         return sorted(removed)
 
     def dry_run(self, location_type: str, target: str, *, registered: bool = True) -> TargetDryRun:
-        """Return what a target would bring; nothing is written. Raises `InputError` as `add` does."""
-        parse_target(location_type, target, trusted=not registered, integrations=self._integrations)
+        """Return what a target would bring; nothing is written. Raises `InputError` as `SourcesService.add` does."""
+        self._sources.target_of(location_type, target, trusted=not registered)
         source = Source(str(uuid.uuid4()), location_type, target, registered)
         build = Build(source, Stored({}, {}, ()), {}, is_anew=True)
         # What is wrong with a document names the kinds that there are.
@@ -344,10 +317,6 @@ class RefreshService:
                     bodies[document.ref], locations[document.ref] = meant.body, document.location
         build.snapshot.payloads.close()
         return TargetDryRun(source, bodies, locations, changes.add_problems)
-
-    def target_of(self, location_type: str, target: str) -> Target:
-        """Return what a location that people register names. Raises `InputError` where it cannot be understood."""
-        return parse_target(location_type, target, integrations=self._integrations)
 
     def check(self, document: Any, *, location_type: str, target: str) -> Checked:
         """Check a document as if it stood in a file at this location; placeholders in it are not followed."""

@@ -26,6 +26,7 @@ from portal.model.ref import EntityRef
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import RefreshService
+from portal.services.sources import SourcesService
 from portal.store import catalog, sources
 from portal.store.catalog import Origin
 from portal.store.database import Database
@@ -85,6 +86,7 @@ class ValidationService:
     def __init__(
         self,
         database: Database,
+        located: SourcesService,
         refresh: RefreshService,
         ownership: OwnershipService,
         kinds: KindsService,
@@ -93,6 +95,7 @@ class ValidationService:
         limits: YamlLimits,
     ) -> None:
         self._database = database
+        self._sources = located
         self._refresh = refresh
         self._ownership = ownership
         self._kinds = kinds
@@ -111,12 +114,12 @@ class ValidationService:
 
         With a revision `since`, what is wrong with files that have not changed since then is not told, but for what the
         change itself does to them. Raises `InputError` for a revision that is not there, and as `Knowledge` and
-        `RefreshService.add` do.
+        `SourcesService.add` do.
         """
         if since is not None and home is None:
             raise InputError(f'Nothing can have changed since "{since}": the files lie in no git working tree')
         changed = None if since is None or home is None else changed_since(home, since)
-        ids = [source.id for source in self._refresh.add(targets)]
+        ids = [source.id for source in self._sources.add(targets)]
         self._refresh.refresh(ids)
         local = self._local(ids)
         frame = list(knowledge.of_kinds(_FRAME_KINDS)) if knowledge is not None else []
@@ -195,7 +198,7 @@ class ValidationService:
             if location_type == "file":
                 path = Path(text.partition("#")[0])
             else:
-                target = self._refresh.target_of(location_type, text)
+                target = self._sources.target_of(location_type, text)
                 if home is None or repository_name(target.tree.root) not in home.remotes:
                     return False
                 path = home.root / target.pattern
@@ -290,7 +293,7 @@ class ValidationService:
         for number, start in enumerate(range(0, len(documents), _DOCUMENTS_A_FILE)):
             some = documents[start : start + _DOCUMENTS_A_FILE]
             (self._known / f"{name}-{number}.yaml").write_bytes(b"\n---\n".join(map(orjson.dumps, some)))
-        self._refresh.add([("file", f"{self._known}#:*.yaml")])
+        self._sources.add([("file", f"{self._known}#:*.yaml")])
         self._refresh.refresh()
 
     def _references(self, local: _Local) -> dict[EntityRef, dict[FieldPath, EntityRef]]:

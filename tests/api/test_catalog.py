@@ -39,7 +39,7 @@ def client(tmp_path: Path, source: Repository) -> Any:
         app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
         api = Api(app)
         service = CatalogService(database)
-        locations = LocationsService(database, catalog.service)
+        locations = LocationsService(database, catalog.sources, catalog.service)
         api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
         api.register_blueprint(health_blueprint(HealthService(database)))
         register_error_handlers(app)

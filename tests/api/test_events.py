@@ -70,7 +70,7 @@ def _send(client: FlaskClient, host: str, sent: Sent) -> Any:
 
 
 def _id(portal: Portal, target: str) -> str:
-    (found,) = [source.id for source in portal.refresh.sources() if source.target == target]
+    (found,) = [source.id for source in portal.sources.list() if source.target == target]
     return found
 
 
@@ -221,7 +221,7 @@ def test_a_burst_is_one_refresh(portal: Portal, client: FlaskClient, git_host: G
 
 def test_a_push_while_its_source_is_read_has_it_read_again(portal: Portal, client: FlaskClient) -> None:
     """The sources are those of a service that pushes once more while it refreshes."""
-    portal.refresh.add([("url", "https://h.invalid/o/r")])
+    portal.sources.add([("url", "https://h.invalid/o/r")])
 
     class Pushing:
         def __init__(self) -> None:
@@ -242,7 +242,7 @@ def test_a_push_while_its_source_is_read_has_it_read_again(portal: Portal, clien
 
 
 def test_what_a_dead_worker_had_taken_is_anothers(portal: Portal, client: FlaskClient) -> None:
-    (source,) = portal.refresh.add([("url", "https://h.invalid/o/r")])
+    (source,) = portal.sources.add([("url", "https://h.invalid/o/r")])
     looked: list[str] = []
 
     class Dying:
@@ -274,7 +274,7 @@ def test_a_host_that_does_not_answer_holds_up_no_push(
     repository = _repository(repo, "o/r", "a")
     portal.ingest([("url", git_host.url("/o/r"))])
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        portal.refresh.add([("url", f"http://127.0.0.1:{silent.getsockname()[1]}/o/silent")])
+        portal.sources.add([("url", f"http://127.0.0.1:{silent.getsockname()[1]}/o/silent")])
         assert portal.duty.hold()
         regular = Refresher(portal.refresh, portal.schedule.regular, portal.duty)
         looking = threading.Thread(target=regular.look)
@@ -443,7 +443,7 @@ def test_nothing_is_read_from_where_a_payload_says(
     assert web.asked == []
     assert git_host.asked
     assert all(path.startswith("/o/r/") for path in git_host.asked)
-    assert len(portal.refresh.sources()) == 1
+    assert len(portal.sources.list()) == 1
 
 
 def test_secrets_are_in_no_row_no_log_and_no_shown_setting(

@@ -37,7 +37,7 @@ def client(catalog: Catalog) -> FlaskClient:
 def _client(catalog: Catalog) -> FlaskClient:
     app = Flask("test", static_folder=None)
     app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-    locations = LocationsService(catalog.database, catalog.service)
+    locations = LocationsService(catalog.database, catalog.sources, catalog.service)
     Api(app).register_blueprint(catalog_blueprint(CatalogService(catalog.database), locations, catalog.past))
     register_error_handlers(app)
     return app.test_client()
@@ -139,7 +139,7 @@ def test_locations_of_settings_are_none_that_people_registered(
     assert client.get(f"{API}/locations").json == []
     assert _query(client)["items"] == []
     assert _error(client.get(f"{API}/locations/by-entity/component/default/a")) == (404, "NotFoundError")
-    (made,) = catalog.service.sources()
+    (made,) = catalog.sources.list()
     body = {"type": "url", "target": f"{source.url}#main"}
     assert client.put(f"{API}/locations/{made.id}", json=body).status_code == 404
 

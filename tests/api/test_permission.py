@@ -68,7 +68,7 @@ def client(catalog, repo, database, identity):
     app = Flask("test", static_folder=None)
     app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
     api = Api(app)
-    locations = LocationsService(database, catalog.service)
+    locations = LocationsService(database, catalog.sources, catalog.service)
     api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
     api.register_blueprint(permission_blueprint(permission))
     api.register_blueprint(catalog_permission_blueprint(permission))

@@ -105,7 +105,7 @@ def test_tasks_are_told_by_status_and_as_a_queue(portal: Portal) -> None:
 
 def test_a_source_that_is_gone_has_no_figures(portal: Portal, repo: MakeRepository) -> None:
     portal.ingest([("url", repo({"catalog-info.yaml": documents(component("a"))}).url)])
-    portal.refresh.remove([source.id for source in portal.refresh.sources()])
+    portal.refresh.remove([source.id for source in portal.sources.list()])
 
     assert not [key for key in _figures(portal) if key[0].startswith("portal_source_")]
     assert portal.refresh.measures.looks()[0] == {}

@@ -288,7 +288,7 @@ def test_a_target_is_no_argument_of_git_and_no_path(target: str, portal: Portal,
 )
 def test_a_branch_is_no_argument_of_git(branch: str, portal: Portal, tmp_path: Path) -> None:
     mark = tmp_path / "touched"
-    (source,) = portal.refresh.sources()
+    (source,) = portal.sources.list()
 
     report = portal.ingest([("url", f"{source.target}#{branch.format(mark)}:catalog-info.yaml")])
 

@@ -16,6 +16,7 @@ from portal.ingest import yaml
 from portal.providers.git import GitProvider
 from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshService
+from portal.services.sources import SourcesService
 from portal.store import schema
 from portal.store.database import Database
 from portal.store.tables import documents
@@ -65,10 +66,11 @@ def test_every_document_gets_the_verdict_that_backstage_gives(
     shutil.copytree(source, work, dirs_exist_ok=True)
     made.commit({})
     mirrors = Mirrors(tmp_path / "mirrors", RemotePolicy(allowed_schemes=frozenset(), file_roots=(tmp_path,)))
+    sources = SourcesService(database)
     service = RefreshService(
-        database, providers={"git": GitProvider(mirrors)}, kinds=KindsService(database, all_kinds())
+        database, sources, providers={"git": GitProvider(mirrors)}, kinds=KindsService(database, all_kinds())
     )
-    service.add([("url", f"{made.url}#main:{PATTERN}")])
+    sources.add([("url", f"{made.url}#main:{PATTERN}")])
 
     report = service.refresh()
 

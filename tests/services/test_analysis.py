@@ -23,7 +23,7 @@ def test_a_repository_of_a_known_host_begins_with_the_name_that_tools_know(
     catalog: Catalog, git_host: GitHost, repo: MakeRepository
 ) -> None:
     repo({"README.md": "hello"}, name="o/r")
-    locations = LocationsService(catalog.database, catalog.service)
+    locations = LocationsService(catalog.database, catalog.sources, catalog.service)
 
     for path in ("/o/r", "/o/r/blob/main/README.md", "/o/r/tree/main/"):
         suggested = locations.analyze("url", git_host.url(path)).suggested
@@ -36,7 +36,7 @@ def test_a_file_is_registered_however_its_url_is_written(
 ) -> None:
     repo({"a b/catalog-info.yaml": component("c")}, name="o/r")
     catalog.ingest(git_host.url("/o/r/blob/main/a%20b/catalog-info.yaml"))
-    locations = LocationsService(catalog.database, catalog.service)
+    locations = LocationsService(catalog.database, catalog.sources, catalog.service)
 
     (plain,) = locations.analyze("url", git_host.url("/o/r")).existing
     (shown,) = locations.analyze("url", git_host.url("/o/r/tree/main/")).existing

@@ -99,7 +99,7 @@ def test_a_restored_catalog_goes_on(
         with here:
             report = here.ingest([("url", f"{more.url}#main:*.yaml")])
             assert [changes.added for changes in report.changes.values()] == [2]
-            assert here.refresh.refresh().unchanged == {source.id for source in here.refresh.sources()}
+            assert here.refresh.refresh().unchanged == {source.id for source in here.sources.list()}
             found = served(here, ("/api/catalog/entities?filter=metadata.name=more", "/api/search/query?term=more"))
             assert len(found["/api/catalog/entities?filter=metadata.name=more"]) == 1
             assert len(found["/api/search/query?term=more"]["results"]) == 1

@@ -85,7 +85,7 @@ def test_sources_may_be_read_in_any_order_alone_or_together(
         "definition": repo({"catalog-info.yaml": definition()}, name="definition"),
         "entities": repo({"catalog-info.yaml": documents(store(), component("api"))}, name="entities"),
     }
-    first, second = (catalog.service.add([("url", made[name].url)])[0].id for name in order)
+    first, second = (catalog.sources.add([("url", made[name].url)])[0].id for name in order)
 
     early = catalog.service.refresh([first])
     if order[0] == "entities":
@@ -218,7 +218,7 @@ def test_what_else_a_file_holds_comes_and_goes_while_a_kind_is_gone(catalog: Cat
 def test_taking_a_source_away_or_deleting_a_definition_ends_its_kind(catalog: Catalog, repo: MakeRepository) -> None:
     made = repo({"catalog-info.yaml": documents(store(), component("api"))})
     other = repo({"catalog-info.yaml": definition()}, name="other")
-    (source,) = catalog.service.add([("url", other.url)])
+    (source,) = catalog.sources.add([("url", other.url)])
     catalog.ingest(made.url)
     assert "status" not in catalog.body(STORE)
 
@@ -421,7 +421,7 @@ def test_a_refresh_that_is_stopped_before_it_has_followed_a_definition_is_made_g
     made = repo({"catalog-info.yaml": documents(store(), component("api"))})
     assert codes(catalog.ingest(made.url)) == ["kind-unknown"]
     other = repo({"catalog-info.yaml": definition()}, name="other")
-    (source,) = catalog.service.add([("url", other.url)])
+    (source,) = catalog.sources.add([("url", other.url)])
 
     def stop(stage: str, done: int, total: int) -> None:
         if stage == f"writing url:{made.url}":

@@ -71,7 +71,7 @@ def test_impact_follows_refreshes_and_equals_a_walk_over_the_database(
                 found = impacts.of_entity(ref).reached
                 assert [item for item, _ in found.dependents] == dependents(walked, ref)
                 assert found.total == len(walked.distances) - 1
-    catalog.service.remove([source.id for source in catalog.service.sources()])
+    catalog.service.remove([source.id for source in catalog.sources.list()])
 
 
 def statements_of(catalog: Catalog, held: Dependencies) -> list[str]:

@@ -228,7 +228,7 @@ def test_tasks_that_rest(portal: Portal) -> None:
 
 
 def test_sources_that_are_gone_and_that_were_never_read(portal: Portal, source: Repository, tmp_path: Path) -> None:
-    portal.refresh.add([("url", f"{source.url}#main:other.yaml")])
+    portal.sources.add([("url", f"{source.url}#main:other.yaml")])
     assert faults(examined(portal)) == {"sources": "warning"}
 
     source.path.rename(tmp_path / "elsewhere")

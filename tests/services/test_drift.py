@@ -234,7 +234,7 @@ def test_what_has_no_history_says_why(
 ) -> None:
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain/catalog-info.yaml").write_text(documents(component("a"), entity("Domain", "d")))
-    catalog.service.add([("file", str(tmp_path / "plain"))])
+    catalog.sources.add([("file", str(tmp_path / "plain"))])
     catalog.service.refresh()
 
     found = service.of_entity(A)
@@ -289,7 +289,7 @@ def test_a_long_history_is_given_up_in_time(catalog: Catalog, repo: MakeReposito
 
 
 def worked_commit(work: CountingWork, catalog: Catalog) -> tuple[Tree, str]:
-    (source,) = catalog.service.sources()
+    (source,) = catalog.sources.list()
     made = Repository.git(_At(Path(source.target.removeprefix("file://"))), "rev-parse", "HEAD")
     return Tree("git", source.target, "", trusted=True), made
 

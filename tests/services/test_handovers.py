@@ -200,7 +200,7 @@ def test_handovers_are_the_differences_of_two_states(
         )
         catalog.service.refresh() if place else catalog.ingest(made.url)
         seen.append((catalog.past.changes(0, limit=1).revision, state))
-    catalog.service.remove([source.id for source in catalog.service.sources()])
+    catalog.service.remove([source.id for source in catalog.sources.list()])
 
     for number, (first, old) in enumerate(seen):
         for last, new in seen[number:]:

@@ -133,7 +133,7 @@ def test_one_that_came_back_has_another_uid_than_it_had(catalog: Catalog, repo: 
 def test_one_of_a_source_that_is_gone_is_told_without_what_led_there(catalog: Catalog, repo: MakeRepository) -> None:
     made = repo({"catalog-info.yaml": component("a")})
     catalog.ingest(made.url)
-    catalog.service.remove([source.id for source in catalog.service.sources()])
+    catalog.service.remove([source.id for source in catalog.sources.list()])
 
     then = catalog.past.at(A, _at(1))
 
@@ -272,7 +272,7 @@ def test_replayed_changes_are_the_catalog_at_every_revision(
         catalog.service.refresh()
         look()
     past = {(revision, ref): _past(catalog, ref, revision) for revision in served for ref in _REFS}
-    catalog.service.remove([source.id for source in catalog.service.sources()])
+    catalog.service.remove([source.id for source in catalog.sources.list()])
     shutil.rmtree(made.path)
     for revision, bodies in served.items():
         assert {ref: past[revision, ref] for ref in _REFS} == {

@@ -109,7 +109,7 @@ def test_the_ancestors_of_an_entity_are_found_whatever_the_url_of_its_root(
     repository.commit(files | {"b/c.yaml": component("c")})
     catalog = made("github")
     catalog.ingest(git_host.url(target))
-    service = CatalogService(catalog.database, integrations=catalog.service.integrations)
+    service = CatalogService(catalog.database, integrations=catalog.sources.integrations)
 
     found = [item.ref for item in service.ancestry(EntityRef("component:default/c"))]
 

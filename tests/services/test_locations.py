@@ -20,7 +20,7 @@ def _status(catalog: Catalog, ref: str) -> list[Any]:
 
 
 def _generated(catalog: Catalog) -> str:
-    (found,) = LocationsService(catalog.database, catalog.service).list()
+    (found,) = LocationsService(catalog.database, catalog.sources, catalog.service).list()
     return str(found.entity_ref)
 
 
@@ -29,7 +29,7 @@ def test_the_refresh_of_an_entity_reads_its_chain_again_and_sees_what_has_change
 ) -> None:
     files = {"catalog-info.yaml": location("l", "./a.yaml", "./b.yaml"), "a.yaml": component("a")}
     made = repo(files | {"b.yaml": component("b")})
-    service = LocationsService(catalog.database, catalog.service)
+    service = LocationsService(catalog.database, catalog.sources, catalog.service)
     catalog.ingest(made.url)
     before = catalog.everything()
 
@@ -50,7 +50,7 @@ def test_the_refresh_of_an_entity_reads_what_seems_unchanged_of_its_chain_alone(
     (folder / "catalog-info.yaml").write_text(location("l", "./a.yaml", "./b.yaml"))
     for name in ("a", "b"):
         (folder / f"{name}.yaml").write_text(component(name))
-    catalog.service.add([("file", str(folder))])
+    catalog.sources.add([("file", str(folder))])
     catalog.service.refresh()
     for name in ("a", "b"):
         # Same size, same time: what tells a folder's files apart does not tell that these have changed.
@@ -59,7 +59,7 @@ def test_the_refresh_of_an_entity_reads_what_seems_unchanged_of_its_chain_alone(
         file.write_text(component(name, owner="team-x"))
         os.utime(file, ns=times)
 
-    LocationsService(catalog.database, catalog.service).refresh(A)
+    LocationsService(catalog.database, catalog.sources, catalog.service).refresh(A)
 
     assert catalog.body(A)["spec"]["owner"] == "team-x"
     assert catalog.body("component:default/b")["spec"]["owner"] == "team-a"
@@ -86,7 +86,7 @@ def test_a_root_that_cannot_be_read_shows_on_the_location_that_stands_for_it(
     catalog: Catalog, repo: MakeRepository
 ) -> None:
     made = repo({"README.md": ""})
-    catalog.service.add([("url", made.url)], registered=True)
+    catalog.sources.add([("url", made.url)], registered=True)
 
     catalog.service.refresh()
     (item,) = _status(catalog, _generated(catalog))

@@ -105,7 +105,7 @@ def test_orphans_go_with_their_source_and_with_the_setting(
     keeping.service.refresh()
     made.commit({"catalog-info.yaml": component("c")})
     keeping.service.refresh()
-    keeping.service.remove([source.id for source in keeping.service.sources()])
+    keeping.service.remove([source.id for source in keeping.sources.list()])
     assert keeping.refs() == []
 
 

@@ -190,7 +190,7 @@ def test_layers_and_owners_equal_a_naive_reading_of_the_files(
     folder = tmp_path / "files"
     folder.mkdir(exist_ok=True)
     (folder / "catalog-info.yaml").write_text("\n---\n".join(texts) + "\n")
-    catalog.service.add([("file", f"{folder}#:*.yaml")])
+    catalog.sources.add([("file", f"{folder}#:*.yaml")])
 
     report = catalog.service.refresh()
 

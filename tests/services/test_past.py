@@ -178,7 +178,7 @@ def test_the_past_is_what_was_told_when_it_was_the_present(
         catalog.service.refresh() if place else catalog.ingest(made.url)
         revision = catalog.past.changes(0, limit=1).revision
         seen[revision] = answered(answers, catalog, None) | {("", "findings"): ownership.findings()}
-    catalog.service.remove([source.id for source in catalog.service.sources()])
+    catalog.service.remove([source.id for source in catalog.sources.list()])
     shutil.rmtree(made.path)
 
     for revision, expected in seen.items():

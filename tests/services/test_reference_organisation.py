@@ -37,7 +37,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalog]:
     with Database(f"sqlite:///{folder / 'portal.db'}") as database:
         schema.upgrade(database)
         catalog = Catalog(database, folder)
-        catalog.service.add([("file", str(ROOT / "catalog-info.yaml"))])
+        catalog.sources.add([("file", str(ROOT / "catalog-info.yaml"))])
         assert catalog.service.refresh().problems == []
         yield catalog
 

@@ -227,7 +227,7 @@ def test_the_branches_hold_the_organisation_that_was_told(
     ownership = OwnershipService(catalog.database, KindsService(catalog.database, all_kinds()))
     before = ownership.findings()
     service.write(preview)
-    catalog.service.remove([source.id for source in catalog.service.sources()])
+    catalog.service.remove([source.id for source in catalog.sources.list()])
 
     report = catalog.ingest(
         *(f"{(tmp_path / f'{name}.git').as_uri()}#portal/reorg-split-data" for name in ("teams", "assets"))
@@ -309,7 +309,7 @@ def test_a_folder_is_previewed_and_not_written(
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "catalog-info.yaml").write_text(documents(TEAMS, ASSETS), encoding="utf-8")
-    catalog.service.add([("file", str(folder))])
+    catalog.sources.add([("file", str(folder))])
     catalog.service.refresh()
 
     preview = service.preview(PLAN.encode(), location="plan.yaml")

@@ -65,7 +65,7 @@ def test_what_people_register_cannot_say_who_belongs_where_unless_a_rule_lets_it
     catalog = Catalog(database, tmp_path, catalog_rules=rules, is_guarded=True)
     told = catalog.service.dry_run("url", theirs.url)
     catalog.ingest(own.url)
-    catalog.service.add([("url", theirs.url)], registered=True)
+    catalog.sources.add([("url", theirs.url)], registered=True)
 
     problems = catalog.service.refresh().problems
 

@@ -375,12 +375,12 @@ def test_no_location_is_registered_whose_url_holds_a_secret(portal, offer, expre
     url = f"https://git.example.com/{expression}/a.yaml"
     steps = [{"id": "r", "action": "catalog:register", "input": {"catalogInfoUrl": url}}]
     offer(template("t", steps))
-    before = portal.refresh.sources()
+    before = portal.sources.list()
     error = portal.run("t", secrets={"K": Secret("s3cr3t-value")})[-1]["body"]["error"]
 
     assert error["name"] == "InputError"
     assert "was made with a secret" in error["message"]
-    assert portal.refresh.sources() == before
+    assert portal.sources.list() == before
 
 
 def test_a_cancelled_task_ends_as_failed(portal, offer):

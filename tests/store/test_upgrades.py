@@ -73,7 +73,7 @@ def test_a_full_database_of_each_version_is_upgraded(
         assert portal.migrate() == (version, schema.newest_version())
         assert served(portal, tuple(expected)) == expected
         # The next refresh begins from what was there: it reads all again, and nothing has changed.
-        ours = [source.id for source in portal.refresh.sources() if not source.registered]
+        ours = [source.id for source in portal.sources.list() if not source.registered]
         assert [changes.revisions for changes in portal.refresh.refresh(ours, anew=True).changes.values()] == [()]
 
 
