@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from flask import Flask, Response
-from flask_smorest import Api
 
 from portal.api.actor import register_actor
 from portal.api.audit import register_audit
@@ -32,11 +31,9 @@ if TYPE_CHECKING:
 def create_health_app(portal: Portal) -> Flask:
     """Return an application with the routes of a server that watch it; who may ask for figures is the same as there."""
     app = Flask("portal", static_folder=None)
-    app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-    api = Api(app)
     requests = RequestMeasures()
-    api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
-    api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
+    app.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
+    app.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
     register_actor(app, portal.access.identity)
     register_sight(app, portal.access.visibility)
     register_rights(

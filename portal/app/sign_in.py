@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Blueprint, Flask
-from flask_smorest import Api
 
 from portal.api import browser
 from portal.api.actor import register_actor
@@ -15,7 +14,7 @@ from portal.config import Settings
 from portal.web.sign_in import SIGN_IN_PAGE, add_sign_in_pages
 
 
-def register_sign_in(app: Flask, api: Api, portal: Portal, pages: Blueprint) -> None:
+def register_sign_in(app: Flask, portal: Portal, pages: Blueprint) -> None:
     """Make the application know who asks, by token or by session, and let people sign in where there is a provider."""
     settings, access = portal.settings, portal.access
     browser.register_browser(
@@ -25,7 +24,7 @@ def register_sign_in(app: Flask, api: Api, portal: Portal, pages: Blueprint) -> 
         base_url=settings.base_url,
         seconds=settings.session_seconds,
     )
-    api.register_blueprint(
+    app.register_blueprint(
         sign_in_blueprint(
             access.sign_in,
             access.identity,

@@ -8,7 +8,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from flask import Flask
-from flask_smorest import Api, Blueprint
+from flask_smorest import Blueprint
 
 from portal.api.audit import audit_blueprint, register_audit
 from portal.api.auth import auth_blueprint, cookie_blueprint
@@ -68,26 +68,20 @@ _FIRST, _LAST = 10, 5
 def create_app(portal: Portal) -> Flask:
     """Return the web application over wired services."""
     app = Flask("portal", static_folder=None)
-    app.config.update(
-        MAX_CONTENT_LENGTH=_BODY_BYTES,
-        API_TITLE="Portal",
-        API_VERSION="v1",
-        OPENAPI_VERSION="3.1.0",
-    )
-    api = Api(app)
+    app.config["MAX_CONTENT_LENGTH"] = _BODY_BYTES
     memory = AnswerMemory()
     locations = on_demand(lambda: portal.locations)
-    api.register_blueprint(catalog_blueprint(portal.catalog, locations, portal.history, memory=memory))
-    api.register_blueprint(kinds_blueprint(portal.kinds))
-    api.register_blueprint(history_blueprint(portal.history, portal.feed))
-    api.register_blueprint(
+    app.register_blueprint(catalog_blueprint(portal.catalog, locations, portal.history, memory=memory))
+    app.register_blueprint(kinds_blueprint(portal.kinds))
+    app.register_blueprint(history_blueprint(portal.history, portal.feed))
+    app.register_blueprint(
         search_blueprint(SearchService(portal.database), revision=portal.catalog.revision, memory=memory)
     )
-    api.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
-    api.register_blueprint(_ownership_routes(portal))
+    app.register_blueprint(health_blueprint(HealthService(portal.database, is_stopping=portal.is_stopping)))
+    app.register_blueprint(_ownership_routes(portal))
     requests = RequestMeasures()
-    api.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
-    api.register_blueprint(
+    app.register_blueprint(metrics_blueprint(metrics_registry(portal, requests)))
+    app.register_blueprint(
         scaffolder_blueprint(
             on_demand(lambda: portal.serving_tasks),
             access=CurrentTaskAccess(portal.access.permission, portal.access.explanation),
@@ -95,18 +89,18 @@ def create_app(portal: Portal) -> Flask:
             autocompletes=on_demand(lambda: portal.tasks.autocompletes),
         )
     )
-    api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
-    api.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
-    api.register_blueprint(tokens_blueprint(portal.access.api_tokens))
-    api.register_blueprint(audit_blueprint(portal.audit))
-    api.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
-    api.register_blueprint(events_blueprint(on_demand(lambda: portal.events)))
+    app.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
+    app.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
+    app.register_blueprint(tokens_blueprint(portal.access.api_tokens))
+    app.register_blueprint(audit_blueprint(portal.audit))
+    app.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
+    app.register_blueprint(events_blueprint(on_demand(lambda: portal.events)))
     for permission_routes in (catalog_permission_blueprint, scaffolder_permission_blueprint):
-        api.register_blueprint(permission_routes(portal.access.permission))
+        app.register_blueprint(permission_routes(portal.access.permission))
     pages = web_blueprint(
         portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=on_demand(lambda: portal.answers.impact)
     )
-    register_sign_in(app, api, portal, pages)
+    register_sign_in(app, portal, pages)
     app.register_blueprint(pages)
     register_openapi(app)
     register_sight(app, portal.access.visibility)

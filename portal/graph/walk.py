@@ -91,6 +91,19 @@ class Course:
         return Relation(relation.target, self.inverses[relation.type], relation.source)
 
 
+def beyond(refs: Iterable[EntityRef], neighbours: Neighbours) -> dict[EntityRef, set[EntityRef]]:
+    """Return where the steps that `neighbours` gives lead from some entities, and from all that they lead to."""
+    found: dict[EntityRef, set[EntityRef]] = {}
+    seen: set[EntityRef] = set()
+    frontier = {*refs}
+    while frontier:
+        seen |= frontier
+        for source, target in neighbours(frontier):
+            found.setdefault(EntityRef(source), set()).add(EntityRef(target))
+        frontier = {target for ref in frontier for target in found.get(ref, ())} - seen
+    return found
+
+
 def over(graph: Mapping[EntityRef, Collection[EntityRef]]) -> Neighbours:
     """Return the neighbours of a graph that is in memory."""
     return lambda frontier: [(ref, target) for ref in frontier for target in graph.get(ref, ())]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from portal.graph.walk import Walk, walk
+from portal.graph.walk import Walk, over, walk
 from portal.model.layer import Duty, Finding, contributors_of, layer_of, stewards_of
 from portal.model.moment import Moment
 from portal.model.problem import Problem
@@ -159,7 +159,7 @@ class AccountabilityService:
                 kept = kept_portfolio(connection, self._ownership, owner, limit=limit, offset=offset)
                 if kept is not None:
                     return kept
-            below = walk(ref, lambda refs: organisation.steps_from(refs, types=("parentOf",)))
+            below = _walked(organisation, ref, ("parentOf",))
             groups = by_distance(below, organisation.nodes(below.distances))
             return read_portfolio(organisation, Asked(owner, groups, frozenset(below.distances), limit, offset))
 
@@ -221,4 +221,4 @@ def _contributors(origins: Iterable[tuple[Origin, Mapping[str, Any]]]) -> list[C
 def _walked(organisation: Organisation, owner: EntityRef | None, types: Collection[str]) -> Walk:
     if owner is None:
         return Walk()
-    return walk(owner, lambda refs: organisation.steps_from(refs, types=types))
+    return walk(owner, over(organisation.steps_beyond([owner], types=types)))

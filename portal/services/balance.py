@@ -12,8 +12,7 @@ from portal.graph.policies import Facts
 from portal.graph.walk import over, walk
 from portal.model.layer import Layer, Role, contributors_of, layer_of, named, role_of, stewards_of
 from portal.model.ref import EntityRef
-from portal.model.relation import BELOW_TYPES
-from portal.services.facts import climbed
+from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
 from portal.services.ownership import OwnershipService
 from portal.store import graph
 from portal.store.database import Connection, Database
@@ -128,18 +127,8 @@ class BalanceService:
                 for who, duty in stewards_of(body, origin):
                     ways.setdefault(who, {})[f"steward for {duty}"] = None
         # What leads from each who is named to the people in it.
-        steps: dict[EntityRef, list[EntityRef]] = {}
-        frontier = {owner, *ways}
-        seen: set[EntityRef] = set()
-        while frontier:
-            seen |= frontier
-            # People lead to nobody.
-            groups = [ref for ref in frontier if ref.kind != "user"]
-            # As tuples: rows take three times as long to compare.
-            found = sorted({(above, below) for above, below in graph.steps_from(connection, groups, types=BELOW_TYPES)})
-            for above, below in found:
-                steps.setdefault(EntityRef(above), []).append(EntityRef(below))
-            frontier = {EntityRef(below) for _, below in found} - seen
+        steps = graph.steps_beyond(connection, {owner, *ways}, types=BELOW_TYPES)
+        seen = {owner, *ways}.union(*steps.values())
         mine = walk(owner, over(steps)).distances
         known = self._ownership.nodes_seen_by(connection, seen)
         facts = self._facts(connection, [ref for ref in seen if ref in known])
@@ -161,7 +150,7 @@ class BalanceService:
     @staticmethod
     def _facts(connection: Connection, refs: Collection[EntityRef]) -> Facts:
         """Return who is above some groups and people, and the roles that all of these hold directly."""
-        parents = climbed(connection, refs)
+        parents = graph.steps_beyond(connection, refs, types=ABOVE_TYPES)
         seen = {*refs}.union(parents, *parents.values())
         roles: dict[EntityRef, list[EntityRef]] = {}
         for who, role in sorted(graph.steps_from(connection, seen, types=("hasRole",))):

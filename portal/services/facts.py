@@ -160,7 +160,7 @@ class FactsReader:
         answering = {asset.owner for asset in assets if asset.owner is not None}
         answering.update(who for asset in assets for who, _ in asset.stewards)
         answering.update(exemption.approver for exemption in exemptions)
-        parents = climbed(connection, answering)
+        parents = graph.steps_beyond(connection, answering, types=ABOVE_TYPES)
         asked = {role for layer in layers.values() for role in (*layer.owner_roles, *layer.approvers)}
         asked.update(duty.role for layer in layers.values() for duty in layer.duties)
         held = set(graph.relations_from(connection, asked, types=("roleOf",)))
@@ -186,20 +186,6 @@ class FactsReader:
             self._rule_ids,
             self.today(),
         )
-
-
-def climbed(connection: Connection, refs: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
-    """Return the groups right above some groups and people, and above these, by who is in them; cycles end."""
-    found: dict[EntityRef, list[EntityRef]] = {}
-    seen: set[EntityRef] = set()
-    frontier = set(refs)
-    while frontier:
-        seen |= frontier
-        above = sorted(set(graph.steps_from(connection, frontier, types=ABOVE_TYPES)))
-        for who, group in above:
-            found.setdefault(EntityRef(who), []).append(EntityRef(group))
-        frontier = {EntityRef(group) for _, group in above} - seen
-    return found
 
 
 def _each_once(found: Iterable[Finding]) -> list[Finding]:

@@ -50,6 +50,12 @@ class Organisation(Protocol):
         """Return where relations of some types lead from some entities, as (from, to); a step may come twice."""
         ...
 
+    def steps_beyond(
+        self, refs: Collection[EntityRef], *, types: Collection[str]
+    ) -> Mapping[EntityRef, Collection[EntityRef]]:
+        """Return where relations of some types lead from some entities, and from all that they lead to."""
+        ...
+
     def documents_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
         """Return the documents of those of the entities that are there, sorted."""
         ...
@@ -83,6 +89,12 @@ class Present:
     def steps_from(self, refs: Collection[EntityRef], *, types: Collection[str]) -> Iterable[tuple[str, str]]:
         """Return where relations of some types lead from some entities."""
         return graph.steps_from(self._connection, refs, types=types)
+
+    def steps_beyond(
+        self, refs: Collection[EntityRef], *, types: Collection[str]
+    ) -> Mapping[EntityRef, Collection[EntityRef]]:
+        """Return where relations of some types lead from some entities, and from all that they lead to."""
+        return graph.steps_beyond(self._connection, refs, types=types)
 
     def documents_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
         """Return the finished documents of those of the entities that are there, sorted."""

@@ -15,6 +15,7 @@ import orjson
 
 from portal.errors import InputError, NotFoundError
 from portal.graph.policies import Facts
+from portal.graph.walk import beyond
 from portal.ingest.relate import declared_relations, declared_targets
 from portal.model.declared_kinds import GONE
 from portal.model.kind import Kinds
@@ -199,6 +200,12 @@ class Past:
     def steps_from(self, refs: Collection[EntityRef], *, types: Collection[str]) -> Iterable[tuple[str, str]]:
         """Return where relations of some types led from some entities."""
         return self.organisation.steps_from(refs, types=types)
+
+    def steps_beyond(
+        self, refs: Collection[EntityRef], *, types: Collection[str]
+    ) -> Mapping[EntityRef, Collection[EntityRef]]:
+        """Return where relations of some types led from some entities, and from all that they led to."""
+        return beyond(refs, lambda found: self.organisation.steps_from(found, types=types))
 
     def documents_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
         """Return the documents of those of the entities that were there as they declared them, sorted."""

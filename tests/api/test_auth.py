@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from clocks import Clock
 from flask import Flask
-from flask_smorest import Api
 from joserfc import jws
 from joserfc.jwk import KeySet
 from werkzeug.http import parse_cookie
@@ -52,10 +51,8 @@ def make(tmp_path, clock):
             external=[parse_external_access(CI), parse_external_access(CATALOG_ONLY)],
         )
         app = Flask("test", static_folder=None)
-        app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-        api = Api(app)
-        api.register_blueprint(auth_blueprint(identity, base_url=url))
-        api.register_blueprint(cookie_blueprint(identity, base_url=url))
+        app.register_blueprint(auth_blueprint(identity, base_url=url))
+        app.register_blueprint(cookie_blueprint(identity, base_url=url))
 
         @app.get("/api/catalog/who")
         @app.get("/api/search/who")

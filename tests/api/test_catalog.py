@@ -8,7 +8,6 @@ import pytest
 from catalogs import component, documents, group
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_smorest import Api
 from portals import Catalog
 from repositories import MakeRepository, Repository
 
@@ -36,12 +35,10 @@ def client(tmp_path: Path, source: Repository) -> Any:
         catalog = Catalog(database, tmp_path)
         catalog.ingest(source.url)
         app = Flask("test", static_folder=None)
-        app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-        api = Api(app)
         service = CatalogService(database)
         locations = LocationsService(database, catalog.sources, catalog.service)
-        api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
-        api.register_blueprint(health_blueprint(HealthService(database)))
+        app.register_blueprint(catalog_blueprint(service, locations, catalog.past))
+        app.register_blueprint(health_blueprint(HealthService(database)))
         register_error_handlers(app)
         app.extensions["test-database"] = database
         yield app.test_client()

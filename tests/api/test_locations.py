@@ -9,7 +9,6 @@ import pytest
 from catalogs import component, documents, group, location
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_smorest import Api
 from portals import Catalog
 from repositories import MakeRepository, Repository
 
@@ -36,9 +35,8 @@ def client(catalog: Catalog) -> FlaskClient:
 
 def _client(catalog: Catalog) -> FlaskClient:
     app = Flask("test", static_folder=None)
-    app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
     locations = LocationsService(catalog.database, catalog.sources, catalog.service)
-    Api(app).register_blueprint(catalog_blueprint(CatalogService(catalog.database), locations, catalog.past))
+    app.register_blueprint(catalog_blueprint(CatalogService(catalog.database), locations, catalog.past))
     register_error_handlers(app)
     return app.test_client()
 

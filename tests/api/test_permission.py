@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from flask_smorest import Api
 
 from portal.api.actor import register_actor
 from portal.api.catalog import catalog_blueprint
@@ -66,12 +65,10 @@ def client(catalog, repo, database, identity):
     service = CatalogService(database)
     permission = PermissionService(service, identity, ServicesOnly())
     app = Flask("test", static_folder=None)
-    app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-    api = Api(app)
     locations = LocationsService(database, catalog.sources, catalog.service)
-    api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
-    api.register_blueprint(permission_blueprint(permission))
-    api.register_blueprint(catalog_permission_blueprint(permission))
+    app.register_blueprint(catalog_blueprint(service, locations, catalog.past))
+    app.register_blueprint(permission_blueprint(permission))
+    app.register_blueprint(catalog_permission_blueprint(permission))
     register_actor(app, identity)
     register_error_handlers(app)
     return app.test_client()

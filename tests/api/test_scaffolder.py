@@ -7,7 +7,6 @@ import json
 
 import pytest
 from flask import Flask
-from flask_smorest import Api
 from scaffolds import scaffold, template
 from waiting import eventually
 
@@ -43,9 +42,8 @@ def portal(tmp_path, repo):
 @pytest.fixture
 def client(portal):
     app = Flask("test")
-    app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
     blueprint = scaffolder_blueprint(portal.service, access=Ann(), dry_runs=portal.dry_runs)
-    Api(app).register_blueprint(blueprint)
+    app.register_blueprint(blueprint)
     register_error_handlers(app)
     return app.test_client()
 

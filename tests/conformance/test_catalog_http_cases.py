@@ -9,7 +9,6 @@ import pytest
 from casefiles import CASES, cases
 from flask import Flask
 from flask.testing import FlaskClient
-from flask_smorest import Api
 from portals import Catalog
 from repositories import Repository
 
@@ -47,12 +46,10 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
         catalog = Catalog(database, folder)
         assert catalog.ingest(made.url).problems == []
         app = Flask("test")
-        app.config.update(API_TITLE="t", API_VERSION="1", OPENAPI_VERSION="3.1.0")
-        api = Api(app)
         service = CatalogService(database)
         locations = LocationsService(database, catalog.sources, catalog.service)
-        api.register_blueprint(catalog_blueprint(service, locations, catalog.past))
-        api.register_blueprint(health_blueprint(HealthService(database)))
+        app.register_blueprint(catalog_blueprint(service, locations, catalog.past))
+        app.register_blueprint(health_blueprint(HealthService(database)))
         register_error_handlers(app)
         yield app.test_client()
 

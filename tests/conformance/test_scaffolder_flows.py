@@ -7,7 +7,6 @@ import base64
 import pytest
 from casefiles import cases
 from flask import Flask
-from flask_smorest import Api
 from marshmallow import INCLUDE
 
 from portal.actions.schema import ActionSchema, Texts, Value
@@ -135,8 +134,7 @@ def client(tmp_path_factory):
             environment=Environment({"region": "eu-1"}, {"ENVSEC": Secret("envsecret")}),
         )
         app = Flask("test")
-        app.config.update(API_TITLE="Portal", API_VERSION="v1", OPENAPI_VERSION="3.1.0")
-        Api(app).register_blueprint(scaffolder_blueprint(None, access=Mock(), dry_runs=runs))
+        app.register_blueprint(scaffolder_blueprint(None, access=Mock(), dry_runs=runs))
         register_error_handlers(app)
         app.known = actions
         yield app.test_client()

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
-from portal.graph.walk import over, walk
+from portal.graph.walk import beyond, over, walk
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
 from portal.store import graph
@@ -82,6 +82,42 @@ def test_a_walk_over_sql_equals_a_walk_over_a_dict(edges, database: Database) ->
         found = walk(component(0), lambda refs: graph.steps_from(connection, refs, types=["dependsOn"]))
 
     assert found == walk(component(0), over(made))
+
+
+@once_for_all
+@given(
+    edges=st.sets(
+        st.tuples(st.integers(0, 6), st.sampled_from(["childOf", "memberOf"]), st.integers(0, 6)), max_size=20
+    ),
+    roots=st.sets(st.integers(0, 8), max_size=3),
+)
+def test_steps_beyond_are_those_that_a_walk_hop_by_hop_takes(edges, roots, database: Database) -> None:
+    noise = {Relation(component(target), "ownedBy", component(source)) for source, _, target in edges}
+    write(database, [], {Relation(component(a), name, component(b)) for a, name, b in edges} | noise)
+    wanted = {component(root) for root in roots}
+
+    with database.reading() as connection:
+        found = graph.steps_beyond(connection, wanted, types=("memberOf", "childOf"))
+        hop_by_hop = beyond(wanted, lambda refs: graph.steps_from(connection, refs, types=("childOf", "memberOf")))
+
+    assert found == {source: sorted(targets) for source, targets in hop_by_hop.items()}
+    naive: dict[EntityRef, set[EntityRef]] = {}
+    for source, _, target in edges:
+        naive.setdefault(component(source), set()).add(component(target))
+    reached = set(wanted)
+    while more := {target for ref in reached for target in naive.get(ref, ())} - reached:
+        reached |= more
+    assert hop_by_hop == {source: naive[source] for source in reached & naive.keys()}
+
+
+def test_one_statement_goes_beyond_however_long_the_way(database: Database) -> None:
+    write(database, [], {Relation(component(number), "childOf", component(number + 1)) for number in range(40)})
+
+    with counted(database) as statements, database.reading() as connection:
+        found = graph.steps_beyond(connection, [component(0)], types=["childOf"])
+
+    assert len(found) == 40
+    assert len([statement for statement in statements if "relations" in statement]) == 1
 
 
 REFS = {kind: [EntityRef(f"{kind}:default/{number}") for number in range(3)] for kind in ("domain", "system")}
