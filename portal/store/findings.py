@@ -14,7 +14,7 @@ from portal.graph.faults import mark_of
 from portal.model.layer import Exemption, Finding
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_tuples
-from portal.store.dialect import among, in_chunks
+from portal.store.dialect import among, in_chunks, once
 from portal.store.tables import entities, findings, surveys
 
 _COLUMNS = (
@@ -52,7 +52,8 @@ NO_SURVEY = Survey(0, "", "")
 
 def last_survey(connection: Connection) -> Survey:
     """Return the newest survey; what it found is kept."""
-    row = connection.execute(select(surveys.c.revision, surveys.c.day, surveys.c.rules)).one_or_none()
+    columns = (surveys.c.revision, surveys.c.day, surveys.c.rules)
+    row = once(connection, "survey", lambda: connection.execute(select(*columns)).one_or_none())
     return NO_SURVEY if row is None else Survey(*row)
 
 

@@ -19,6 +19,9 @@ from portal.store.versions import declared_by_documents
 #: The problems that say that git, a folder or a web server did not give what there is now.
 _UNREACHABLE = ("source-unreachable", "revision-missing")
 
+#: Asked several times for one answer: to put it together took longer than to answer it.
+_NEWEST = select(func.coalesce(func.max(revisions.c.revision), 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -115,8 +118,7 @@ def finish_source(
 
 def current_revision(connection: Connection) -> int:
     """Return the newest revision of the catalog; 0 when nothing has been written."""
-    newest = select(func.coalesce(func.max(revisions.c.revision), 0))
-    return once(connection, "revision", lambda: int(connection.execute(newest).scalar_one()))
+    return once(connection, "revision", lambda: int(connection.execute(_NEWEST).scalar_one()))
 
 
 def newest_revision(connection: Connection) -> Revision:
