@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,31 +12,22 @@ from flask import Flask, Response, current_app, request
 from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
-from portal.errors import (
-    AuthenticationError,
-    ConflictError,
-    InputError,
-    NotAllowedError,
-    NotFoundError,
-    PortalError,
-    ServiceUnavailableError,
-    UnsupportedError,
-    ValuesError,
-)
+from portal.errors import PortalError, ValuesError
+from portal.services.error_names import error_name
 
 _log = logging.getLogger(__name__)
 
-#: The status of each exception, the special ones first, with the name that Backstage's clients know.
-_STATUSES: tuple[tuple[type[PortalError], int, str], ...] = (
-    (InputError, 400, "InputError"),
-    (AuthenticationError, 401, "AuthenticationError"),
-    (NotAllowedError, 403, "NotAllowedError"),
-    (NotFoundError, 404, "NotFoundError"),
-    (ConflictError, 409, "ConflictError"),
-    (UnsupportedError, 501, "NotImplementedError"),
-    (ServiceUnavailableError, 503, "ServiceUnavailableError"),
-)
-_HTTP_NAMES = {status: name for _, status, name in _STATUSES} | {
+#: The status of an error by the name that Backstage's clients know; 500 for any other.
+_STATUSES: Mapping[str, int] = {
+    "InputError": 400,
+    "AuthenticationError": 401,
+    "NotAllowedError": 403,
+    "NotFoundError": 404,
+    "ConflictError": 409,
+    "NotImplementedError": 501,
+    "ServiceUnavailableError": 503,
+}
+_HTTP_NAMES = {status: name for name, status in _STATUSES.items()} | {
     405: "MethodNotAllowedError",
     413: "PayloadTooLargeError",
     415: "InputError",
@@ -64,10 +55,8 @@ def register_error_handlers(app: Flask, page: ErrorPage | None = None) -> None:
 def _on_portal_error(error: PortalError) -> Response:
     if isinstance(error, ValuesError):
         return Response(orjson.dumps({"errors": error.errors}), 400, mimetype="application/json")
-    for kind, status, name in _STATUSES:
-        if isinstance(error, kind):
-            return _answer(status, name, error.message)
-    return _on_unexpected(error)
+    name = error_name(error)
+    return _answer(_STATUSES[name], name, error.message) if name in _STATUSES else _on_unexpected(error)
 
 
 def _on_validation_error(error: ValidationError) -> Response:
@@ -102,7 +91,7 @@ def _on_unexpected(error: Exception) -> Response:
 
 def fault_answer(name: str, message: str) -> Response:
     """Return the answer that tells of an error by the name that Backstage's clients know; 500 for any other name."""
-    return _answer(next((status for _, status, known in _STATUSES if known == name), 500), name, message)
+    return _answer(_STATUSES.get(name, 500), name, message)
 
 
 def validation_message(path: str, messages: Any) -> str:

@@ -12,6 +12,7 @@ from portal.errors import (
     NotFoundError,
     PortalError,
     ServiceUnavailableError,
+    UnsupportedError,
 )
 
 #: The names that Backstage's clients know, with the errors they stand for.
@@ -21,6 +22,7 @@ _ERROR_NAMES: Sequence[tuple[type[PortalError], str]] = (
     (NotAllowedError, "NotAllowedError"),
     (NotFoundError, "NotFoundError"),
     (ConflictError, "ConflictError"),
+    (UnsupportedError, "NotImplementedError"),
     (ServiceUnavailableError, "ServiceUnavailableError"),
 )
 
