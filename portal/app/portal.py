@@ -257,9 +257,8 @@ class Portal:
         from portal.services.refresher import Refresher  # noqa: PLC0415  # as `reading`
 
         turns = ((self.refresh, self.schedule.regular), (self.refresh.beside(), self.schedule.wanted))
-        self._refreshers = tuple(
-            Refresher(refresh, looks, self.duty, after=surveying.survey) for refresh, looks in turns
-        )
+        self._refreshers = tuple(Refresher(refresh, looks, self.duty, after=surveying.want) for refresh, looks in turns)
+        surveying.start()
         for refresher in self._refreshers:
             refresher.start()
 
@@ -314,7 +313,7 @@ class Portal:
                 self.access.close()
             self._wait_until_begun()
             if self._surveying is not None:
-                self._surveying.stop()
+                self._surveying.ask_to_stop()
             for refresher in self._refreshers:
                 refresher.ask_to_stop()
             if "tasks" in self.__dict__:
@@ -326,11 +325,13 @@ class Portal:
         with self._ending:
             self._wait_until_begun()
             if self._surveying is not None:
-                self._surveying.stop()
+                self._surveying.ask_to_stop()
             for refresher in self._refreshers:
                 refresher.ask_to_stop()
             for refresher in self._refreshers:
                 refresher.stop()
+            if self._surveying is not None:
+                self._surveying.stop()
             if "tasks" in self.__dict__:
                 self.tasks.close()
             if "tasks" not in self.__dict__ or not self.jobs.is_busy:

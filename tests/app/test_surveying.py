@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from catalogs import component, documents, entity, group
 from repositories import MakeRepository
+from waiting import eventually
 
 from portal.app import build
 from portal.app.surveying import Surveying
 from portal.config import load_settings
 from portal.services.ownership import OwnershipService
+from portal.services.survey import SurveyService
 
 PORTAL = "portal/v1alpha1"
 CATALOG = documents(
@@ -44,9 +48,38 @@ def test_a_large_catalog_is_looked_at_in_another_process(portal, monkeypatch: py
 
 def test_a_small_one_is_looked_at_here_and_a_stopped_one_not_elsewhere(portal) -> None:
     stopped = Surveying(portal.survey, portal.settings, most=0)
-    stopped.stop()
+    stopped.ask_to_stop()
     stopped.survey()
     assert portal.survey.due() > 0
 
     Surveying(portal.survey, portal.settings).survey()
     assert portal.survey.due() == 0
+
+
+class Gated:
+    """A survey that begins when the gate is open, and says that it has come so far."""
+
+    def __init__(self, service: SurveyService) -> None:
+        self._service = service
+        self.came, self.gate = threading.Event(), threading.Event()
+
+    def due(self) -> int:
+        return self._service.due()
+
+    def take(self) -> bool:
+        self.came.set()
+        assert self.gate.wait(60)
+        return self._service.take()
+
+
+def test_nobody_waits_for_a_survey_and_what_comes_meanwhile_is_surveyed_after_it(portal, repo: MakeRepository) -> None:
+    gated = Gated(portal.survey)
+    surveying = Surveying(gated, portal.settings)  # type: ignore[arg-type]  # the part of the service that it asks
+    surveying.start()
+    surveying.want()
+    assert gated.came.wait(60)
+    portal.ingest([("url", repo({"catalog-info.yaml": component("later", owner="gone")}, name="later").url)])
+    surveying.want()
+    gated.gate.set()
+    eventually(lambda: portal.survey.due() == 0, "a survey of what came meanwhile")
+    surveying.stop()
