@@ -132,7 +132,8 @@ class Portal:
         from portal.services.locations import LocationsService  # noqa: PLC0415  # as `reading`
 
         hand_over = None if self.settings.worker else self.schedule.want
-        return LocationsService(self.database, self.sources, self.refresh, hand_over=hand_over)
+        # Whoever registers or refreshes by hand does not wait for a look that a silent remote holds up.
+        return LocationsService(self.database, self.sources, self.refresh.beside(), hand_over=hand_over)
 
     @cached_property
     def tasks(self) -> TaskServices:

@@ -285,6 +285,8 @@ def test_a_host_that_does_not_answer_holds_up_no_push(
             _send(client, "github", signed("github", *pushed("github", git_host.url("/o/r"))))
             assert len(_look(portal)) == 1
             assert _names(client) == {"a2"}
+            by_hand = client.post("/api/catalog/refresh", json={"entityRef": "component:default/a2"})
+            assert by_hand.status_code == 200, by_hand.text
             assert looking.is_alive()
     looking.join()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -118,9 +119,15 @@ def test_a_worker_answers_those_who_watch_it_and_nobody_else(portal: Portal) -> 
         ask(server.port, f"{BASE}/liveness")
 
 
-def ask(port: int, path: str, *, method: str = "GET") -> tuple[int, bytes]:
+@pytest.mark.skipif(not socket.has_ipv6, reason="this system has no IPv6")
+def test_it_listens_on_an_ipv6_address(portal: Portal) -> None:
+    with closing(HealthServer("::1", 0, create_health_app(portal))) as server:
+        assert ask(server.port, f"{BASE}/liveness", host="::1")[0] == 200
+
+
+def ask(port: int, path: str, *, method: str = "GET", host: str = "127.0.0.1") -> tuple[int, bytes]:
     """Return status and body of an answer, which does not say what it is answered by."""
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+    with closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
         connection.request(method, path)
         response = connection.getresponse()
         assert response.getheader("Server") == "portal"
