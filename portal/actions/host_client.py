@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 from urllib.parse import quote, urljoin, urlsplit
 
 import orjson
@@ -67,8 +67,8 @@ class Patience:
 class HostAnswer:
     """What a host answers.
 
-    `body` is its JSON, None where there is none; names of headers are lower case; `next` is the url of the next page of a
-    list, empty where there is none.
+    `body` is its JSON, None where there is none. Names of headers are lower case. `next` is the url of the next page of
+    a list, empty where there is none.
     """
 
     status: int
@@ -126,8 +126,8 @@ def segment(text: str) -> str:
 class HostClient:
     """The API of one host below `root`, for one step of a task.
 
-    `cancelled` waits, and tells whether the task was cancelled meanwhile; `log` is told of each pause. `scheme` is how the
-    host wants its token: GitHub and GitLab as `Bearer`, Gitea as `token`.
+    `cancelled` waits, and tells whether the task was cancelled meanwhile; `log` is told of each pause. `scheme` is how
+    the host wants its token: GitHub and GitLab as `Bearer`, Gitea as `token`.
     """
 
     def __init__(
@@ -168,10 +168,12 @@ class HostClient:
             timeout=self._patience.answer / 3,
         )
 
-    def __enter__(self) -> HostClient:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
