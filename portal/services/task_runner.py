@@ -301,7 +301,8 @@ class TaskRunner:
                 self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
             if given is None:
                 continue
-            if action.id.startswith("publish:"):
+            # What is proposed goes into a repository that has answers of its own.
+            if action.id.startswith("publish:") and not action.id.endswith("-request"):
                 self._write_answers(step, workspace, given)
             output: dict[str, Any] = {}
             action.run(self._context(step, workspace, given, output))
