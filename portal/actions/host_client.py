@@ -25,7 +25,6 @@ from portal.model.trace import traced
 if TYPE_CHECKING:
     import httpx
 
-_PUBLIC_ROOTS: Mapping[str, str] = MappingProxyType({"github.com": "https://api.github.com"})
 _PATHS: Mapping[str, str] = MappingProxyType({"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"})
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 #: Done twice they do what they do once, so that nobody need know whether the first of them arrived.
@@ -100,8 +99,13 @@ def web_root(host: Integration) -> str:
 
 
 def api_root(host: Integration) -> str:
-    """Return the url of a host's API, without a slash at its end; the host is GitHub, GitLab or Gitea."""
-    return _PUBLIC_ROOTS.get(host.host) or f"{web_root(host)}{_PATHS[host.type]}"
+    """Return the url of a host's API, without a slash at its end; the host is GitHub, GitLab or Gitea.
+
+    Rule: GitHub's "Getting started with the REST API": GitHub Enterprise Cloud with data residency has it on a host.
+    """
+    if host.type == "github" and (host.host == "github.com" or host.host.endswith(".ghe.com")):
+        return f"https://api.{host.host}"
+    return f"{web_root(host)}{_PATHS[host.type]}"
 
 
 def token_for(host: Integration, given: str | None) -> Secret:

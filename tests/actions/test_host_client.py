@@ -254,6 +254,7 @@ def test_only_hosts_that_settings_name_are_spoken_to() -> None:
 
     assert api_root(find_host(known, "git.example.com", kind="github")) == "http://git.example.com/x/api/v3"
     assert api_root(find_host(known, "github.com", kind="github")) == "https://api.github.com"
+    assert api_root(Integration("acme.ghe.com", "github")) == "https://api.acme.ghe.com"
     assert api_root(find_host(known, "gitlab.com", kind="gitlab")) == "https://gitlab.com/api/v4"
     assert token_for(find_host(known, "git.example.com", kind="github"), None).reveal() == TOKEN
     for host in ("127.0.0.1", "gitlab.com", "github.com.evil.example"):

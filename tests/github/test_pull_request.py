@@ -108,10 +108,11 @@ def test_killed_anywhere_the_next_run_goes_on(line: str, hub: GitHub, actions: A
 
 
 @pytest.mark.slow
-def test_a_branch_of_somebody_else_is_not_touched_unless_it_is_to_be_updated(
-    hub: GitHub, actions: Any, run: Runner
+@pytest.mark.parametrize("task", ["another", "task"])
+def test_a_branch_with_something_else_is_not_touched_unless_it_is_to_be_updated(
+    task: str, hub: GitHub, actions: Any, run: Runner
 ) -> None:
-    run(actions.propose, given(hub), task_id="another")
+    run(actions.propose, given(hub), task_id=task)
     write(run.work, {"a.txt": "newer\n"})
     before = hub.git("acme/infra", "rev-parse", "add-sensors")
     with pytest.raises(ConflictError, match="nothing was pushed"):
