@@ -70,7 +70,8 @@ class Asked:
 class GitHub:
     """A GitHub with one organisation, `acme`, and the user `ann`, whose token is `TOKEN`.
 
-    `faults` are what Prism complains of. `before` is called with each request, and may answer it in GitHub's place.
+    `faults` are what Prism complains of. `before` is called with each request, and may answer it in GitHub's place;
+    `refused` are the statuses with which the next requests of git are answered.
     """
 
     root: Path
@@ -85,6 +86,7 @@ class GitHub:
     faults: list[str] = field(default_factory=list)
     key: PrivateKey = field(default_factory=PrivateKey.generate)
     before: Callable[[Asked], Answer | None] = lambda _asked: None
+    refused: list[int] = field(default_factory=list)
 
     @property
     def host(self) -> str:
@@ -318,8 +320,11 @@ def github_at(root: Path, prism: str) -> Iterator[GitHub]:
 
         def _git(self, path: str) -> None:
             login = base64.b64decode(self.headers.get("authorization", "").removeprefix("Basic ")).decode()
-            if login.partition(":")[2] != TOKEN:
-                self.send_response(401)
+            status = 0 if login.partition(":")[2] == TOKEN else 401
+            if not status and hub.refused:
+                status = hub.refused.pop(0)
+            if status:
+                self.send_response(status)
                 self.send_header("www-authenticate", "Basic")
                 self.send_header("content-length", "0")
                 self.end_headers()

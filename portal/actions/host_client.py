@@ -39,6 +39,8 @@ _UNTOLD_SECONDS = 60.0
 _SHORTEST_SECONDS = 1.0
 _MOST_PAGES = 100
 _SHOWN_CHARACTERS = 500
+#: Levels of what a host says of its refusal; no host has as many.
+_DEEPEST = 5
 
 
 class HostFaultError(ActionError):
@@ -214,7 +216,7 @@ class HostClient:
             if isinstance(found, HostAnswer):
                 if found.status in expected:
                     return found
-                limited = _limited_seconds(found)
+                limited = limited_seconds(found)
                 if limited is not None:
                     waited += self._pause(limited, waited=waited, why=f"{self._host} limits how often it is asked")
                     continue
@@ -326,22 +328,25 @@ def reason_of(answer: HostAnswer) -> str:
     if not isinstance(body, dict):
         return ""
     told = body.get("message") or body.get("error_description") or body.get("error") or ""
-    texts = [_flat(told), *(_flat(item) for item in body.get("errors") or () if isinstance(item, (str, dict)))]
+    errors = body.get("errors")
+    texts = [_flat(told), *map(_flat, errors if isinstance(errors, list) else ())]
     text = "; ".join(dict.fromkeys(text for text in texts if text))
     return without_secrets(text)[:_SHOWN_CHARACTERS]
 
 
-def _flat(told: Any) -> str:
+def _flat(told: Any, depth: int = 0) -> str:
+    if depth > _DEEPEST:
+        return "…"
     if isinstance(told, dict):
         if "message" in told:
-            return str(told["message"])
-        return ", ".join(f"{name} {_flat(value)}" for name, value in told.items())
+            return _flat(told["message"], depth + 1)
+        return ", ".join(f"{name} {_flat(value, depth + 1)}" for name, value in told.items())
     if isinstance(told, list):
-        return ", ".join(map(_flat, told))
+        return ", ".join(_flat(item, depth + 1) for item in told)
     return str(told)
 
 
-def _limited_seconds(answer: HostAnswer) -> float | None:
+def limited_seconds(answer: HostAnswer) -> float | None:
     """Return how long a host asks to be left alone; None where it does not.
 
     Rules: GitHub's "Rate limits for the REST API" (403 or 429), GitLab's "Rate limits" (429).

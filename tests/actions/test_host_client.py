@@ -11,9 +11,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from servers import free_port
 
-from portal.actions.host_client import HostClient, HostFaultError, Patience, api_root, find_host, segment, token_for
+from portal.actions.host_client import (
+    HostAnswer,
+    HostClient,
+    HostFaultError,
+    Patience,
+    api_root,
+    find_host,
+    limited_seconds,
+    reason_of,
+    segment,
+    token_for,
+)
 from portal.errors import InputError, TaskCancelledError
 from portal.model.integration import Integration, Integrations
 from portal.model.secret import Secret
@@ -245,6 +258,36 @@ def test_faults_by_field_are_told(lined_up: LinedUp) -> None:
         opened.ask("POST", "/projects", body={})
 
     assert "name has already been taken, path is too long" in str(told.value)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["message", "errors", "error", "name"]), inner),
+)
+
+
+@given(body=JSON)
+def test_whatever_a_host_says_of_a_refusal_is_told_in_short(body: Any) -> None:
+    assert len(reason_of(HostAnswer(422, {}, body))) <= 500
+
+
+def test_a_refusal_as_deep_as_json_may_be_is_told(lined_up: LinedUp) -> None:
+    lined_up.answers = [(422, {}, b'{"message":' * 900 + b"1" + b"}" * 900)]
+    with client(lined_up.root) as opened, pytest.raises(HostFaultError, match="answers 422: …"):
+        opened.get("/a")
+
+
+@given(
+    status=st.sampled_from([403, 429]),
+    headers=st.dictionaries(
+        st.sampled_from(["retry-after", "date", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit-reset"]),
+        st.sampled_from(["0", "17", "99999999999999999999", "-1", "²", "", "soon", "Sun, 09 Sep 2001 01:46:40 GMT"])
+        | st.text(max_size=20),
+    ),
+)
+def test_whatever_a_host_says_of_its_limits_is_a_time(status: int, headers: dict[str, str]) -> None:
+    found = limited_seconds(HostAnswer(status, headers, None))
+    assert found is None or found >= 1
 
 
 def test_only_hosts_that_settings_name_are_spoken_to() -> None:

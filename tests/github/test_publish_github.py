@@ -8,7 +8,7 @@ import pytest
 from acting import Registering, Runner, write
 from githubs import TOKEN, GitHub
 
-from portal.errors import ActionError, InputError
+from portal.errors import ActionError, InputError, SourceError
 from portal.model.ref import EntityRef
 from portal.model.repository_access import Grant, RepositoryRight
 
@@ -240,6 +240,29 @@ def test_a_repository_whose_answer_was_lost_is_found_again(hub: GitHub, actions:
 
     assert hub.lines("POST") == ["POST /orgs/acme/repos"] * 2
     assert hub.branches("acme/sensors") == ["main"]
+
+
+@pytest.mark.slow
+def test_a_host_that_does_not_know_its_new_repository_yet_is_waited_for(hub: GitHub, actions: Any, run: Runner) -> None:
+    hub.refused = [404]
+    unknown = [404, 404]
+    hub.before = lambda asked: (
+        (unknown.pop(), {"message": "Branch not found"}) if asked.path.endswith("/protection") and unknown else None
+    )
+    _, lines = run(actions.publish, given(hub))
+
+    assert sum("trying again in" in line for line in lines) == 3
+    assert hub.branches("acme/sensors") == ["main"]
+    assert "protection" in hub.kept
+
+
+@pytest.mark.slow
+def test_a_push_that_the_host_forbids_is_not_tried_again(hub: GitHub, actions: Any, run: Runner) -> None:
+    hub.refused = [403, 403]
+    with pytest.raises(SourceError, match="403"):
+        run(actions.publish, given(hub))
+
+    assert hub.refused == [403]
 
 
 @pytest.mark.slow
