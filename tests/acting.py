@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from portal.actions.contract import ActionContext, TemplateInfo
+from portal.actions.repository_mark import RepositoryMarks
 from portal.actions.schema import load_input
 from portal.actions.workspace import Workspace
 from portal.defaults.actions import all_actions
@@ -12,13 +13,16 @@ from portal.services.templates import Templates
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
+MARKS = RepositoryMarks(lambda: b"key of the tests")
+
 
 class Registering:
     """A catalog that brings what it is told, and holds entities by reference."""
 
-    def __init__(self, *refs, fault=None, entities=None):
+    def __init__(self, *refs, fault=None, entities=None, grants=()):
         self.refs, self.fault, self.targets = [EntityRef(ref) for ref in refs], fault, []
         self.entities, self.asked = entities or {}, 0
+        self.grants = grants
 
     def by_refs(self, refs):
         self.asked += 1
@@ -30,6 +34,9 @@ class Registering:
             raise self.fault
         return self.refs
 
+    def repository_access(self, owner, layer):
+        return self.grants
+
 
 class Runner:
     """Runs actions in the workspace `work`, for the template in `template`, both below `folder`."""
@@ -39,7 +46,7 @@ class Runner:
         self.work.mkdir()
         self.template.mkdir()
 
-    def __call__(self, action, given=None, *, catalog=None, cancelled=False, task_id="task", **more):
+    def __call__(self, action, given=None, *, catalog=None, cancelled=False, task_id="task", log=None, **more):
         """Return the output and the lines of the log."""
         output, lines = {}, []
         policy = RemotePolicy(allowed_schemes=frozenset({"https"}))
@@ -49,7 +56,7 @@ class Runner:
             workspace=Workspace(self.work),
             reader=templates.reader(f"file:{self.template / 'template.yaml'}", commit=""),
             catalog=catalog or Registering(),
-            log=lines.append,
+            log=log or lines.append,
             output=output.__setitem__,
             cancelled=lambda seconds: cancelled,
             task_id=task_id,
@@ -67,7 +74,7 @@ class Runner:
 
 def shipped(engine, folder):
     """Return the actions that ship with Portal, without a Portal to ask."""
-    return all_actions(engine, repositories=folder, policy=RemotePolicy(), owners=None, portal=None)
+    return all_actions(engine, repositories=folder, policy=RemotePolicy(), owners=None, portal=None, marks=MARKS)
 
 
 def write(folder, files):

@@ -52,7 +52,39 @@ class GitHost:
         return f"http://{self.host}{path}"
 
 
-def _run(handler: type[BaseHTTPRequestHandler], started: Callable[[int], None]) -> Iterator[None]:
+def serve_git(handler: BaseHTTPRequestHandler, root: Path, path: str, *, user: str = "") -> None:
+    """Answer a request for a path below a folder of repositories as a git host does; only a `user` may push."""
+    program = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
+    body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+    answer = subprocess.run(
+        [f"{program}/git-http-backend"],
+        input=body,
+        capture_output=True,
+        check=True,
+        env=os.environ
+        | ({"REMOTE_USER": user} if user else {})
+        | {
+            "GIT_PROJECT_ROOT": str(root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": urlsplit(handler.path).query,
+            "REQUEST_METHOD": handler.command,
+            "CONTENT_TYPE": handler.headers.get("content-type", ""),
+            "HTTP_CONTENT_ENCODING": handler.headers.get("content-encoding", ""),
+            "HTTP_GIT_PROTOCOL": handler.headers.get("git-protocol", ""),
+        },
+    ).stdout
+    head, _, content = answer.partition(b"\r\n\r\n")
+    lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
+    handler.send_response(int(lines.pop("Status", "200").split()[0]))
+    for name, value in lines.items():
+        handler.send_header(name, value)
+    handler.send_header("content-length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def run_server(handler: type[BaseHTTPRequestHandler], started: Callable[[int], None]) -> Iterator[None]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     started(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -96,7 +128,7 @@ def web() -> Iterator[WebServer]:
     def started(port: int) -> None:
         served.port = port
 
-    yield from _served(_run(Handler, started), served)
+    yield from _served(run_server(Handler, started), served)
 
 
 @pytest.fixture
@@ -104,7 +136,6 @@ def git_host(tmp_path: Path) -> Iterator[GitHost]:
     """A git host for the repositories that `repo` makes: `/o/r` is the one named `o/r`."""
     served = GitHost()
     root = tmp_path / "repositories"
-    program = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -117,35 +148,10 @@ def git_host(tmp_path: Path) -> Iterator[GitHost]:
                 self.send_header("content-length", "0")
                 self.end_headers()
                 return
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
             repository, found, service = parts.path.partition("/info/refs")
             if not found:
                 repository, found, service = parts.path.partition("/git-upload-pack")
-            answer = subprocess.run(
-                [f"{program}/git-http-backend"],
-                input=body,
-                capture_output=True,
-                check=True,
-                env=os.environ
-                | {
-                    "GIT_PROJECT_ROOT": str(root),
-                    "GIT_HTTP_EXPORT_ALL": "1",
-                    "PATH_INFO": f"{repository}/.git{found}{service}",
-                    "QUERY_STRING": parts.query,
-                    "REQUEST_METHOD": self.command,
-                    "CONTENT_TYPE": self.headers.get("content-type", ""),
-                    "HTTP_CONTENT_ENCODING": self.headers.get("content-encoding", ""),
-                    "HTTP_GIT_PROTOCOL": self.headers.get("git-protocol", ""),
-                },
-            ).stdout
-            head, _, content = answer.partition(b"\r\n\r\n")
-            lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if ": " in line)
-            self.send_response(int(lines.pop("Status", "200").split()[0]))
-            for name, value in lines.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            serve_git(self, root, f"{repository}/.git{found}{service}")
 
         do_POST = do_GET  # noqa: N815  # the name that the server looks for
 
@@ -155,7 +161,7 @@ def git_host(tmp_path: Path) -> Iterator[GitHost]:
     def started(port: int) -> None:
         served.port = port
 
-    yield from _served(_run(Handler, started), served)
+    yield from _served(run_server(Handler, started), served)
 
 
 def _served(running, served):

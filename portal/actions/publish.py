@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from portal.actions.contract import ActionContext, Example, contents_url
+from portal.actions.pushing import checked_branch, source_folder
 from portal.actions.schema import ActionSchema, Value
-from portal.errors import ActionError, InputError
+from portal.errors import InputError
 from portal.model.login import without_credentials
 from portal.vcs.policy import RemotePolicy
 from portal.vcs.publish import Author, create_bare, push
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?", re.ASCII)
-_BRANCH = re.compile(r"(?!-)(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[A-Za-z0-9_./-]+", re.ASCII)
 
 
 class PublishGitInput(ActionSchema):
@@ -77,16 +77,13 @@ class PublishGit:
     def run(self, context: ActionContext) -> None:
         """Push. A second run for the same task finds the first one's commit and does nothing."""
         given = context.input
-        name, branch = given["name"].removesuffix(".git"), given["default_branch"]
+        name = given["name"].removesuffix(".git")
         if not _NAME.fullmatch(name):
             raise InputError(
                 f'publish:git: found name "{given["name"]}"; expected letters, digits, "-", "_", ".", at most one "/"'
             )
-        if not _BRANCH.fullmatch(branch):
-            raise InputError(f'publish:git: found branch "{branch}"; expected a branch name such as "main"')
-        source = context.workspace.resolve(given["source_path"])
-        if not source.is_dir() or not any(source.iterdir()):
-            raise ActionError(f'publish:git: "{given["source_path"] or "."}" holds no files; fetch or write some first')
+        branch = checked_branch(given["default_branch"], action_id=self.id)
+        source = source_folder(context, given["source_path"], action_id=self.id)
         remote = given["remote"] or create_bare(self._repositories / f"{name}.git", default_branch=branch)
         shown = without_credentials(remote)
         context.log(f"Pushing to {shown}, branch {branch}")

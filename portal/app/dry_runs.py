@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from portal.actions.repository_mark import RepositoryMarks
 from portal.actions.request import Answer, Question
 from portal.config import Settings
 from portal.defaults.actions import all_actions
@@ -71,6 +72,7 @@ def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
                 policy=policy,
                 owners=_AnyOwner(),
                 portal=_NoPortal(),
+                marks=RepositoryMarks(bytes),  # a dry run makes nothing that it had to know again
             ),
             catalog=_NoCatalog(),
             ownership=None,

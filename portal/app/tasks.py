@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from portal.actions.repository_mark import RepositoryMarks
 from portal.app.own_requests import OwnRequests
 from portal.config import Settings
 from portal.defaults.actions import all_actions
@@ -73,12 +74,14 @@ def wire_tasks(
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
     jobs = Jobs(database, lease_seconds=settings.lease_seconds, duty=duty)
+    vault = Vault(settings.data / "instance.key")
     actions = all_actions(
         engine,
         repositories=settings.repositories,
         policy=policy,
         owners=TaskOwners(catalog, ownership, explanation, sight_of=sight_of),
         portal=OwnRequests(application, base_url=settings.base_url),
+        marks=RepositoryMarks(lambda: vault.derived("repositories")),
     )
     templates = Templates(mirrors, integrations=integrations)
     scaffolding = ScaffoldingService(
@@ -91,7 +94,7 @@ def wire_tasks(
         actions=actions,
         templates=templates,
         workspaces=Workspaces(settings.workspaces),
-        vault=Vault(settings.data / "instance.key"),
+        vault=vault,
         sight_of=sight_of,
     )
     dry_runs = DryRuns(

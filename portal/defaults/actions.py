@@ -15,8 +15,12 @@ from portal.actions.fetch_cookiecutter import FetchCookiecutter
 from portal.actions.fetch_copier import FetchCopier
 from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
 from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
+from portal.actions.github_dispatch import GitHubDispatch
+from portal.actions.github_pull_request import GitHubPullRequest
 from portal.actions.ownership import OwnerRules, OwnershipCheck
 from portal.actions.publish import PublishGit
+from portal.actions.publish_github import PublishGitHub
+from portal.actions.repository_mark import RepositoryMarks
 from portal.actions.request import BackstageRequest, OwnPortal
 from portal.actions.roadie_archive import Zip
 from portal.actions.roadie_files import FileAppend, FileParse, FileReplace, FileWrite
@@ -31,9 +35,18 @@ from portal.vcs.policy import RemotePolicy
 
 
 def all_actions(
-    engine: Engine, *, repositories: Path, policy: RemotePolicy, owners: OwnerRules, portal: OwnPortal
+    engine: Engine,
+    *,
+    repositories: Path,
+    policy: RemotePolicy,
+    owners: OwnerRules,
+    portal: OwnPortal,
+    marks: RepositoryMarks,
 ) -> Mapping[str, Action]:
-    """Return the actions by id. `repositories` is where repositories without a remote of their own are made."""
+    """Return the actions by id. `repositories` is where repositories without a remote of their own are made.
+
+    `marks` know again what a task has made at a git host. Hosts are those of the policy's integrations.
+    """
     load_jsonata = partial(load_bundle, "portal.actions", "jsonata.js")
     shipped: tuple[Action, ...] = (
         FetchTemplate(engine),
@@ -43,6 +56,9 @@ def all_actions(
         FetchCookiecutter(),
         FetchCopier(),
         PublishGit(repositories=repositories, policy=policy),
+        PublishGitHub(policy.integrations, policy=policy, marks=marks),
+        GitHubPullRequest(policy.integrations, policy=policy),
+        GitHubDispatch(policy.integrations),
         CatalogRegister(),
         CatalogWrite(),
         CatalogFetch(),

@@ -301,7 +301,8 @@ class TaskRunner:
                 self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
             if given is None:
                 continue
-            if action.id.startswith("publish:"):
+            # What is proposed goes into a repository that has answers of its own.
+            if action.id.startswith("publish:") and not action.id.endswith("-request"):
                 self._write_answers(step, workspace, given)
             output: dict[str, Any] = {}
             action.run(self._context(step, workspace, given, output))
@@ -341,6 +342,7 @@ class TaskRunner:
             template=_template(step.task, step.commit),
             is_dry_run=self._stand_in is not None,
             scopes=_scopes(step.task),
+            owner=EntityRef(expected["owner"]) if expected else None,
         )
 
     def _is_cancelled(self, step: _Step, seconds: float) -> bool:

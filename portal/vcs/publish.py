@@ -44,7 +44,7 @@ def create_bare(path: Path, *, default_branch: str = "main") -> str:
         if not _is_repository(path):
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise ConflictError(f"{path} exists and is no git repository; remove it or choose another name")
-            _check_branch(default_branch, path)
+            check_branch(default_branch, path)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".staging-") as staging:
                 made = Path(staging) / "made.git"
                 run(
@@ -70,28 +70,32 @@ def push(
     task_id: str = "",
     token: str | None = None,
     trusted: bool = False,
+    may_begin: bool = True,
 ) -> str:
     """Push the files of a folder as one commit to a branch that is not there yet, and return the commit's id.
 
     The folder's `.gitignore` holds. Any `.git` in it, hooks and all, is deleted; none is left behind. Done again for
-    one `task_id` it adopts the commit that the first run pushed, known by its files, its message and a trailer. Raises
-    `ConflictError` where the branch has anything else, and then touches nothing; `SourceError` where the remote does
-    not answer or accept; what `RemotePolicy.check` raises. A `token` is sent to http and https remotes only.
+    one `task_id` it adopts the commit that the first run pushed, known by its files, its message and a trailer; it does
+    no more than that where it may not begin. Raises `ConflictError` where the branch has anything else, or nothing to
+    adopt, and then touches nothing; `SourceError` where the remote does not answer or accept; what
+    `RemotePolicy.check` raises. A `token` is sent to http and https remotes only.
     """
     opened = open_remote(policy, remote, trusted=trusted, token=token)
-    if "\0" in message or not re.fullmatch(r"[^\s\x00-\x1f]*", task_id):
-        raise InputError("A commit message must not hold NUL characters, nor a task id spaces or control characters")
-    _drop_repositories(workspace)
-    full = f"{message.rstrip()}\n" + (f"\n{_TRAILER}: {task_id}\n" if task_id else "")
+    full = with_task(message, task_id)
+    drop_repositories(workspace)
     # The repository lies outside the folder, where nothing that a template brought can reach its configuration.
     with tempfile.TemporaryDirectory(prefix="portal-publish-") as outside:
         place = Path(outside) / "publish.git"
         run(["init", "--quiet", "--bare", "--template=", str(place)], place=place)
-        _check_branch(branch, place)
-        tree = _tree(place, workspace)
+        check_branch(branch, place)
+        tree = tree_of(place, workspace)
         adopted = _adopted(place, opened, branch=branch, tree=tree, message=full)
         if adopted:
             return adopted
+        if not may_begin:
+            raise ConflictError(
+                f"{opened.url} is there already, and not this task's; nothing was pushed. Choose another name"
+            )
         commit = commit_tree(place, tree, message=full, author=author or Author())
         try:
             push_new(place, opened, commit, branch=branch)
@@ -126,12 +130,20 @@ def _adopted(place: Path, remote: Remote, *, branch: str, tree: str, message: st
     )
 
 
-def _tree(place: Path, workspace: Path) -> str:
+def tree_of(place: Path, workspace: Path) -> str:
+    """Return the id of the tree that the files of a folder are, which is written to the repository at `place`."""
     # What git does with line ends, filters and ignored files is then said by the folder alone, not by the machine.
     there = {"GIT_WORK_TREE": str(workspace.absolute())}
     config = (("core.bare", "false"), ("core.safecrlf", "false"), ("core.fileMode", "true"))
     run(["add", "--all", "--", "."], place=place, folder=workspace, config=config, environment=there)
     return run(["write-tree"], place=place).decode("ascii").strip()
+
+
+def with_task(message: str, task_id: str) -> str:
+    """Return a commit's message that says which task it is of. Raises `InputError` for one that git cannot write."""
+    if "\0" in message or not re.fullmatch(r"[^\s\x00-\x1f]*", task_id):
+        raise InputError("A commit message must not hold NUL characters, nor a task id spaces or control characters")
+    return f"{message.rstrip()}\n" + (f"\n{_TRAILER}: {task_id}\n" if task_id else "")
 
 
 def commit_tree(place: Path, tree: str, *, message: str, author: Author, parent: str | None = None) -> str:
@@ -149,11 +161,14 @@ def commit_tree(place: Path, tree: str, *, message: str, author: Author, parent:
     return made.decode("ascii").strip()
 
 
-def push_new(place: Path, remote: Remote, commit: str, *, branch: str) -> None:
-    """Push a commit to a branch that is not there. Raises `GitFailureError` where it is, or the remote refuses."""
+def push_new(place: Path, remote: Remote, commit: str, *, branch: str, after: str = "") -> None:
+    """Push a commit to a branch that is not there, or stands at the commit `after`.
+
+    Raises `GitFailureError` where it is there, or elsewhere, or the remote refuses.
+    """
     name = f"refs/heads/{branch}"
     # The empty lease: only if the branch is not there.
-    lease = f"--force-with-lease={name}:"
+    lease = f"--force-with-lease={name}:{after}"
     run(
         [
             "push",
@@ -171,7 +186,8 @@ def push_new(place: Path, remote: Remote, commit: str, *, branch: str) -> None:
     )
 
 
-def _check_branch(branch: str, place: Path) -> None:
+def check_branch(branch: str, place: Path) -> None:
+    """Raise `InputError` for what is no name of a branch."""
     fault = InputError(f'"{branch}" is not a branch name; expected one such as "main"')
     if branch.startswith("-") or "\0" in branch:
         raise fault
@@ -181,7 +197,7 @@ def _check_branch(branch: str, place: Path) -> None:
         raise fault from None
 
 
-def _drop_repositories(workspace: Path) -> None:
+def drop_repositories(workspace: Path) -> None:
     """Delete every `.git` in a folder, at any depth: git would take a folder with one for a submodule."""
     for folder, names, files in os.walk(workspace):
         for name in [name for name in (*names, *files) if name.lower() == ".git"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from acting import MARKS
 from casefiles import cases
 from flask import Flask
 from marshmallow import INCLUDE
@@ -121,7 +122,9 @@ def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flows")
     policy = RemotePolicy(allowed_schemes=frozenset({"https"}), file_roots=())
     with build_engine(builtin_filters({"github.com": "github"})) as engine:
-        shipped = all_actions(engine, repositories=folder / "repositories", policy=policy, owners=None, portal=None)
+        shipped = all_actions(
+            engine, repositories=folder / "repositories", policy=policy, owners=None, portal=None, marks=MARKS
+        )
         actions = {**shipped, **{action.id: action for action in (Echo(), Fail(), NoDry())}}
         runs = DryRuns(
             engine=engine,
