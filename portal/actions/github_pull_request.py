@@ -178,12 +178,12 @@ def _invite(context: ActionContext, api: HostClient, place: Place, number: int) 
     """Ask for reviews and assign; the log tells of those who cannot be asked."""
     given = context.input
     asked: list[tuple[str, str, dict[str, list[str]]]] = []
-    people, teams = (_names(given[name]) for name in ("reviewers", "team_reviewers"))
+    people, teams = (account_names(given[name]) for name in ("reviewers", "team_reviewers"))
     if people or teams:
         reviewers = {name: found for name, found in (("reviewers", people), ("team_reviewers", teams)) if found}
         asked.append(("reviewers", f"/pulls/{number}/requested_reviewers", reviewers))
     if given["assignees"]:
-        asked.append(("assignees", f"/issues/{number}/assignees", {"assignees": _names(given["assignees"])}))
+        asked.append(("assignees", f"/issues/{number}/assignees", {"assignees": account_names(given["assignees"])}))
     for what, path, body in asked:
         names = ", ".join(name for found in body.values() for name in found)
         try:
@@ -196,5 +196,6 @@ def _invite(context: ActionContext, api: HostClient, place: Place, number: int) 
             context.log(f"Added the {what} {names}")
 
 
-def _names(refs: Sequence[str] | None) -> list[str]:
+def account_names(refs: Sequence[str] | None) -> list[str]:
+    """Return the names of accounts, of which references may be given, each once."""
     return list(dict.fromkeys(account_name(ref) for ref in refs or ()))

@@ -15,11 +15,15 @@ from portal.actions.fetch_cookiecutter import FetchCookiecutter
 from portal.actions.fetch_copier import FetchCopier
 from portal.actions.fetch_file import FetchPlainFile, FetchTemplateFile
 from portal.actions.files import FilesDelete, FilesReaddir, FilesRename
+from portal.actions.gitea_pull_request import GiteaPullRequest
 from portal.actions.github_dispatch import GitHubDispatch
 from portal.actions.github_pull_request import GitHubPullRequest
+from portal.actions.gitlab_merge_request import GitLabMergeRequest
 from portal.actions.ownership import OwnerRules, OwnershipCheck
 from portal.actions.publish import PublishGit
+from portal.actions.publish_gitea import PublishGitea
 from portal.actions.publish_github import PublishGitHub
+from portal.actions.publish_gitlab import PublishGitLab
 from portal.actions.repository_mark import RepositoryMarks
 from portal.actions.request import BackstageRequest, OwnPortal
 from portal.actions.roadie_archive import Zip
@@ -59,6 +63,10 @@ def all_actions(
         PublishGitHub(policy.integrations, policy=policy, marks=marks),
         GitHubPullRequest(policy.integrations, policy=policy),
         GitHubDispatch(policy.integrations),
+        PublishGitLab(policy.integrations, policy=policy, marks=marks),
+        GitLabMergeRequest(policy.integrations, policy=policy),
+        PublishGitea(policy.integrations, policy=policy, marks=marks),
+        GiteaPullRequest(policy.integrations, policy=policy),
         CatalogRegister(),
         CatalogWrite(),
         CatalogFetch(),

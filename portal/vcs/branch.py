@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,7 @@ from portal.vcs.publish import (
 _ANSWER_SECONDS = 60.0
 _TRANSFER_SECONDS = 900.0
 _NONE = "0" * 40
+_SHOWN = 5
 #: A commit with its parent: whether that is what the task would have made is told by both.
 _DEPTH = 2
 _FETCH = (
@@ -38,12 +39,15 @@ _FETCH = (
 class Changes:
     """What goes onto a branch: the files of `folder` below the path `below`, without those that are `deleted`.
 
-    Paths are relative to the root of the repository, `deleted` ones too. The folder's `.gitignore` holds.
+    Paths are relative to the root of the repository, `deleted` ones too. The folder's `.gitignore` holds. With another
+    `mode` than "put" the folder's files must not be there yet ("create"), must be ("update"), or are there and go
+    ("delete").
     """
 
     folder: Path
     below: str = ""
     deleted: Sequence[str] = ()
+    mode: str = "put"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +151,13 @@ def _over(place: Path, commit: str, ours: str, changes: Changes) -> str:
     """Return the tree of a commit with the changes over it: what was a file may become a folder, and the reverse."""
     run(["read-tree", commit], place=place)
     below = PurePosixPath(changes.below.strip("/"))
-    lines = [f"0 {_NONE}\t{path.strip('/')}\0" for path in changes.deleted]
-    lines += [f"{entry.mode} {entry.blob}\t{below / entry.path}\0" for entry in objects.entries(place, ours).values()]
+    files = {str(below / entry.path): entry for entry in objects.entries(place, ours).values()}
+    if changes.mode != "put":
+        _check(changes.mode, files, there=objects.entries(place, commit))
+    gone = [*changes.deleted, *(files if changes.mode == "delete" else ())]
+    lines = [f"0 {_NONE}\t{path.strip('/')}\0" for path in gone]
+    if changes.mode != "delete":
+        lines += [f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in files.items()]
     paths = [*changes.deleted, changes.below]
     if any(part in {"..", ".git"} for path in paths for part in path.lower().split("/")) or "\0" in "".join(paths):
         raise InputError("A path of the repository must not hold .., .git or NUL")
@@ -156,6 +165,14 @@ def _over(place: Path, commit: str, ours: str, changes: Changes) -> str:
     if listing:
         run(["update-index", "--replace", "-z", "--index-info"], place=place, stdin=listing)
     return run(["write-tree"], place=place).decode("ascii").strip()
+
+
+def _check(mode: str, files: Collection[str], *, there: Collection[str]) -> None:
+    """Raise `InputError` where the files are not as a mode expects them."""
+    wrong = sorted(path for path in files if (path in there) == (mode == "create"))
+    if wrong:
+        found = "are there already" if mode == "create" else "are not there"
+        raise InputError(f"Found {', '.join(wrong[:_SHOWN])}, which {found}; nothing was pushed")
 
 
 def _tree(place: Path, commit: str) -> str:

@@ -143,8 +143,8 @@ def _apart(policy: RemotePolicy, url: str, token: str | None, *, reads: bool, tr
     userinfo, at, _ = parts.netloc.rpartition("@")
     user, _, password = userinfo.partition(":")
     login = (unquote(user), unquote(password)) if at else policy.login(url) if reads else None
-    # Every host that takes tokens takes them as a password; the user's name is for GitHub, the others do not look.
-    return Remote(without_credentials(url), protocols, ("x-access-token", token) if token else login, addresses)
+    # Every host that takes tokens takes them as a password.
+    return Remote(without_credentials(url), protocols, (policy.token_user(url), token) if token else login, addresses)
 
 
 def git_version() -> tuple[int, ...]:

@@ -20,7 +20,8 @@ _SCP_LIKE = re.compile(r"(?P<user>[\w.+~\-]+)@(?P<host>[\w.\-]+|\[[0-9A-Fa-f:.]+
 _HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f:.]+")
 _USER = re.compile(r"[\w.+~\-]+")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
-#: Whose token it is: most hosts do not look, Bitbucket does.
+#: Whose token it is: most hosts do not look; Bitbucket does, and GitLab where the token is one of OAuth.
+_ANYBODY = "x-access-token"
 _TOKEN_USERS = {"bitbucketCloud": "x-token-auth", "bitbucketServer": "x-token-auth", "gitlab": "oauth2"}
 
 
@@ -91,7 +92,12 @@ class RemotePolicy:
         found = self.integrations.by_url(url)
         if found is None or found.token is None or scheme_of(url) != found.scheme:
             return None
-        return found.username or _TOKEN_USERS.get(found.type, "x-access-token"), found.token.reveal()
+        return found.username or self.token_user(url), found.token.reveal()
+
+    def token_user(self, url: str) -> str:
+        """Return the name that goes along with a token for the host of a normal remote, given or of the settings."""
+        found = self.integrations.by_url(url)
+        return (_TOKEN_USERS.get(found.type) or found.username or _ANYBODY) if found else _ANYBODY
 
     def _is_in_roots(self, url: str) -> bool:
         folder = folder_of(url)
