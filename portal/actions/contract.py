@@ -11,6 +11,7 @@ from marshmallow import Schema
 from portal.actions.workspace import Workspace
 from portal.errors import InputError
 from portal.model.ref import EntityRef
+from portal.model.repository_access import Grant
 from portal.model.secret import Secret
 from portal.scaffolder.skeleton import SkeletonEntry
 
@@ -58,6 +59,14 @@ class TaskCatalog(Protocol):
         """
         ...
 
+    def repository_access(self, owner: EntityRef, layer: str | None) -> Sequence[Grant]:
+        """Return what the owner and the stewards of an asset get in its repository, the owner first.
+
+        The policy of the layer says so, given by name; None: that of the layers which the template says it makes
+        assets of. A group that has no account at a type of host is followed by its members, with theirs.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TemplateInfo:
@@ -76,7 +85,7 @@ class ActionContext:
     `input` is what `input_schema` made of the step's input. `log` adds a line to the step's log, `output` sets one
     member of its output. `cancelled(seconds)` tells whether the task was cancelled, waiting at most so long for it. In
     a dry run nothing outside of the workspace may change. `scopes` are the permissions that an API token left to the
-    user; None: no such token began the task.
+    user; None: no such token began the task. `owner` is who is to own what the template says it creates.
     """
 
     input: Mapping[str, Any]
@@ -93,6 +102,7 @@ class ActionContext:
     template: TemplateInfo
     is_dry_run: bool = False
     scopes: frozenset[str] | None = None
+    owner: EntityRef | None = None
 
     @property
     def user_ref(self) -> str | None:

@@ -11,6 +11,7 @@ import orjson
 from portal.errors import ActionError, ConflictError, InputError
 from portal.model.layer import accountable_owner
 from portal.model.ref import EntityRef
+from portal.model.repository_access import Grant, RepositoryRight
 from portal.store.sight import Sight, seeing
 
 
@@ -101,6 +102,10 @@ class VerifyingCatalog:
         if self._expected is not None:
             _verify(target, found, self._expected)
         return refs
+
+    def repository_access(self, owner: EntityRef, layer: str | None) -> list[Grant]:
+        """Return what an owner gets in a repository; see `portal.actions.contract.TaskCatalog`."""
+        return [Grant(owner, RepositoryRight.MAINTAIN)]
 
 
 def _verify(target: str, found: Mapping[EntityRef, Mapping[str, Any]], expected: ExpectedOwnership) -> None:

@@ -341,6 +341,7 @@ class TaskRunner:
             template=_template(step.task, step.commit),
             is_dry_run=self._stand_in is not None,
             scopes=_scopes(step.task),
+            owner=EntityRef(expected["owner"]) if expected else None,
         )
 
     def _is_cancelled(self, step: _Step, seconds: float) -> bool:
