@@ -131,7 +131,12 @@ def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field
         changed["ui:field"] = "OwnerPicker"
     if not refs:
         able = _listed(list(owners.entities))
-        changed["description"] = owners.refusal or f"You may create this for {able}; this field asks for others."
+        others = (
+            f"You may create this for {able}; this field asks for others."
+            if able
+            else "You may create this for nobody."
+        )
+        changed["description"] = owners.refusal or others
     if "default" in field and not _is_offered(field["default"], refs) and not owners.is_cut:
         del changed["default"]
     return changed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import posixpath
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ from portal.store.tasks import TaskRow
 #: Inputs of actions that name a catalog file of the workspace.
 _NAMING = {"catalog:register": "catalogInfoPath", "catalog:write": "filePath"}
 _EXPRESSION = "${{"
+_UNKNOWN = object()
 #: Gives what a user by reference, None for nobody in particular, may read; None: everything.
 SightOf = Callable[[str | None], Sight | None]
 
@@ -61,7 +63,7 @@ class Promises:
 
         def stewards_for(owner: EntityRef) -> list[tuple[EntityRef, str]]:
             try:
-                made = read_made(workspace, folder=_folder(given), named=_named(task))
+                made = self._made(task, workspace, [given])
             except PortalError:
                 return []  # a template that promises nothing may publish what no catalog can read
             return sorted({item for entity in made if entity.owner == owner for item in _stewards(entity)})
@@ -87,22 +89,32 @@ class Promises:
         if promise is None:
             return
         owner = promise.expected.owner
-        made = {
-            (entity.path, entity.index): entity
-            for folder in sorted({_folder(given) for given in inputs})
-            for entity in read_made(workspace, folder=folder, named=_named(task))
-            if entity.names_owner or entity.ref.kind in promise.expected.kinds
-        }
-        wrong = {
-            entity.ref: problem for entity in made.values() if (problem := entity.owner_problem(owner)) is not None
-        }
-        kept = self._kept([entity for entity in made.values() if entity.ref in wrong])
-        faults: list[Problem | str] = [problem for ref, problem in wrong.items() if ref not in kept]
-        faults += promise.faults(promise.expected.layers)
-        faults += _in_layers([entity for entity in made.values() if entity.ref not in wrong], promise)
+        try:
+            faults = self._faults(promise, self._made(task, workspace, inputs))
+        except InputError as error:  # a catalog file that cannot be read
+            faults = [error.message]
         if faults:
             told = "\n".join(map(str, faults))
             raise InputError(f"Nothing is published, as {owner} was asked to own what is made:\n{told}", faults)
+
+    def _made(self, task: TaskRow, workspace: Workspace, inputs: Iterable[Mapping[str, Any]]) -> Collection[MadeEntity]:
+        """Return the entities of what is about to be published for some inputs, each once."""
+        folders = sorted({_folder(given) for given in inputs})
+        made = [entity for at in folders for entity in read_made(workspace, folder=at, named=_named(task, at))]
+        return {(entity.path, entity.index): entity for entity in made}.values()
+
+    def _faults(self, promise: Promise, made: Collection[MadeEntity]) -> list[Problem | str]:
+        """Return what is wrong with the owners of entities, and with the layers that they stand in."""
+        owner, kinds = promise.expected.owner, promise.expected.kinds
+        owned = [entity for entity in made if entity.names_owner or entity.ref.kind in kinds]
+        wrong = [(entity, problem) for entity in owned if (problem := entity.owner_problem(owner)) is not None]
+        known = self._specs([entity.ref for entity, _ in wrong])
+        return [
+            # A proposal to a repository publishes its other entities too.
+            *(problem for entity, problem in wrong if entity.declared.get("spec") != known.get(entity.ref, _UNKNOWN)),
+            *promise.faults(promise.expected.layers),
+            *_in_layers([entity for entity in owned if entity.owner == owner], promise),
+        ]
 
     def _promise(self, task: TaskRow) -> Promise | None:
         declared = task.spec.get("ownership")
@@ -116,11 +128,10 @@ class Promises:
             None if scopes is None else frozenset(scopes),
         )
 
-    def _kept(self, made: Sequence[MadeEntity]) -> set[EntityRef]:
-        """Return what the catalog has just so already: a proposal to a repository publishes its other entities too."""
-        found = self._catalog.by_refs([entity.ref for entity in made]) if made else {}
-        known = {ref: orjson.loads(body).get("spec") for ref, body in found.items()}
-        return {entity.ref for entity in made if known.get(entity.ref) == entity.declared.get("spec")}
+    def _specs(self, refs: Sequence[EntityRef]) -> dict[EntityRef, Any]:
+        """Return the specs of those of the entities that are in the catalog."""
+        found = self._catalog.by_refs(refs) if refs else {}
+        return {ref: orjson.loads(body).get("spec") for ref, body in found.items()}
 
 
 def is_publishing(action: Action) -> bool:
@@ -160,12 +171,16 @@ def _folder(given: Mapping[str, Any]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _named(task: TaskRow) -> list[str]:
-    """Return the catalog files that steps of a task name, as far as the template itself says."""
+def _named(task: TaskRow, folder: str) -> list[str]:
+    """Return the catalog files of a published folder that steps of a task name, as far as the template itself says.
+
+    What is registered is named by its place in the repository, what is written by that in the workspace.
+    """
     found = []
     for step in task.spec["steps"]:
-        given = step.get("input")
-        path = given.get(_NAMING.get(step.get("action"), "")) if isinstance(given, Mapping) else None
-        if isinstance(path, str) and _EXPRESSION not in path:
-            found.append(path)
+        given, action = step.get("input"), step.get("action")
+        path = given.get(_NAMING[action]) if action in _NAMING and isinstance(given, Mapping) else None
+        if not isinstance(path, str) or _EXPRESSION in path:
+            continue
+        found.append(path if action == "catalog:register" else posixpath.relpath(path, folder or "."))
     return found

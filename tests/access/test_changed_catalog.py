@@ -7,6 +7,8 @@ from catalogs import component, documents, entity
 from repositories import Repository
 from worlds import PORTAL_VERSION, organisation, world
 
+from portal.app import build
+
 RULES = documents(
     entity("Role", "maker", "layers: [workshop]", version=PORTAL_VERSION),
     entity("Layer", "workshop", "rank: 2, owner: platform, ownerRoles: [maker]", version=PORTAL_VERSION),
@@ -56,6 +58,7 @@ OWNER = "group:default/makers"
 @pytest.fixture
 def opened(tmp_path):
     with world(tmp_path, extra=documents(RULES, MAKERS, JO)) as found:
+        found.portal.jobs.start(worker=False)
         yield found
 
 
@@ -72,20 +75,27 @@ def change(opened, *texts):
 
 
 def finish(opened, task):
-    opened.portal.start()
-    return list(opened.portal.scaffolding.event_stream(task))[-1]["body"]
+    """Let a worker carry the task out."""
+    with build(opened.portal.settings) as worker:
+        worker.start()
+        return list(worker.scaffolding.event_stream(task))[-1]["body"]
+
+
+STRIPPED = MAKERS.replace(", roles: [maker]", "")
+MOVED = JO.replace("[makers]", "[others]")
 
 
 @pytest.mark.parametrize(
-    ("texts", "told"),
+    ("template", "texts", "told"),
     [
-        ([MAKERS, JO], ""),
-        ([MAKERS.replace(", roles: [maker]", ""), JO], "holds no role that may own in the layer workshop"),
-        ([JO], "found group:default/makers, which is not in the catalog"),
-        ([MAKERS, JO.replace("[makers]", "[others]")], "may not use portal.asset.create on group:default/makers"),
+        ("publishing", [MAKERS, JO], ""),
+        ("publishing", [STRIPPED, JO], "holds no role that may own in the layer workshop"),
+        ("registering", [MAKERS, JO], ""),
+        ("registering", [STRIPPED, JO], "holds no role that may own in the layer workshop"),
+        ("registering", [JO], "found group:default/makers, which is not in the catalog"),
+        ("registering", [MAKERS, MOVED], "may not use portal.asset.create on group:default/makers"),
     ],
 )
-@pytest.mark.parametrize("template", ["publishing", "registering"])
 def test_an_owner_who_may_not_own_any_more_is_refused(opened, template, texts, told):
     made = Repository(opened.portal.settings.repositories / "existing")
     made.commit({"catalog-info.yaml": component("made", owner="makers", more="layer: workshop")})
@@ -105,7 +115,7 @@ def test_an_owner_who_may_not_own_any_more_is_refused(opened, template, texts, t
 def test_a_layer_that_the_owner_may_not_own_in_is_refused_with_its_line(opened):
     end = finish(opened, begin(opened, "publishing", {"layer": "backbone"}))
     message = end["error"]["message"]
-    assert "catalog-info.yaml:12:3 spec.layer" in message
+    assert "catalog-info.yaml:11:3 spec.layer" in message
     assert "found layer:default/backbone; expected a layer that group:default/makers may own in" in message
     assert not (opened.portal.settings.repositories / "made.git").exists()
 

@@ -15,8 +15,9 @@ FORM = {"properties": {"owner": {"type": "string", "ui:field": "OwnerPicker"}}}
 
 
 @pytest.fixture
-def portal(database_url, tmp_path):
-    with scaffold(database_url, tmp_path / "data", owners={"shared": ["group:default/team-a"]}) as opened:
+def portal(tmp_path):
+    database = f"sqlite:///{tmp_path / 'portal.db'}"
+    with scaffold(database, tmp_path / "data", owners={"shared": ["group:default/team-a"]}) as opened:
         yield opened
 
 
@@ -47,10 +48,10 @@ def publish(portal, repo):
         ({"catalog-info.yaml": component("one")}, None),
         ({"catalog-info.yaml": component("one").replace("owner: team-a", "owners: [team-a, team-b]")}, None),
         ({"README.md": "nothing to catalog"}, None),
-        ({"catalog-info.yaml": component("one", owner="team-b")}, "catalog-info.yaml:4:48 spec.owner"),
+        ({"catalog-info.yaml": component("one", owner="team-b")}, "catalog-info.yaml:4:46 spec.owner"),
         (
             {"catalog-info.yaml": component("one").replace("owner: team-a", "owners: [team-b, team-a]")},
-            "catalog-info.yaml:4:57 spec.owners.0",
+            "catalog-info.yaml:4:55 spec.owners.0",
         ),
         (
             {"catalog-info.yaml": component("one").replace(", owner: team-a", "")},
@@ -58,7 +59,7 @@ def publish(portal, repo):
         ),
         (
             {"catalog-info.yaml": documents(component("one"), component("two", owner="user:default/eve"))},
-            "catalog-info.yaml:9:48 spec.owner: A field has a value that is not accepted: found user:default/eve",
+            "catalog-info.yaml:9:46 spec.owner: A field has a value that is not accepted: found user:default/eve",
         ),
         # Whatever kind the template says it creates: what it makes beside that has an owner as well.
         (
@@ -70,9 +71,9 @@ def publish(portal, repo):
                 "catalog-info.yaml": location("all", "./more.yaml"),
                 "more.yaml": component("one", owner="team-b"),
             },
-            "more.yaml:4:48 spec.owner",
+            "more.yaml:4:46 spec.owner",
         ),
-        ({"services/a/catalog-info.yml": component("one", owner="team-b")}, "services/a/catalog-info.yml:4:48"),
+        ({"services/a/catalog-info.yml": component("one", owner="team-b")}, "services/a/catalog-info.yml:4:46"),
         ({"catalog-info.yaml": "kind: Component"}, "catalog-info.yaml:1:1"),
     ],
 )
@@ -93,7 +94,7 @@ def test_a_file_that_a_later_step_registers_is_read_as_well(publish):
         "input": {"catalogInfoUrl": "x", "catalogInfoPath": "/it.yaml"},
     }
     status, log = publish({"it.yaml": component("one", owner="team-b")}, more=[later])
-    assert (status, "it.yaml:4:48" in log) == ("failed", True)
+    assert (status, "it.yaml:4:46" in log) == ("failed", True)
 
 
 def test_only_the_folder_that_is_published_counts(publish):
@@ -138,7 +139,7 @@ def test_a_dry_run_tells_of_the_owner_too(portal, publish):
     publish({})
     asked = template("t", steps, parameters=FORM, creates=[{"kind": "Component", "layer": "shared"}])
     result = portal.dry_runs.run(DryRun(asked, ASKED))
-    assert "sub/it.yaml:9:3 spec.owner" in result.error["message"]
+    assert "sub/it.yaml:10:3 spec.owner" in result.error["message"]
     steps[0]["input"]["entity"]["spec"]["owner"] = "team-a"
     assert portal.dry_runs.run(DryRun(asked, ASKED)).error is None
 
