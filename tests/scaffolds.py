@@ -34,6 +34,7 @@ from portal.services.refresh import RefreshService
 from portal.services.scaffolding import ScaffoldingService
 from portal.services.sources import SourcesService
 from portal.services.task_checks import OwnershipInvariant
+from portal.services.task_promises import Promises
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -65,6 +66,8 @@ class Finding:
 
 class OwnerTable:
     """Which owners each layer allows."""
+
+    default_layers: Mapping[str, str] = {}
 
     def __init__(self, allowed: Mapping[str, Sequence[str]]) -> None:
         self._allowed = allowed
@@ -234,7 +237,7 @@ class Scaffold:
             self.database,
             catalog=self.catalog,
             ownership=rules,
-            locations=LocationsService(self.database, self.sources, self.refresh),
+            promises=Promises(self.catalog, LocationsService(self.database, self.sources, self.refresh)),
             jobs=self.jobs,
             engine=self.engine,
             actions=self.actions,
