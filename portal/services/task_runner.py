@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -10,12 +11,11 @@ from typing import Any
 
 import orjson
 
-from portal.actions.contract import Action, ActionContext, TemplateInfo
+from portal.actions.contract import Action, ActionContext
 from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
 from portal.errors import (
     ActionError,
-    InputError,
     NotAllowedError,
     NotFoundError,
     PortalError,
@@ -23,8 +23,6 @@ from portal.errors import (
     TaskCancelledError,
 )
 from portal.ingest.yaml_text import to_yaml
-from portal.model.entity import LOCATION_ANNOTATION
-from portal.model.ref import EntityRef
 from portal.model.secret import SHORTEST_PART, Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.task import (
@@ -45,6 +43,8 @@ from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_n
 from portal.services.error_names import error_name
 from portal.services.jobs import JobStoppedError, StepRunner
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
+from portal.services.task_limits import NO_DEADLINE, Deadline, TaskLimits
+from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_rights import is_permitted_action
 from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
 from portal.services.workspaces import EMPTY, OLD
@@ -86,6 +86,7 @@ class _Step:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     redact: Redactor = field(default_factory=Redactor)
     redact_urls: Redactor = field(default_factory=Redactor)
+    deadline: Deadline = NO_DEADLINE
 
     def hide(self, texts: Collection[str]) -> None:
         """Mask texts that were made with secrets: in this step and in those that come after it."""
@@ -126,6 +127,7 @@ class TaskRunner:
         sight_of: SightOf = lambda _who: None,
         recorded: Recorded = lambda _run: {},
         stand_in: StandIn | None = None,
+        limits: TaskLimits | None = None,
     ) -> None:
         self._journal = journal
         self._secrets = secrets
@@ -139,6 +141,7 @@ class TaskRunner:
         self._sight_of = sight_of
         self._recorded = recorded
         self._stand_in = stand_in
+        self._limits = limits or TaskLimits()
 
     def run(self, run: str, step: StepRunner) -> None:
         """Carry out a task, `run` being the id of an attempt at it.
@@ -157,6 +160,8 @@ class TaskRunner:
         purpose = self._secrets.purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
             given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, hidden)
+            is_over = progress.is_failed  # what cleans up has time for it
+            given.deadline = Deadline(self._limits, begun=None if is_over else begun.get("began"))
             name = record_name(index, declared)
             record = step(name, lambda: self._take_over(given, kept[name]) if name in kept else self._run_step(given))  # noqa: B023
             result, hidden = self._unsealed(given, record)
@@ -182,10 +187,10 @@ class TaskRunner:
         commit = (earlier.get(BEGIN) or {}).get("commit")
         if not commit:
             try:
-                commit = self._templates.commit(_location(task))
+                commit = self._templates.commit(location_of(task))
             except PortalError:
                 commit = ""
-        return {"commit": commit} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
+        return {"commit": commit, "began": time.time()} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
 
     def _kept(self, task: TaskRow, earlier: Mapping[str, Any], run: StepRunner) -> dict[str, Any]:
         """Return the results of an earlier attempt that hold: none where steps would miss the files it has made."""
@@ -271,7 +276,10 @@ class TaskRunner:
         if action is None:
             raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
         skipped = None if self._stand_in is None else self._skip(step, action, plan, self._stand_in)
-        return skipped or self._act(step, action, plan, workspace)
+        try:
+            return skipped or self._act(step, action, plan, workspace)
+        finally:
+            self._workspaces.keep(step.task.id, step.workspace)
 
     def _skip(self, step: _Step, action: Action, plan: StepPlan, stand_in: StandIn) -> StepResult | None:
         """Tell what an action would be given in a dry run; return what stands in for one that does not support any."""
@@ -301,6 +309,7 @@ class TaskRunner:
                 self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
             if given is None:
                 continue
+            step.deadline.check()
             if action.id.startswith("publish:"):
                 self._write_answers(step, workspace, given)
             output: dict[str, Any] = {}
@@ -323,7 +332,7 @@ class TaskRunner:
         return ActionContext(
             input=given,
             workspace=workspace,
-            reader=self._templates.reader(_location(step.task), commit=step.commit),
+            reader=self._templates.reader(location_of(step.task), commit=step.commit),
             catalog=VerifyingCatalog(
                 self._catalog,
                 self._locations,
@@ -338,16 +347,18 @@ class TaskRunner:
             task_id=step.task.id,
             step_id=step.id,
             user=step.task.spec["user"],
-            template=_template(step.task, step.commit),
+            template=template_of(step.task, step.commit),
             is_dry_run=self._stand_in is not None,
-            scopes=_scopes(step.task),
+            scopes=scopes_of(step.task),
         )
 
     def _is_cancelled(self, step: _Step, seconds: float) -> bool:
         """Return whether the task was cancelled, waiting for it. Raises `JobStoppedError` when Portal stops."""
-        cancelled = self._journal.is_cancelled(step.task.id, seconds=seconds)
+        cancelled = self._journal.is_cancelled(step.task.id, seconds=step.deadline.within(seconds))
         if self._journal.is_closed and not cancelled:
             raise JobStoppedError
+        if not cancelled:
+            step.deadline.check()
         return cancelled
 
     def _finish(
@@ -376,7 +387,7 @@ class TaskRunner:
 
     def _scope(self, step: _Step) -> Scope:
         spec = step.task.spec
-        template = _template(step.task, step.commit)
+        template = template_of(step.task, step.commit)
         return Scope(
             parameters=spec["parameters"],
             user=spec["user"],
@@ -392,7 +403,7 @@ class TaskRunner:
         place = workspace.resolve(str(PurePosixPath(source) / ANSWERS_FILE))
         if place.exists():
             return
-        template = _template(step.task, step.commit)
+        template = template_of(step.task, step.commit)
         answers = {
             "template": str(template.ref),
             "commit": template.commit,
@@ -420,27 +431,9 @@ class TaskRunner:
             self._journal.append(step.task.id, [log(message, step_id=step.id, status=status)], check=step.run.check)
 
     def _log(self, step: _Step, message: str) -> None:
+        step.deadline.check()
         self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
 
 
 def _redactor(hidden: Collection[Secret]) -> Redactor:
     return Redactor(secret.reveal() for secret in hidden)
-
-
-def _location(task: TaskRow) -> str:
-    """Return where the template of a task is; the catalog itself has written it there."""
-    metadata = task.spec["templateInfo"]["entity"]["metadata"]
-    location = (metadata.get("annotations") or {}).get(LOCATION_ANNOTATION)
-    if not location:
-        raise InputError("The template has no location in the catalog, so nothing can be read beside it")
-    return str(location)
-
-
-def _scopes(task: TaskRow) -> frozenset[str] | None:
-    found = task.spec.get("scopes")
-    return None if found is None else frozenset(found)
-
-
-def _template(task: TaskRow, commit: str) -> TemplateInfo:
-    about = task.spec["templateInfo"]
-    return TemplateInfo(EntityRef(about["entityRef"]), commit, about.get("baseUrl"), about["entity"]["metadata"])
