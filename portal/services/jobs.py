@@ -207,6 +207,7 @@ class Jobs:
     def hand_back(self, *, timeout_seconds: float = 10.0) -> None:
         """Work no longer, as `stop` does, but go on handing in: a server answers requests until it has ended."""
         self._stopping.set()
+        self._bell.set()  # nothing more is taken from the queue
         for job in self._jobs.values():
             job.interrupt()
         with self._idle:

@@ -6,6 +6,7 @@ there can hand no file to a worker. Rule: Hoang, Reyhanitabar, Rogaway, Vizár 2
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import os
@@ -74,7 +75,8 @@ class WorkspaceArchive:
                 salt = os.urandom(_SALT_BYTES)
                 target.write(salt)
                 sealing = _Sealing(target, self._cipher(task_id, name, salt))
-                with tarfile.open(fileobj=sealing, mode="w|gz", compresslevel=1) as archive:
+                packing = gzip.GzipFile(fileobj=sealing, mode="wb", compresslevel=1)
+                with packing, tarfile.open(fileobj=packing, mode="w|") as archive:
                     for place in _walk(folder):
                         _add(archive, place, place.relative_to(folder).as_posix())
                 sealing.finish()

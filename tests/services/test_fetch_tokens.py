@@ -15,7 +15,17 @@ from portal.services.dry_run import DryRun
 from portal.vcs.policy import RemotePolicy
 
 TOKEN = "a-token-that-nobody-sees"
-FILES = {"files/a.txt": "${{ values.n }}", "files/cookiecutter.json": "{}", "files/copier.yml": ""}
+FILES = {
+    "files/a.txt": "${{ values.n }}",
+    "cookies/cookiecutter.json": "{}",
+    "cookies/b.txt": "",
+    "project/copier.yml": "",
+    "project/c.txt": "",
+}
+FOLDERS = {"fetch:plain:file": "files/a.txt", "fetch:template:file": "files/a.txt"} | {
+    "fetch:cookiecutter": "cookies",
+    "fetch:copier": "project",
+}
 ACTIONS = {
     "fetch:plain": {"targetPath": "plain"},
     "fetch:plain:file": {"targetPath": "file.txt"},
@@ -42,7 +52,7 @@ def fetched(runs, git_host, actions, **more):
             "id": action.replace(":", "-"),
             "action": action,
             "input": {
-                "url": git_host.url(f"/o/r#main:files{'/a.txt' if action.endswith('file') else ''}"),
+                "url": git_host.url(f"/o/r#main:{FOLDERS.get(action, 'files')}"),
                 **ACTIONS[action],
                 **more,
             },
@@ -58,13 +68,13 @@ def test_every_fetching_action_takes_a_token_that_nobody_sees(runs, git_host):
     texts = {entry.path: entry.content.decode() for entry in result.files}
     assert (texts["plain/a.txt"], texts["file.txt"]) == ("${{ values.n }}", "${{ values.n }}")
     assert (texts["rendered/a.txt"], texts["rendered.txt"]) == ("7", "7")
-    assert {"cookies/a.txt", "copies/a.txt"} <= texts.keys()
+    assert {"cookies/b.txt", "copies/c.txt"} <= texts.keys()
     assert TOKEN not in json.dumps(list(result.log))
     # What was read with a token is for those who have one.
     refused = fetched(runs, git_host, ["fetch:plain"])
     assert "it wants a login" in refused.error["message"]
     wrong = fetched(runs, git_host, ["fetch:plain"], token="another-token")
-    assert "is not accepted" in wrong.error["message"]
+    assert "ls-remote failed" in wrong.error["message"]
     assert "another-token" not in wrong.error["message"]
 
 

@@ -47,7 +47,7 @@ def test_a_step_that_takes_too_long_fails_and_what_cleans_up_runs(database_url, 
         offer(portal, repo, T)
         open_gate(portal, "clean")
         events = portal.run("t", {"name": "shut"})
-    assert events[-1]["body"]["error"] == {"name": "ActionError", "message": told}
+    assert events[-1]["body"]["error"] == {"name": "Error", "message": told}
     assert statuses(events) == {"gate": "failed", "clean": "completed"}, messages(events)
 
 

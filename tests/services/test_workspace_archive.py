@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from acting import tree, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scaffolds import messages, scaffold, statuses, template
 from waiting import eventually
@@ -35,6 +35,7 @@ def keeping(folder, *, url=None, **limits):
     return WorkspaceArchive(url or f"file://{folder / 'kept'}", vault=Vault(folder / "instance.key"), **limits)
 
 
+@settings(deadline=None, max_examples=25)
 @given(
     files=st.dictionaries(NAMES, st.tuples(st.binary(max_size=2000), st.booleans()), max_size=6),
     links=st.dictionaries(st.text("xyz", min_size=1, max_size=3), st.sampled_from(["a", "../..", "/etc/passwd"])),
@@ -183,6 +184,7 @@ def test_a_task_goes_on_at_another_machine_with_its_files(machines, tmp_path):
     with machines("first") as portal:
         allow(portal, "mend-one")
         task = portal.service.create_task("t", {})
+        eventually((portal.folder / "notes").exists, "the first step")
         eventually(lambda: "begin g clean" in (portal.folder / "notes").read_text(), "the gate")
     with machines("second") as portal:
         allow(portal, "open-g", "mend-two")
