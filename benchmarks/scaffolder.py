@@ -22,7 +22,10 @@ from typing import Any
 
 from catalog import git
 
-_BODY = "# {name}\n\n" + "".join(f"Line {number} of what {{owner}} makes of {{name}}.\n" for number in range(20))
+_BODY = "# {name}\n\n" + "".join(
+    f"Line {number} of what {'{owner}' if number % 5 == 0 else 'a team'} makes of it, as it stands in most files.\n"
+    for number in range(30)
+)
 _START_SECONDS = 120.0
 SMALL, LARGE = 10, 500
 
@@ -90,9 +93,13 @@ class Asking:
         """Return the JSON of an answer."""
         headers = {"content-type": "application/json"}
         content = None if body is None else json.dumps(body)
-        self._connection.request("GET" if body is None else "POST", path, content, headers)
-        answer = self._connection.getresponse()
-        text = answer.read()
+        try:
+            self._connection.request("GET" if body is None else "POST", path, content, headers)
+            answer = self._connection.getresponse()
+            text = answer.read()
+        except BaseException:
+            self._connection.close()  # it would not be asked again
+            raise
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise RuntimeError(f"{path}: {answer.status} {text!r}")
         return json.loads(text)

@@ -202,11 +202,10 @@ class Engine:
             "trimBlocks": trim_blocks,
             "lstripBlocks": lstrip_blocks,
         }
-        reply = self._render("text", sources, context, options=options)
-        return [
-            _fault(source, outcome["error"]) if "error" in outcome else str(outcome["value"][0])
-            for source, outcome in zip(sources, reply.outcomes, strict=True)
-        ]
+        # No tag starts without a brace: the rest need not be looked through, letter by letter.
+        asked = [source for source in sources if "{" in source.text]
+        outcomes = iter(self._render("text", asked, context, options=options).outcomes if asked else ())
+        return [_outcome(source, next(outcomes)) if "{" in source.text else source.text for source in sources]
 
     def _render(
         self,
@@ -428,6 +427,10 @@ def _rebuild(value: Any, path: tuple[str | int, ...], results: Mapping[tuple[str
 def _sentence(error: Mapping[str, Any]) -> str:
     """Return nunjitsu's message without its place, which is told beside it."""
     return _PLACE.sub("", error["message"])
+
+
+def _outcome(source: TextSource, outcome: Mapping[str, Any]) -> str | TemplateError:
+    return _fault(source, outcome["error"]) if "error" in outcome else str(outcome["value"][0])
 
 
 def _fault(source: TextSource, error: Mapping[str, Any]) -> TemplateError:

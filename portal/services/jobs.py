@@ -23,7 +23,7 @@ from portal.errors import ServiceUnavailableError
 from portal.model.trace import traced
 from portal.services.duty import Duty
 from portal.store.database import Connection, Database
-from portal.store.jobs import is_jobs_owner, prepare_jobs_database
+from portal.store.jobs import is_jobs_owner, prepare_jobs_database, write_without_waiting
 from portal.store.slots import living_slots
 
 _log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class Jobs:
             self._client = DBOSClient(
                 system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
             )
-            # Before the launch, which listens to the queues that are there; it looks for new ones only each second.
+            write_without_waiting(self._client._sys_db.engine)  # noqa: SLF001  # there is no setting for it
             self._client.register_queue(
                 _QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=self._polling_seconds
             )
@@ -252,6 +252,7 @@ class Jobs:
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
+        write_without_waiting(instance._sys_db.engine)  # noqa: SLF001  # as above
         self._bell = _Bell()
         queue = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         instance._registry.register_poller(self._bell, queue_worker_thread, self._bell, instance, queue)  # noqa: SLF001
@@ -265,9 +266,11 @@ class Jobs:
                     job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
             finally:
                 with self._idle:
+                    was_full = len(self._running) >= self._concurrency
                     self._running.discard(job_id)
                     self._idle.notify_all()
-                self._bell.ring()  # there is room for the next
+                if was_full:
+                    self._bell.ring()
 
         return work
 

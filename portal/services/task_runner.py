@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -32,6 +32,7 @@ from portal.scaffolder.task import (
     StepPlan,
     StepResult,
     StepStatus,
+    TaskEvent,
     cancelled_message,
     completion,
     log,
@@ -47,6 +48,7 @@ from portal.services.task_limits import NO_DEADLINE, Deadline, TaskLimits
 from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_rights import is_permitted_action
 from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
+from portal.services.telling import Telling
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
 from portal.store.sight import Sight
@@ -72,7 +74,7 @@ class _Step:
 
     `workspace` is the name of the one that the step before left, then of its own. `hidden` are secrets, and what the
     steps up to this one have made with them: as long as they are held, the log of the process masks them too. `purpose`
-    is what they are sealed for.
+    is what they are sealed for. Of a run that `is_first` nothing can have been told before.
     """
 
     task: TaskRow
@@ -82,6 +84,8 @@ class _Step:
     run: StepRunner
     workspace: str
     purpose: str
+    told: Telling
+    is_first: bool = False
     hidden: set[Secret] = field(default_factory=set)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     redact: Redactor = field(default_factory=Redactor)
@@ -152,14 +156,16 @@ class TaskRunner:
         task = self._journal.task(task_id)
         if task is None:
             return
-        begun = step(BEGIN, lambda: self._begin(task, step, attempt))
+        firsts: list[bool] = []
+        begun = step(BEGIN, lambda: self._begin(task, step, attempt, firsts))
         kept = begun.get("kept") or {}
         progress = Progress()
         workspace = EMPTY
         hidden: set[Secret] = set()
         purpose = self._secrets.purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
-            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, hidden)
+            told = self._telling(task, step)
+            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
             is_over = progress.is_failed  # what cleans up has time for it
             given.deadline = Deadline(self._limits, begun=None if is_over else begun.get("began"))
             name = record_name(index, declared)
@@ -170,19 +176,29 @@ class TaskRunner:
             workspace = result.get("workspace", OLD)
         step("finish", lambda: self._finish(task, begun, progress, step, hidden))
 
-    def _begin(self, task: TaskRow, run: StepRunner, attempt: int) -> dict[str, Any]:
+    def _telling(self, task: TaskRow, run: StepRunner) -> Telling:
+        """Return what writes the events of a step; those of a dry run are counted as they come."""
+
+        def write(events: Sequence[TaskEvent]) -> None:
+            self._journal.append(task.id, events, check=run.check)
+
+        return Telling(write) if self._stand_in is None else Telling(write, seconds=0)
+
+    def _begin(self, task: TaskRow, run: StepRunner, attempt: int, firsts: list[bool]) -> dict[str, Any]:
         """Take the task up; return the commit of its template, with what an earlier attempt has left.
 
-        The commit is empty when it cannot be told (a step will say why).
+        The commit is empty when it cannot be told (a step will say why). `firsts` hears whether
+        nobody took it up before.
         """
         count = len(task.spec["steps"])
-        self._journal.change(
+        is_first = self._journal.change(
             task.id,
             "processing",
             previous=["open"],
             events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
             check=run.check,
         )
+        firsts.append(is_first)
         earlier = self._recorded(run_id(task.id, attempt - 1)) if attempt else {}
         commit = (earlier.get(BEGIN) or {}).get("commit")
         if not commit:
@@ -257,11 +273,9 @@ class TaskRunner:
         step.hide(plan.hidden)
         if plan.passes is None:
             return StepResult("skipped")
-        self._journal.append(
-            step.task.id,
+        step.told.tell(
             [log(f"Beginning step {step.declared['name']}", step_id=step.id, status="processing")]
-            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings],
-            check=step.run.check,
+            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings]
         )
         workspace, step.workspace, is_again = self._workspaces.prepare(
             step.task.id,
@@ -372,7 +386,8 @@ class TaskRunner:
         redact = _redactor({*hidden, *self._secrets.of(task.id).values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
-            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, ""))
+            told = self._telling(task, run)
+            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, "", told))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
@@ -422,17 +437,22 @@ class TaskRunner:
 
     def _tell(self, step: _Step, message: str, status: StepStatus) -> None:
         """Say that a step has a status, once an attempt: a step that is run again may have said so before."""
+        if step.is_first or not self._has_said(step, status):
+            step.told.tell([log(message, step_id=step.id, status=status)])
+        step.told.flush()
+
+    def _has_said(self, step: _Step, status: StepStatus) -> bool:
         said: set[tuple[Any, Any]] = set()
         for event in self._journal.events(step.task.id, types=["log", "recovered"]):
             if event.type == "recovered":
                 said.clear()
             said.add((event.body.get("stepId"), event.body.get("status")))
-        if (step.id, status) not in said:
-            self._journal.append(step.task.id, [log(message, step_id=step.id, status=status)], check=step.run.check)
+        return (step.id, status) in said
 
-    def _log(self, step: _Step, message: str) -> None:
+    @staticmethod
+    def _log(step: _Step, message: str) -> None:
         step.deadline.check()
-        self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
+        step.told.tell([log(step.redact(message), step_id=step.id)])
 
 
 def _redactor(hidden: Collection[Secret]) -> Redactor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ from portal.services.fetched_memory import FetchedMemory
 from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
 
 _SYMLINK, _EXECUTABLE, _SUBMODULE = "120000", "100755", "160000"
+#: So many tasks of one template may come at once that asking its host for each would take longer than they do.
+_FRESH_SECONDS = 1.0
 _FILE_MODE, _EXECUTABLE_MODE = 0o644, 0o755
 
 
@@ -43,15 +46,22 @@ class Templates:
         self._integrations = integrations
         self._size_limit_bytes = size_limit_bytes
         self._memory = FetchedMemory()
+        self._commits: dict[str, tuple[float, str]] = {}
 
     def commit(self, location: str) -> str:
-        """Return the commit at which a template's source stands, empty for a folder.
+        """Return the commit at which a template's source stands, or stood a second ago; empty for a folder.
 
         `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes.
         Raises `PortalError` when the remote does not answer, or has no such branch.
         """
-        target = self._target(location)
-        return self.head(target).commit if target.tree.type == "git" else ""
+        asked_at, commit = self._commits.get(location, (-_FRESH_SECONDS, ""))
+        if time.monotonic() - asked_at >= _FRESH_SECONDS:
+            now, target = time.monotonic(), self._target(location)
+            commit = self.head(target).commit if target.tree.type == "git" else ""
+            self._commits = {
+                place: known for place, known in self._commits.items() if now - known[0] < _FRESH_SECONDS
+            } | {location: (now, commit)}
+        return commit
 
     def reader(self, location: str, *, commit: str) -> TemplateReader:
         """Return what reads beside the template at `location`, at that commit."""
