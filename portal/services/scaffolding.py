@@ -33,6 +33,7 @@ from portal.services.task_checks import (
     template_ref,
     usable,
 )
+from portal.services.task_limits import TaskLimits
 from portal.services.task_promises import Promises
 from portal.services.task_query import TaskQuery
 from portal.services.task_rights import TaskRights
@@ -70,6 +71,7 @@ class ScaffoldingService:
         environment: Environment | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         choice: OwnerChoice | None = None,
+        limits: TaskLimits | None = None,
     ) -> None:
         self._database = database
         self._catalog = catalog
@@ -90,6 +92,7 @@ class ScaffoldingService:
             workspaces=workspaces,
             environment=environment,
             recorded=jobs.recorded,
+            limits=limits,
         )
         jobs.register(JOB, self._runner.run, unfinished=self._unfinished, interrupt=self.journal.close)
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
 
-from portal.actions.contract import Action, ActionContext, TemplateInfo
+from portal.actions.contract import Action, ActionContext
 from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
 from portal.errors import (
     ActionError,
-    InputError,
     NotAllowedError,
     NotFoundError,
     PortalError,
@@ -23,8 +23,6 @@ from portal.errors import (
     TaskCancelledError,
 )
 from portal.ingest.yaml_text import to_yaml
-from portal.model.entity import LOCATION_ANNOTATION
-from portal.model.ref import EntityRef
 from portal.model.secret import SHORTEST_PART, Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.task import (
@@ -34,6 +32,7 @@ from portal.scaffolder.task import (
     StepPlan,
     StepResult,
     StepStatus,
+    TaskEvent,
     cancelled_message,
     completion,
     log,
@@ -44,9 +43,12 @@ from portal.scaffolder.task import (
 from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_name, run_id
 from portal.services.error_names import error_name
 from portal.services.jobs import JobStoppedError, StepRunner
+from portal.services.task_limits import NO_DEADLINE, Deadline, TaskLimits
+from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_promises import Promises, is_publishing
 from portal.services.task_rights import is_permitted_action
 from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
+from portal.services.telling import Telling
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
 from portal.store.tasks import TaskRow
@@ -69,7 +71,7 @@ class _Step:
 
     `workspace` is the name of the one that the step before left, then of its own. `hidden` are secrets, and what the
     steps up to this one have made with them: as long as they are held, the log of the process masks them too. `purpose`
-    is what they are sealed for.
+    is what they are sealed for. Of a run that `is_first` nothing can have been told before.
     """
 
     task: TaskRow
@@ -79,10 +81,13 @@ class _Step:
     run: StepRunner
     workspace: str
     purpose: str
+    told: Telling
+    is_first: bool = False
     hidden: set[Secret] = field(default_factory=set)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     redact: Redactor = field(default_factory=Redactor)
     redact_urls: Redactor = field(default_factory=Redactor)
+    deadline: Deadline = NO_DEADLINE
 
     def hide(self, texts: Collection[str]) -> None:
         """Mask texts that were made with secrets: in this step and in those that come after it."""
@@ -121,6 +126,7 @@ class TaskRunner:
         environment: Environment | None = None,
         recorded: Recorded = lambda _run: {},
         stand_in: StandIn | None = None,
+        limits: TaskLimits | None = None,
     ) -> None:
         self._journal = journal
         self._secrets = secrets
@@ -132,6 +138,7 @@ class TaskRunner:
         self._environment = environment or Environment()
         self._recorded = recorded
         self._stand_in = stand_in
+        self._limits = limits or TaskLimits()
 
     def run(self, run: str, step: StepRunner) -> None:
         """Carry out a task, `run` being the id of an attempt at it.
@@ -142,14 +149,18 @@ class TaskRunner:
         task = self._journal.task(task_id)
         if task is None:
             return
-        begun = step(BEGIN, lambda: self._begin(task, step, attempt))
+        firsts: list[bool] = []
+        begun = step(BEGIN, lambda: self._begin(task, step, attempt, firsts))
         kept = begun.get("kept") or {}
         progress = Progress()
         workspace = EMPTY
         hidden: set[Secret] = set()
         purpose = self._secrets.purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
-            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, hidden)
+            told = self._telling(task, step)
+            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
+            is_over = progress.is_failed  # what cleans up has time for it
+            given.deadline = Deadline(self._limits, begun=None if is_over else begun.get("began"))
             name = record_name(index, declared)
             record = step(name, lambda: self._take_over(given, kept[name]) if name in kept else self._run_step(given))  # noqa: B023
             result, hidden = self._unsealed(given, record)
@@ -158,27 +169,37 @@ class TaskRunner:
             workspace = result.get("workspace", OLD)
         step("finish", lambda: self._finish(task, begun, progress, step, hidden))
 
-    def _begin(self, task: TaskRow, run: StepRunner, attempt: int) -> dict[str, Any]:
+    def _telling(self, task: TaskRow, run: StepRunner) -> Telling:
+        """Return what writes the events of a step; those of a dry run are counted as they come."""
+
+        def write(events: Sequence[TaskEvent]) -> None:
+            self._journal.append(task.id, events, check=run.check)
+
+        return Telling(write) if self._stand_in is None else Telling(write, seconds=0)
+
+    def _begin(self, task: TaskRow, run: StepRunner, attempt: int, firsts: list[bool]) -> dict[str, Any]:
         """Take the task up; return the commit of its template, with what an earlier attempt has left.
 
-        The commit is empty when it cannot be told (a step will say why).
+        The commit is empty when it cannot be told (a step will say why). `firsts` hears whether
+        nobody took it up before.
         """
         count = len(task.spec["steps"])
-        self._journal.change(
+        is_first = self._journal.change(
             task.id,
             "processing",
             previous=["open"],
             events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
             check=run.check,
         )
+        firsts.append(is_first)
         earlier = self._recorded(run_id(task.id, attempt - 1)) if attempt else {}
         commit = (earlier.get(BEGIN) or {}).get("commit")
         if not commit:
             try:
-                commit = self._templates.commit(_location(task))
+                commit = self._templates.commit(location_of(task))
             except PortalError:
                 commit = ""
-        return {"commit": commit} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
+        return {"commit": commit, "began": time.time()} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
 
     def _kept(self, task: TaskRow, earlier: Mapping[str, Any], run: StepRunner) -> dict[str, Any]:
         """Return the results of an earlier attempt that hold: none where steps would miss the files it has made."""
@@ -245,11 +266,9 @@ class TaskRunner:
         step.hide(plan.hidden)
         if plan.passes is None:
             return StepResult("skipped")
-        self._journal.append(
-            step.task.id,
+        step.told.tell(
             [log(f"Beginning step {step.declared['name']}", step_id=step.id, status="processing")]
-            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings],
-            check=step.run.check,
+            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings]
         )
         workspace, step.workspace, is_again = self._workspaces.prepare(
             step.task.id,
@@ -266,7 +285,10 @@ class TaskRunner:
         if is_publishing(action):
             self._promises.require(step.task, workspace, [one.input for one in plan.passes if not one.is_skipped])
         skipped = None if self._stand_in is None else self._skip(step, action, plan, self._stand_in)
-        return skipped or self._act(step, action, plan, workspace)
+        try:
+            return skipped or self._act(step, action, plan, workspace)
+        finally:
+            self._workspaces.keep(step.task.id, step.workspace)
 
     def _skip(self, step: _Step, action: Action, plan: StepPlan, stand_in: StandIn) -> StepResult | None:
         """Tell what an action would be given in a dry run; return what stands in for one that does not support any."""
@@ -296,6 +318,7 @@ class TaskRunner:
                 self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
             if given is None:
                 continue
+            step.deadline.check()
             # What is proposed goes into a repository that has answers of its own.
             if is_publishing(action) and not action.id.endswith("-request"):
                 self._write_answers(step, workspace, given)
@@ -327,7 +350,7 @@ class TaskRunner:
         return ActionContext(
             input=given,
             workspace=workspace,
-            reader=self._templates.reader(_location(step.task), commit=step.commit),
+            reader=self._templates.reader(location_of(step.task), commit=step.commit),
             catalog=self._promises.catalog_of(step.task, workspace, said, redact=step.redact_urls),
             secrets=step.secrets,
             log=lambda message: self._log(step, message),
@@ -336,17 +359,19 @@ class TaskRunner:
             task_id=step.task.id,
             step_id=step.id,
             user=step.task.spec["user"],
-            template=_template(step.task, step.commit),
+            template=template_of(step.task, step.commit),
             is_dry_run=self._stand_in is not None,
-            scopes=_scopes(step.task),
+            scopes=scopes_of(step.task),
             owner=EntityRef(expected["owner"]) if expected else None,
         )
 
     def _is_cancelled(self, step: _Step, seconds: float) -> bool:
         """Return whether the task was cancelled, waiting for it. Raises `JobStoppedError` when Portal stops."""
-        cancelled = self._journal.is_cancelled(step.task.id, seconds=seconds)
+        cancelled = self._journal.is_cancelled(step.task.id, seconds=step.deadline.within(seconds))
         if self._journal.is_closed and not cancelled:
             raise JobStoppedError
+        if not cancelled:
+            step.deadline.check()
         return cancelled
 
     def _finish(
@@ -360,7 +385,8 @@ class TaskRunner:
         redact = _redactor({*hidden, *self._secrets.of(task.id).values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
-            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, ""))
+            told = self._telling(task, run)
+            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, "", told))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
@@ -375,7 +401,7 @@ class TaskRunner:
 
     def _scope(self, step: _Step) -> Scope:
         spec = step.task.spec
-        template = _template(step.task, step.commit)
+        template = template_of(step.task, step.commit)
         return Scope(
             parameters=spec["parameters"],
             user=spec["user"],
@@ -391,7 +417,7 @@ class TaskRunner:
         place = workspace.resolve(str(PurePosixPath(source) / ANSWERS_FILE))
         if place.exists():
             return
-        template = _template(step.task, step.commit)
+        template = template_of(step.task, step.commit)
         answers = {
             "template": str(template.ref),
             "commit": template.commit,
@@ -410,36 +436,23 @@ class TaskRunner:
 
     def _tell(self, step: _Step, message: str, status: StepStatus) -> None:
         """Say that a step has a status, once an attempt: a step that is run again may have said so before."""
+        if step.is_first or not self._has_said(step, status):
+            step.told.tell([log(message, step_id=step.id, status=status)])
+        step.told.flush()
+
+    def _has_said(self, step: _Step, status: StepStatus) -> bool:
         said: set[tuple[Any, Any]] = set()
         for event in self._journal.events(step.task.id, types=["log", "recovered"]):
             if event.type == "recovered":
                 said.clear()
             said.add((event.body.get("stepId"), event.body.get("status")))
-        if (step.id, status) not in said:
-            self._journal.append(step.task.id, [log(message, step_id=step.id, status=status)], check=step.run.check)
+        return (step.id, status) in said
 
-    def _log(self, step: _Step, message: str) -> None:
-        self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
+    @staticmethod
+    def _log(step: _Step, message: str) -> None:
+        step.deadline.check()
+        step.told.tell([log(step.redact(message), step_id=step.id)])
 
 
 def _redactor(hidden: Collection[Secret]) -> Redactor:
     return Redactor(secret.reveal() for secret in hidden)
-
-
-def _location(task: TaskRow) -> str:
-    """Return where the template of a task is; the catalog itself has written it there."""
-    metadata = task.spec["templateInfo"]["entity"]["metadata"]
-    location = (metadata.get("annotations") or {}).get(LOCATION_ANNOTATION)
-    if not location:
-        raise InputError("The template has no location in the catalog, so nothing can be read beside it")
-    return str(location)
-
-
-def _scopes(task: TaskRow) -> frozenset[str] | None:
-    found = task.spec.get("scopes")
-    return None if found is None else frozenset(found)
-
-
-def _template(task: TaskRow, commit: str) -> TemplateInfo:
-    about = task.spec["templateInfo"]
-    return TemplateInfo(EntityRef(about["entityRef"]), commit, about.get("baseUrl"), about["entity"]["metadata"])
