@@ -81,14 +81,14 @@ def push(
     opened = open_remote(policy, remote, trusted=trusted, token=token)
     if "\0" in message or not re.fullmatch(r"[^\s\x00-\x1f]*", task_id):
         raise InputError("A commit message must not hold NUL characters, nor a task id spaces or control characters")
-    _drop_repositories(workspace)
+    drop_repositories(workspace)
     full = f"{message.rstrip()}\n" + (f"\n{_TRAILER}: {task_id}\n" if task_id else "")
     # The repository lies outside the folder, where nothing that a template brought can reach its configuration.
     with tempfile.TemporaryDirectory(prefix="portal-publish-") as outside:
         place = Path(outside) / "publish.git"
         run(["init", "--quiet", "--bare", "--template=", str(place)], place=place)
         _check_branch(branch, place)
-        tree = _tree(place, workspace)
+        tree = tree_of(place, workspace)
         adopted = _adopted(place, opened, branch=branch, tree=tree, message=full)
         if adopted:
             return adopted
@@ -126,7 +126,8 @@ def _adopted(place: Path, remote: Remote, *, branch: str, tree: str, message: st
     )
 
 
-def _tree(place: Path, workspace: Path) -> str:
+def tree_of(place: Path, workspace: Path) -> str:
+    """Return the tree of a folder, without what is ignored in it, in the repository at `place`."""
     # What git does with line ends, filters and ignored files is then said by the folder alone, not by the machine.
     there = {"GIT_WORK_TREE": str(workspace.absolute())}
     config = (("core.bare", "false"), ("core.safecrlf", "false"), ("core.fileMode", "true"))
@@ -181,7 +182,7 @@ def _check_branch(branch: str, place: Path) -> None:
         raise fault from None
 
 
-def _drop_repositories(workspace: Path) -> None:
+def drop_repositories(workspace: Path) -> None:
     """Delete every `.git` in a folder, at any depth: git would take a folder with one for a submodule."""
     for folder, names, files in os.walk(workspace):
         for name in [name for name in (*names, *files) if name.lower() == ".git"]:
