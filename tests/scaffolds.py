@@ -27,6 +27,7 @@ from portal.providers.git import GitProvider
 from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
 from portal.services.dry_run_surroundings import DryRunLimits
+from portal.services.generated import GeneratedService
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
@@ -35,10 +36,12 @@ from portal.services.scaffolding import ScaffoldingService
 from portal.services.sources import SourcesService
 from portal.services.task_checks import OwnershipInvariant
 from portal.services.templates import Templates
+from portal.services.upgrades import UpgradesService
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
 from portal.store.database import Database
 from portal.store.tables import entities, metadata
+from portal.vcs.merging import Merges
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
@@ -229,6 +232,10 @@ class Scaffold:
             folder=folder / "workspaces",
             kinds=all_kinds,
             limits=DryRunLimits(seconds=dry_run_seconds, size_bytes=100_000, files=100, lines=500),
+        )
+        self.generated = GeneratedService(self.database, templates)
+        self.upgrades = UpgradesService(
+            self.database, self.generated, templates, runs=self.dry_runs, merges=Merges(policy)
         )
         self.service = ScaffoldingService(
             self.database,

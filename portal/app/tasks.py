@@ -18,6 +18,7 @@ from portal.services.catalog import CatalogService
 from portal.services.dry_run import DryRuns
 from portal.services.duty import Duty
 from portal.services.explanation import ExplanationService
+from portal.services.generated import GeneratedService
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
@@ -27,9 +28,11 @@ from portal.services.task_checks import OwnershipInvariant
 from portal.services.task_owners import TaskOwners
 from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
+from portal.services.upgrades import UpgradesService
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
 from portal.store.database import Database
+from portal.vcs.merging import Merges
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
@@ -46,6 +49,8 @@ class TaskServices:
     scaffolding: ScaffoldingService
     dry_runs: DryRuns
     autocompletes: Autocomplete
+    generated: GeneratedService
+    upgrades: UpgradesService
 
     def close(self) -> None:
         """End the workflows and close what is open."""
@@ -104,4 +109,6 @@ def wire_tasks(
         kinds=kinds.current,
         sight_of=sight_of,
     )
-    return TaskServices(engine, jobs, scaffolding, dry_runs, Autocomplete(integrations))
+    generated = GeneratedService(database, templates, integrations=integrations)
+    upgrades = UpgradesService(database, generated, templates, runs=dry_runs, merges=Merges(policy))
+    return TaskServices(engine, jobs, scaffolding, dry_runs, Autocomplete(integrations), generated, upgrades)

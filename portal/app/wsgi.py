@@ -93,6 +93,8 @@ def create_app(portal: Portal) -> Flask:
             access=CurrentTaskAccess(portal.access.permission, portal.access.explanation),
             dry_runs=on_demand(lambda: portal.tasks.dry_runs),
             autocompletes=on_demand(lambda: portal.tasks.autocompletes),
+            generated=on_demand(lambda: portal.tasks.generated),
+            upgrades=on_demand(lambda: portal.tasks.upgrades),
         )
     )
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
