@@ -132,7 +132,10 @@ RIGHTS: Mapping[str, Right] = {
     "scaffolder.parameter_schema": READ,
     "scaffolder.retry_task": _asks("scaffolder.task.read", "task", Asked("scaffolder.task.create")),
     "scaffolder.list_templating_extensions": READ,
-    "scaffolder.upgrade": _asks("portal.asset.upgrade", "body", Asked("scaffolder.task.create")),
+    # What a token may not read is not there to be rendered, or merged into.
+    "scaffolder.upgrade": _asks(
+        "portal.asset.upgrade", "body", Asked("scaffolder.task.create"), Asked("catalog.entity.read")
+    ),
     "scaffolder_permission.apply_conditions": OPEN,
     "scaffolder_permission.metadata": OPEN,
     "scaffolder.stream_events": _asks("scaffolder.task.read", "task"),
