@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.errors import ConflictError, ServiceUnavailableError, SourceError
+from portal.errors import ConflictError, InputError, ServiceUnavailableError, SourceError
 from portal.vcs import objects
 from portal.vcs.command import GitFailureError, Remote, git_version, open_remote, run, stream
 from portal.vcs.heads import Head
@@ -22,6 +22,8 @@ _MERGING_GIT = (2, 38)
 _MERGE = (("merge.renames", "true"), ("merge.conflictStyle", "merge"), ("merge.directoryRenames", "conflict"))
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames")
 _CONFLICT = "CONFLICT"
+#: How large files are that are read as a whole, and what is shown of a diff.
+_MOST_BYTES = 5 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,13 @@ class MergePlace:
         self._files = objects.entries(place, commit)
 
     def read(self, path: str) -> bytes | None:
-        """Return the content of a file, None where there is none."""
+        """Return the content of a file, None where there is none. Raises `InputError` for one that is too large."""
         entry = self._files.get(path)
         if entry is None or not _is_file(entry):
             return None
+        size = objects.sizes(self._place, [entry.blob]).get(entry.blob, 0)
+        if size > _MOST_BYTES:
+            raise InputError(f"{path} of {self._remote.url} has {size:,} bytes; expected at most {_MOST_BYTES:,}")
         return dict(objects.contents(self._place, [entry.blob]))[entry.blob]
 
     def merge(
@@ -108,14 +113,17 @@ class MergePlace:
         last = {
             path: entry for path, entry in entries.items() if path.rpartition("/")[2] == finished and _is_file(entry)
         }
-        contents = dict(objects.contents(self._place, {entry.blob for entry in last.values()}))
-        changed = {path: finish(contents[entry.blob]) for path, entry in last.items()}
+        sizes = objects.sizes(self._place, {entry.blob for entry in last.values()})
+        contents = dict(objects.contents(self._place, [blob for blob, size in sizes.items() if size <= _MOST_BYTES]))
+        changed = {path: finish(contents[entry.blob]) for path, entry in last.items() if entry.blob in contents}
         tree = tree_with(self._place, tree, changed)
         compared = [*_DIFF, self._commit, tree, "--"]
-        diff = run(compared, place=self._place).decode("utf-8", "replace")
+        diff = run(compared, place=self._place)
+        more = len(diff) - _MOST_BYTES
+        told = diff[:_MOST_BYTES].decode("utf-8", "replace") + (f"\n... {more:,} more bytes\n" if more > 0 else "")
         listed = run(["diff", "--name-only", "-z", *compared[1:]], place=self._place)
         paths = listed.decode("utf-8", "surrogateescape").split("\0")
-        return Merged(tree, diff, tuple(path for path in paths if path), conflicts)
+        return Merged(tree, told, tuple(path for path in paths if path), conflicts)
 
     def push(self, merged: Merged, *, branch: str, message: str, author: Author) -> str:
         """Push the commit of a merge to a new branch, and return its id.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from catalogs import documents, group
 from repositories import Repository
-from scaffolds import messages, scaffold, statuses, template
+from scaffolds import EchoAction, messages, scaffold, statuses, template
 
 from portal.errors import ConflictError, InputError, NotFoundError, ValuesError
 from portal.model.ref import EntityRef
@@ -77,9 +78,9 @@ class World:
         self.first = self.change(SKELETON, message="first")
         self.portal.ingest(f"{source.url}#main:**/template.yaml")
 
-    def change(self, skeleton, *, form=None, message="change") -> str:
+    def change(self, skeleton, *, form=None, steps=STEPS, message="change") -> str:
         """Commit a version of the template."""
-        document = json.dumps(template("made", STEPS, parameters=form or FORM))
+        document = json.dumps(template("made", steps, parameters=form or FORM))
         files = {f"{HERE}/skeleton/{path}": content for path, content in skeleton.items()}
         self.source.write({f"{HERE}/template.yaml": document, **files})
         for script in (self.source.path / HERE / "skeleton").glob("*.sh"):
@@ -125,15 +126,30 @@ class World:
         return self.portal.generated.listing(template)
 
 
-@pytest.fixture
-def world(database_url, tmp_path, repo):
-    with scaffold(database_url, tmp_path / "data", owners={}) as portal:
+@contextmanager
+def opened(url, folder, repo):
+    with scaffold(url, folder, owners={}) as portal:
         source = repo({"catalog-info.yaml": documents(group("team-a"))})
         portal.ingest(f"{source.url}#main:catalog-info.yaml")
         yield World(portal, source)
 
 
-def test_a_repository_says_what_it_was_generated_from(world):
+@pytest.fixture
+def world(tmp_path, repo):
+    """A world on SQLite: what is merged has nothing to do with the database."""
+    with opened(f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data", repo) as made:
+        yield made
+
+
+@pytest.fixture
+def either_world(database_url, tmp_path, repo):
+    """A world on each database."""
+    with opened(database_url, tmp_path / "data", repo) as made:
+        yield made
+
+
+def test_a_repository_says_what_it_was_generated_from(either_world):
+    world = either_world
     world.generate()
     record = yaml.safe_load(world.git("show", "main:.portal/answers.yaml"))
     assert {name: record[name] for name in ("template", "commit", "step", "user", "parameters")} == {
@@ -156,7 +172,8 @@ def test_a_repository_says_what_it_was_generated_from(world):
     ]
 
 
-def test_what_was_generated_is_listed_with_how_far_it_is_behind(world):
+def test_what_was_generated_is_listed_with_how_far_it_is_behind(either_world):
+    world = either_world
     world.generate("one")
     world.change({"README.md": "changed\n"})
     world.generate("two")
@@ -302,7 +319,8 @@ def test_parameters_that_are_new_are_asked_for_and_recorded(world):
     assert record["parameters"] == VALUES | {"level": 3, "colour": "green"}
 
 
-def test_all_repositories_of_a_template_are_upgraded_at_once(world):
+def test_all_repositories_of_a_template_are_upgraded_at_once(either_world):
+    world = either_world
     for name in ("one", "two", "three"):
         world.generate(name)
     world.edit({".portal/answers.yaml": None}, name="two")
@@ -341,6 +359,38 @@ def test_rendering_once_more_does_nothing_else(world):
         len(world.portal.sources.list()),
     ) == before
     assert not list((world.portal.folder / "workspaces").glob("dry-run-*"))
+
+
+class Asks(EchoAction):
+    """Asks in somebody's name."""
+
+    id = "http:backstage:request"
+
+    def __init__(self):
+        self.names = []
+
+    def run(self, context):
+        self.names.append(context.user_ref)
+
+
+def test_a_record_asks_in_nobodys_name_and_leads_nowhere_else(world):
+    asks = world.portal.actions[Asks.id] = Asks()
+    world.change({"README.md": "one\n"}, steps=[{"id": "ask", "action": asks.id}, *STEPS])
+    world.portal.refresh.refresh()
+    world.generate()
+    assert asks.names == ["user:default/ann"]
+    record = yaml.safe_load(world.git("show", "main:.portal/answers.yaml"))
+    record |= {
+        "user": "user:default/admin",
+        "task": "../../x~1",
+        "location": f"{record['location'].partition('#')[0]}#main:../../etc/passwd",
+    }
+    world.edit({".portal/answers.yaml": yaml.safe_dump(record)})
+    world.change({"README.md": "two\n"}, steps=[{"id": "ask", "action": asks.id}, *STEPS])
+    result = world.upgrade()
+    assert (result.status, result.conflicts) == ("pushed", ())
+    assert asks.names == ["user:default/ann"]
+    assert "task" not in yaml.safe_load(world.git("show", f"{result.branch}:.portal/answers.yaml"))
 
 
 def test_what_a_template_cannot_make_any_more_is_told(world):
