@@ -27,6 +27,7 @@ from portal.providers.git import GitProvider
 from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
 from portal.services.dry_run_surroundings import DryRunLimits
+from portal.services.generated import GeneratedService
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
@@ -37,11 +38,13 @@ from portal.services.task_checks import OwnershipInvariant
 from portal.services.task_limits import TaskLimits
 from portal.services.task_promises import Promises
 from portal.services.templates import Templates
+from portal.services.upgrades import UpgradesService
 from portal.services.vault import Vault
 from portal.services.workspace_archive import WorkspaceArchive
 from portal.services.workspaces import Workspaces
 from portal.store.database import Database
 from portal.store.tables import entities, metadata
+from portal.vcs.merging import Merges
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
@@ -239,6 +242,10 @@ class Scaffold:
             folder=folder / "workspaces",
             kinds=all_kinds,
             limits=DryRunLimits(seconds=dry_run_seconds, size_bytes=100_000, files=100, lines=500),
+        )
+        self.generated = GeneratedService(self.database, templates)
+        self.upgrades = UpgradesService(
+            self.database, self.generated, templates, runs=self.dry_runs, merges=Merges(policy)
         )
         self.service = ScaffoldingService(
             self.database,

@@ -92,6 +92,7 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         # It leaves nothing behind.
         "scaffolder.dry_run": None,
         "scaffolder.retry_task": Audited("task.retry", lambda _: f"task {_argument('task_id')}"),
+        "scaffolder.upgrade": Audited("template.upgrade", _entity),
         "sign_in.frame": _SIGN_IN,
         "sign_in.logout": _SIGN_OUT,
         "sign_in.refresh": _SIGN_IN,

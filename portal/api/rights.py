@@ -126,11 +126,16 @@ RIGHTS: Mapping[str, Right] = {
     "scaffolder.dry_run": _asks("scaffolder.task.create", None, Asked("scaffolder.template.dry-run")),
     "scaffolder.get_task": _asks("scaffolder.task.read", "task"),
     "scaffolder.list_actions": READ,
+    "scaffolder.list_generated": READ,
     "scaffolder.list_events": _asks("scaffolder.task.read", "task"),
     "scaffolder.list_tasks": _asks("scaffolder.task.read"),
     "scaffolder.parameter_schema": READ,
     "scaffolder.retry_task": _asks("scaffolder.task.read", "task", Asked("scaffolder.task.create")),
     "scaffolder.list_templating_extensions": READ,
+    # What a token may not read is not there to be rendered, or merged into.
+    "scaffolder.upgrade": _asks(
+        "portal.asset.upgrade", "body", Asked("scaffolder.task.create"), Asked("catalog.entity.read")
+    ),
     "scaffolder_permission.apply_conditions": OPEN,
     "scaffolder_permission.metadata": OPEN,
     "scaffolder.stream_events": _asks("scaffolder.task.read", "task"),

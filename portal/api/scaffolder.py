@@ -14,6 +14,7 @@ from marshmallow import Schema, fields, validate
 from portal.api.autocomplete import add_autocomplete_route
 from portal.api.catalog_queries import body_of
 from portal.api.dry_run import add_dry_run_route
+from portal.api.generated import add_generated_routes
 from portal.api.json_bodies import JsonParser
 from portal.errors import InputError
 from portal.model.secret import Secret
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     from portal.model.permission import Criteria
     from portal.services.autocomplete import Autocomplete
     from portal.services.dry_run import DryRuns
+    from portal.services.generated import GeneratedService
     from portal.services.scaffolding import ScaffoldingService
     from portal.services.task_rights import TaskRights
+    from portal.services.upgrades import UpgradesService
 
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
 _LONG_POLL_SECONDS = 30.0
@@ -109,6 +112,8 @@ def scaffolder_blueprint(
     dry_runs: DryRuns | None = None,
     autocompletes: Autocomplete | None = None,
     extensions: Callable[[], TemplateExtensions] = lambda: NO_EXTENSIONS,
+    generated: GeneratedService | None = None,
+    upgrades: UpgradesService | None = None,
 ) -> Blueprint:
     """Return the routes below /api/scaffolder; without `access` everybody may do everything, as nobody."""
     blueprint = Blueprint("scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates")
@@ -121,6 +126,8 @@ def scaffolder_blueprint(
         add_dry_run_route(blueprint, dry_runs, asking)
     if autocompletes is not None:
         add_autocomplete_route(blueprint, autocompletes)
+    if generated is not None and upgrades is not None:
+        add_generated_routes(blueprint, generated, upgrades, asking)
     return blueprint
 
 

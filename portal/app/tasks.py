@@ -19,6 +19,7 @@ from portal.services.catalog import CatalogService
 from portal.services.dry_run import DryRuns
 from portal.services.duty import Duty
 from portal.services.explanation import ExplanationService
+from portal.services.generated import GeneratedService
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
@@ -31,9 +32,11 @@ from portal.services.task_limits import TaskLimits
 from portal.services.task_owners import TaskOwners
 from portal.services.task_promises import Promises, SightOf
 from portal.services.templates import Templates
+from portal.services.upgrades import UpgradesService
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
 from portal.store.database import Database
+from portal.vcs.merging import Merges
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
 
@@ -53,6 +56,8 @@ class TaskServices:
     dry_runs: DryRuns
     autocompletes: Autocomplete
     extensions: TemplateExtensions
+    generated: GeneratedService
+    upgrades: UpgradesService
 
     def close(self) -> None:
         """End the workflows and close what is open."""
@@ -123,7 +128,11 @@ def wire_tasks(
         kinds=kinds.current,
         sight_of=sight_of,
     )
-    return TaskServices(engine, jobs, scaffolding, dry_runs, Autocomplete(integrations), extensions)
+    generated = GeneratedService(database, templates, integrations=integrations)
+    upgrades = UpgradesService(database, generated, templates, runs=dry_runs, merges=Merges(policy))
+    return TaskServices(
+        engine, jobs, scaffolding, dry_runs, Autocomplete(integrations), extensions, generated, upgrades
+    )
 
 
 def _archive(settings: Settings, vault: Vault) -> WorkspaceArchive | None:

@@ -88,6 +88,8 @@ def create_app(portal: Portal) -> Flask:
             dry_runs=on_demand(lambda: portal.tasks.dry_runs),
             autocompletes=on_demand(lambda: portal.tasks.autocompletes),
             extensions=lambda: portal.tasks.extensions,
+            generated=on_demand(lambda: portal.tasks.generated),
+            upgrades=on_demand(lambda: portal.tasks.upgrades),
         )
     )
     app.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))

@@ -20,6 +20,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "portal restore": "database.restore",
         "portal serve": "catalog.ingest",
         "portal template run": "task.create",
+        "portal template upgrade": "template.upgrade",
         "portal token create": "token.create",
         "portal token revoke": "token.revoke",
     }

@@ -15,6 +15,7 @@ from portal.app import build
 from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
 from portal.cli.template_test import test
+from portal.cli.template_upgrade import generated, upgrade
 from portal.errors import InputError
 from portal.ingest.yaml import parse
 from portal.model.secret import Secret
@@ -85,6 +86,8 @@ def template() -> None:
 
 
 template.add_command(test)
+template.add_command(generated)
+template.add_command(upgrade)
 
 
 @template.command()

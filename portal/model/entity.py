@@ -14,6 +14,8 @@ from portal.model.ref import DEFAULT_NAMESPACE, EntityRef
 LOCATION_ANNOTATION = "backstage.io/managed-by-location"
 ORIGIN_ANNOTATION = "backstage.io/managed-by-origin-location"
 TEMPLATE_ANNOTATION = "backstage.io/source-template"
+#: The commit of the template at which an entity was generated, or brought up to date.
+TEMPLATE_COMMIT_ANNOTATION = "portal/template-commit"
 SOURCE_ANNOTATION = "backstage.io/source-location"
 VIEW_URL_ANNOTATION = "backstage.io/view-url"
 EDIT_URL_ANNOTATION = "backstage.io/edit-url"

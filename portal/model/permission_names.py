@@ -26,6 +26,7 @@ SCAFFOLDER_PERMISSIONS: tuple[Permission, ...] = (
 PORTAL_PERMISSIONS: tuple[Permission, ...] = (
     # On the owner: to create something that it is to own.
     Permission("portal.asset.create", "create", CATALOG_ENTITY),
+    Permission("portal.asset.upgrade", "update", CATALOG_ENTITY),
     Permission("portal.reorg.plan", "read"),
     Permission("portal.reorg.write", "update"),
     Permission("portal.exemption.grant", "create", CATALOG_ENTITY),

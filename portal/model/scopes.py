@@ -31,6 +31,7 @@ BUNDLES: Mapping[str, frozenset[str]] = MappingProxyType(
         ),
         "templates:run": frozenset(
             {
+                "portal.asset.upgrade",
                 "scaffolder.action.execute",
                 "scaffolder.task.cancel",
                 "scaffolder.task.create",

@@ -79,6 +79,24 @@ def owner_parameters(form: Sequence[Mapping[str, Any]]) -> list[str]:
     return picked or [name for name in named if name == "owner"]
 
 
+def parameter_names(form: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the names of all parameters that a form may ask for."""
+    named: dict[str, Mapping[str, Any]] = {}
+    _collect_properties(list(form), named)
+    return set(named)
+
+
+def new_defaults(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the defaults of the parameters that a form has and an earlier one had not, as whoever fills it in gets."""
+    known = parameter_names(before)
+    return {
+        name: schema["default"]
+        for page in after
+        for name, schema in (page.get("properties") or {}).items()
+        if name not in known and isinstance(schema, Mapping) and "default" in schema
+    }
+
+
 def _collect_properties(schema: Any, named: dict[str, Mapping[str, Any]]) -> None:
     if isinstance(schema, list):
         for item in schema:

@@ -41,7 +41,7 @@ OF_MEMBERS = frozenset(
         "scaffolder.template.management",
     }
 )
-OF_OWNERS = frozenset({"catalog.entity.delete", "catalog.entity.refresh"})
+OF_OWNERS = frozenset({"catalog.entity.delete", "catalog.entity.refresh", "portal.asset.upgrade"})
 OF_CREATORS = frozenset({"scaffolder.task.cancel", "scaffolder.task.read"})
 OF_MEANT = frozenset({"scaffolder.template.parameter.read", "scaffolder.template.step.read"})
 OF_GROUPS_OWN = frozenset({"portal.asset.create"})

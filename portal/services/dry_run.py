@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,9 @@ from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.dry_run_surroundings import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
 from portal.services.task_catalog import CatalogReader, OwnerRules
 from portal.services.task_checks import OwnershipInvariant, base_url, of_portal, raise_for, secrets_errors
-from portal.services.task_promises import Promises, SightOf
+from portal.services.task_promises import SightOf
 from portal.services.task_rights import TaskRights
-from portal.services.task_runner import TaskRunner
+from portal.services.task_runner import StandIn, TaskRunner
 from portal.services.task_surroundings import Environment, Sources
 from portal.store.tasks import TaskRow
 
@@ -113,14 +114,50 @@ class DryRuns:
         `NotAllowedError` for a file that would lead out of the folder, `ServiceUnavailableError` while too many run.
         """
         template, spec = self._checked(asked)
+        with self.room() as folder:
+            return self._run(asked, template, spec, folder)
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        """Give a folder that is removed afterwards. Raises `ServiceUnavailableError` while too many have one."""
         if not self._slots.acquire(blocking=False):
             raise ServiceUnavailableError(f"{self._limits.at_once} dry runs are under way; ask again in a moment")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="dry-run-", dir=self._folder) as name:
-                return self._run(asked, template, spec, Path(name).resolve())
+                yield Path(name).resolve()
         finally:
             self._slots.release()
+
+    def carry_out(
+        self,
+        task: TaskRow,
+        workspace: Path,
+        *,
+        secrets: Mapping[str, Secret] | None = None,
+        templates: Sources | None = None,
+        stand_in: StandIn | None = None,
+    ) -> Notebook:
+        """Carry out a task that is stored nowhere, in a folder that is made, and return what it has told.
+
+        `stand_in` gives the outputs of actions that are not run; without it of those that do not support a dry run.
+        Raises `InputError` where it takes too long, or tells or makes too much.
+        """
+        notebook = Notebook(task, self._limits)
+        workspace.mkdir()
+        TaskRunner(
+            notebook,
+            secrets=GivenSecrets(secrets or {}),
+            engine=self._engine,
+            actions=self._actions,
+            promises=Promises(self._catalog, NoLocations(), owners=self._owners, sight_of=self._sight_of),
+            templates=templates or self._templates,
+            workspaces=OnePlace(workspace),
+            environment=self._environment,
+            stand_in=stand_in or _stand_in,
+        ).run(task.id, AtOnce())
+        self._require_small(workspace)
+        return notebook
 
     def _checked(self, asked: DryRun) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the template with what of it the person gets, and what its task adds to Backstage's spec."""
@@ -146,45 +183,29 @@ class DryRuns:
             beside.mkdir()
             _write(beside, asked.files)
             location = f"file:{beside / _TEMPLATE_FILE}"
-        metadata = dict(template["metadata"])
-        # Whatever the template says of itself: it is read beside the files that came with it.
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), LOCATION_ANNOTATION: location}
-        placed = {**template, "metadata": metadata}
+        placed = placed_at(template, location)
         spec = task_spec(
             placed,
             asked.values,
             template_ref=str(TEMPLATE_REF),
             base_url=base_url(placed),
-            user=self._user(asked.actor_ref),
+            user=self.user(asked.actor_ref),
         )
         task = TaskRow(f"dry-run-{uuid.uuid4()}", "open", spec | dict(more), asked.actor_ref, 0, None)
-        notebook = Notebook(task, self._limits)
         workspace = folder / "workspace"
-        workspace.mkdir()
-        TaskRunner(
-            notebook,
-            secrets=GivenSecrets(asked.secrets),
-            engine=self._engine,
-            actions=self._actions,
-            promises=Promises(self._catalog, NoLocations(), owners=self._owners, sight_of=self._sight_of),
-            templates=self._templates,
-            workspaces=OnePlace(workspace),
-            environment=self._environment,
-            stand_in=_stand_in,
-        ).run(task.id, AtOnce())
+        notebook = self.carry_out(task, workspace, secrets=asked.secrets)
         *lines, last = notebook.bodies(hidden=str(folder))
-        return DryRunResult(
-            lines, spec["steps"], last.get("output", {}), self._files(workspace), error=last.get("error")
-        )
+        return DryRunResult(lines, spec["steps"], last.get("output", {}), _files(workspace), error=last.get("error"))
 
-    def _user(self, actor_ref: str | None) -> dict[str, Any]:
-        if actor_ref is None:
+    def user(self, ref: str | None) -> dict[str, Any]:
+        """Return a user as expressions know one, empty for nobody."""
+        if ref is None:
             return {}
-        ref = EntityRef.parse(actor_ref, default_kind="user")
-        body = self._catalog.by_refs([ref]).get(ref)
-        return {"ref": str(ref)} | ({} if body is None else {"entity": orjson.loads(body)})
+        user = EntityRef.parse(ref, default_kind="user")
+        body = self._catalog.by_refs([user]).get(user)
+        return {"ref": str(user)} | ({} if body is None else {"entity": orjson.loads(body)})
 
-    def _files(self, workspace: Path) -> list[SkeletonEntry]:
+    def _require_small(self, workspace: Path) -> None:
         sizes = {path: path.lstat().st_size for path in workspace.rglob("*") if not path.is_dir() or path.is_symlink()}
         most = self._limits
         if len(sizes) > most.files or sum(sizes.values()) > most.size_bytes:
@@ -192,8 +213,6 @@ class DryRuns:
                 f"The dry run makes {len(sizes):,} files of {sum(sizes.values()):,} bytes; expected at most "
                 f"{most.files:,} files of {most.size_bytes:,} bytes"
             )
-        found = (entry for entry in read_folder(workspace) if entry.kind != "directory")
-        return [entry for entry in found if ".git" not in entry.path.split("/")]
 
 
 def example_output(schema: Mapping[str, Any]) -> Any:
@@ -209,11 +228,28 @@ def example_output(schema: Mapping[str, Any]) -> Any:
     return _EXAMPLES.get(kind, "<unknown>") if isinstance(kind, str) else "<unknown>"
 
 
-def _stand_in(action: Action) -> dict[str, Any]:
+def placed_at(template: Mapping[str, Any], location: str) -> dict[str, Any]:
+    """Return a template that says it is at a location, whatever it says of itself."""
+    metadata = dict(template["metadata"])
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), LOCATION_ANNOTATION: location}
+    return {**template, "metadata": metadata}
+
+
+def made_up(action: Action) -> dict[str, Any]:
+    """Return an output that an action could have."""
     if action.output_schema is None:
         return {}
     output: dict[str, Any] = example_output(json_schema(action.output_schema))
     return output
+
+
+def _stand_in(_step: str, action: Action, _workspace: Workspace, _inputs: Sequence[Any]) -> dict[str, Any] | None:
+    return None if action.supports_dry_run else made_up(action)
+
+
+def _files(workspace: Path) -> list[SkeletonEntry]:
+    found = (entry for entry in read_folder(workspace) if entry.kind != "directory")
+    return [entry for entry in found if ".git" not in entry.path.split("/")]
 
 
 def _write(folder: Path, files: Sequence[SkeletonEntry]) -> None:

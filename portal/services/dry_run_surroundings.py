@@ -65,6 +65,7 @@ class Notebook:
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
         check: Callable[[Connection], None] | None = None,
+        template_commit: str = "",
     ) -> bool:
         """Keep the events; whatever the status, the run is under way until it returns."""
         self._keep(task_id, events)

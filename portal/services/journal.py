@@ -55,6 +55,7 @@ class Journal:
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
         check: Check | None = None,
+        template_commit: str = "",
     ) -> bool:
         """Set a task's status where it is one of `previous`, with events, if `check` lets; return whether it was.
 
@@ -64,7 +65,9 @@ class Journal:
         with self._database.recording() as connection:
             if check is not None:
                 check(connection)
-            changed = tasks.change_status(connection, task_id, status, previous=previous, now_ms=now_ms)
+            changed = tasks.change_status(
+                connection, task_id, status, previous=previous, now_ms=now_ms, template_commit=template_commit
+            )
             if changed:
                 tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
         self._notify()

@@ -256,6 +256,8 @@ def _shown(task: TaskRow) -> dict[str, Any]:
         "status": task.status,
         "createdAt": shown_time(task.created_at_ms),
     }
+    if task.template_commit is not None:
+        shown["spec"]["templateInfo"] = task.spec["templateInfo"] | {"commit": task.template_commit}
     if task.last_heartbeat_at_ms is not None:
         shown["lastHeartbeatAt"] = shown_time(task.last_heartbeat_at_ms)
     if task.created_by is not None:

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from functools import partial
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ from portal.errors import (
     SettingsError,
     TaskCancelledError,
 )
-from portal.ingest.yaml_text import to_yaml
+from portal.model.ref import EntityRef
 from portal.model.secret import SHORTEST_PART, Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.task import (
@@ -42,6 +42,7 @@ from portal.scaffolder.task import (
 )
 from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_name, run_id
 from portal.services.error_names import error_name
+from portal.services.generation import Generation, keep_in, makes_repository, published_folder
 from portal.services.jobs import JobStoppedError, StepRunner
 from portal.services.task_limits import NO_DEADLINE, Deadline, TaskLimits
 from portal.services.task_origin import location_of, scopes_of, template_of
@@ -55,14 +56,14 @@ from portal.store.tasks import TaskRow
 
 #: No name of a team or repository is as long, tokens are longer.
 _SHORTEST_IN_URL = 20
-ANSWERS_FILE = ".portal/answers.yaml"
 _LOG = logging.getLogger(__name__)
 #: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
 _KEPT_SECONDS = 7 * 24 * 3600.0
 #: Gives what an earlier attempt has recorded, by the names of its steps.
 Recorded = Callable[[str], Mapping[str, Any]]
-#: Gives the output that stands in for an action's own, which is not run.
-StandIn = Callable[[Action], Mapping[str, Any]]
+#: Gives what stands in for the output of an action that is not run, None for one that is: by the id of its step, the
+#: action, where it would work, the input of each of its runs.
+StandIn = Callable[[str, Action, Workspace, Sequence[Any]], Mapping[str, Any] | None]
 
 
 @dataclass(slots=True)
@@ -110,7 +111,7 @@ class _Step:
 class TaskRunner:
     """Runs tasks whose ids it is given.
 
-    With a `stand_in` it is a dry run: actions that do not support one are skipped.
+    With a `stand_in` it is a dry run: actions for which it has an output are skipped.
     """
 
     def __init__(
@@ -284,21 +285,26 @@ class TaskRunner:
             raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
         if is_publishing(action):
             self._promises.require(step.task, workspace, [one.input for one in plan.passes if not one.is_skipped])
-        skipped = None if self._stand_in is None else self._skip(step, action, plan, self._stand_in)
+        skipped = None
+        if self._stand_in is not None:
+            skipped = self._skip(step, action, plan, partial(self._stand_in, step.id, action, workspace))
         try:
             return skipped or self._act(step, action, plan, workspace)
         finally:
             self._workspaces.keep(step.task.id, step.workspace)
 
-    def _skip(self, step: _Step, action: Action, plan: StepPlan, stand_in: StandIn) -> StepResult | None:
-        """Tell what an action would be given in a dry run; return what stands in for one that does not support any."""
+    def _skip(
+        self, step: _Step, action: Action, plan: StepPlan, stand_in: Callable[[Sequence[Any]], Mapping[str, Any] | None]
+    ) -> StepResult | None:
+        """Tell what an action would be given in a dry run; return what stands in for one that is not run."""
         for one in plan.passes or ():
             given = orjson.dumps(step.redact.value(one.input), option=orjson.OPT_INDENT_2).decode()
             self._log(step, f"Running {action.id} in dry-run mode with inputs (secrets redacted): {given}")
-        if action.supports_dry_run:
+        output = stand_in([one.input for one in plan.passes or () if not one.is_skipped])
+        if output is None:
             return None
         self._tell(step, f"Skipping because {action.id} does not support dry-run", "skipped")
-        return StepResult("skipped", stand_in(action))
+        return StepResult("skipped", output)
 
     def _act(self, step: _Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
         passes = plan.passes or ()
@@ -319,9 +325,8 @@ class TaskRunner:
             if given is None:
                 continue
             step.deadline.check()
-            # What is proposed goes into a repository that has answers of its own.
-            if is_publishing(action) and not action.id.endswith("-request"):
-                self._write_answers(step, workspace, given)
+            if makes_repository(action):
+                keep_in(workspace, published_folder(given), _generation(step))
             output: dict[str, Any] = {}
             action.run(self._context(step, workspace, one.input, given=given, output=output))
             if self._journal.is_cancelled(step.task.id):
@@ -397,7 +402,10 @@ class TaskRunner:
             self._workspaces.remove(old)
         status = "failed" if progress.is_failed else "completed"
         events = [completion(output, progress.errors)]
-        self._journal.change(task.id, status, previous=tasks.LIVE, events=events, check=run.check)
+        commit = begun["commit"]
+        self._journal.change(
+            task.id, status, previous=tasks.LIVE, events=events, check=run.check, template_commit=commit
+        )
 
     def _scope(self, step: _Step) -> Scope:
         spec = step.task.spec
@@ -410,21 +418,6 @@ class TaskRunner:
             secrets={name: secret.reveal() for name, secret in step.secrets.items()},
             environment_secrets={name: secret.reveal() for name, secret in self._environment.secrets.items()},
         )
-
-    def _write_answers(self, step: _Step, workspace: Workspace, given: Mapping[str, Any]) -> None:
-        """Write the file that tells what a repository was generated from, unless the skeleton has."""
-        source = given.get("source_path") or given.get("sourcePath") or ""
-        place = workspace.resolve(str(PurePosixPath(source) / ANSWERS_FILE))
-        if place.exists():
-            return
-        template = template_of(step.task, step.commit)
-        answers = {
-            "template": str(template.ref),
-            "commit": template.commit,
-            "parameters": step.redact.value(step.task.spec["parameters"]),
-        }
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(to_yaml(answers), "utf-8")
 
     def _tell_result(self, step: _Step, result: StepResult) -> None:
         """Say how a step ended."""
@@ -456,3 +449,8 @@ class TaskRunner:
 
 def _redactor(hidden: Collection[Secret]) -> Redactor:
     return Redactor(secret.reveal() for secret in hidden)
+
+
+def _generation(step: _Step) -> Generation:
+    task = step.task
+    return Generation.of_task(task.id, task.spec, step=step.id, commit=step.commit, redacted=step.redact.value)

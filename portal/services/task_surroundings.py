@@ -49,6 +49,7 @@ class Diary(Protocol):
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
         check: Callable[[Connection], None] | None = None,
+        template_commit: str = "",
     ) -> bool:
         """Set a task's status where it is one of `previous`, with events."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from portal.model.login import without_credentials
 from portal.model.secret import Secret
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.services.fetched_memory import FetchedMemory
+from portal.vcs.lineage import Lineage
 from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
 
 _SYMLINK, _EXECUTABLE, _SUBMODULE = "120000", "100755", "160000"
@@ -98,6 +100,40 @@ class Templates:
             if isinstance(fault, PortalError)
             else NotFoundError(f"{without_credentials(target.tree.root)} has no such branch")
         )
+
+    def standing(self, locations: Collection[str]) -> dict[str, tuple[Target, Head] | PortalError]:
+        """Return for each template's location what it names and where its branch stands now, or why neither is known.
+
+        Each remote is asked once.
+        """
+        found: dict[str, tuple[Target, Head] | PortalError] = {}
+        wanted: dict[str, list[Target]] = {}
+        for location in locations:
+            try:
+                target = self._target(location)
+            except PortalError as error:
+                found[location] = error
+                continue
+            if target.tree.type == "git":
+                wanted[location] = [target, *target.longer_branches()]
+            else:
+                found[location] = InputError(f"{location} is no git repository, and so has no commits")
+        heads = self._mirrors.heads({_revision(item) for items in wanted.values() for item in items})
+        for location, items in wanted.items():
+            there = ((item, head) for item in items if isinstance(head := heads[_revision(item)], Head))
+            fault = heads[_revision(items[0])]
+            found[location] = next(there, fault if isinstance(fault, PortalError) else NotFoundError(location))
+        return found
+
+    def lineages(self, heads: Collection[Head]) -> dict[Head, Lineage | PortalError]:
+        """Return the history of each of some commits, one walk for each, or why it cannot be read."""
+        found: dict[Head, Lineage | PortalError] = {}
+        for head, fault in self._mirrors.fetch(heads).items():
+            try:
+                found[head] = fault or self._mirrors.lineage(head)
+            except PortalError as error:
+                found[head] = error
+        return found
 
     def _target(self, location: str) -> Target:
         """Return what a template's own location names.

@@ -276,6 +276,12 @@ tasks = Table(
     Column("created_by", Text, nullable=True),
     Column("created_at_ms", BigInteger, nullable=False),
     Column("last_heartbeat_at_ms", BigInteger, nullable=True),
+    Column(
+        "template_commit",
+        Text,
+        nullable=True,
+        comment="of the template that it ran; none: it has not ended, or the template lies in a folder",
+    ),
     Index(None, "created_at_ms"),
 )
 

@@ -24,7 +24,7 @@ ORDER_FIELDS = frozenset(_ORDERS)
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as stored; `spec` holds no secrets."""
+    """A task as stored; `spec` holds no secrets, `template_commit` is known when it has ended."""
 
     id: str
     status: str
@@ -32,6 +32,7 @@ class TaskRow:
     created_by: str | None
     created_at_ms: int
     last_heartbeat_at_ms: int | None
+    template_commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +126,22 @@ def oldest_waiting_ms(connection: Connection) -> int | None:
     return found
 
 
-def change_status(connection: Connection, task_id: str, status: str, *, previous: Collection[str], now_ms: int) -> bool:
+def change_status(
+    connection: Connection,
+    task_id: str,
+    status: str,
+    *,
+    previous: Collection[str],
+    now_ms: int,
+    template_commit: str = "",
+) -> bool:
     """Set a task's status where it is one of `previous` now; return whether it was.
 
-    The end of a task clears its secrets.
+    The end of a task clears its secrets. A `template_commit` is kept with it.
     """
     values: dict[str, Any] = {"status": status, "last_heartbeat_at_ms": now_ms}
+    if template_commit:
+        values["template_commit"] = template_commit
     if status not in LIVE:
         values["secrets"] = None
     statement = update(tasks).where(tasks.c.id == task_id, tasks.c.status.in_(previous)).values(values)
@@ -236,10 +247,17 @@ _COLUMNS = (
     tasks.c.created_by,
     tasks.c.created_at_ms,
     tasks.c.last_heartbeat_at_ms,
+    tasks.c.template_commit,
 )
 
 
 def _task(row: Any) -> TaskRow:
     return TaskRow(
-        row.id, row.status, orjson.loads(row.spec), row.created_by, row.created_at_ms, row.last_heartbeat_at_ms
+        row.id,
+        row.status,
+        orjson.loads(row.spec),
+        row.created_by,
+        row.created_at_ms,
+        row.last_heartbeat_at_ms,
+        row.template_commit,
     )

@@ -20,11 +20,12 @@ from portal.errors import (
     SourceUnreachableError,
 )
 from portal.model.secret import Secret
-from portal.vcs import commits, export, history, objects
+from portal.vcs import commits, export, history, lineage, objects
 from portal.vcs.command import LOCAL_SECONDS, GitFailureError, Remote, known_remote, open_remote, run
 from portal.vcs.commits import Commit
 from portal.vcs.heads import Head, Revision, ask, find
 from portal.vcs.history import Change
+from portal.vcs.lineage import Lineage
 from portal.vcs.objects import TreeEntry
 from portal.vcs.policy import RemotePolicy
 
@@ -184,6 +185,13 @@ class Mirrors:
                 raise
 
         return self._mended(known, [head], reduced)
+
+    def lineage(self, head: Head) -> Lineage:
+        """Return the commits up to a fetched head with the paths that each changes; see `lineage.read`.
+
+        Raises `SourceError` where the history cannot be read.
+        """
+        return self._mended(self._known(head.remote), [head], lambda place: lineage.read(place, head.commit))
 
     def is_shallow(self, remote: str) -> bool:
         """Return whether a mirror lacks the older part of its history."""

@@ -16,7 +16,7 @@ from portal.vcs.publish import TAKEN, Author, commit_tree, push_new
 
 _ANSWER_SECONDS = 60.0
 _TRANSFER_SECONDS = 900.0
-_FETCH = (
+FETCH = (
     *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"),
     *("--recurse-submodules=no", "--depth=1", "origin"),
 )
@@ -60,8 +60,8 @@ class Proposals:
             place = Path(folder) / "proposal.git"
             run(["init", "--quiet", "--bare", "--template=", str(place)], place=place)
             try:
-                run([*_FETCH, base.commit], place=place, remote=opened, timeout_seconds=_TRANSFER_SECONDS)
-                tree = _tree(place, proposal)
+                run([*FETCH, base.commit], place=place, remote=opened, timeout_seconds=_TRANSFER_SECONDS)
+                tree = tree_with(place, base.commit, proposal.files)
                 commit = commit_tree(place, tree, message=message, author=author, parent=base.commit)
                 push_new(place, opened, commit, branch=branch)
             except GitFailureError as failure:
@@ -75,17 +75,20 @@ class Proposals:
         return open_remote(self._policy, remote, trusted=trusted, reads=True)
 
 
-def _tree(place: Path, proposal: Proposal) -> str:
-    """Return the tree of the base with the files changed; all else in it, modes too, stays as it is."""
-    present = objects.entries(place, proposal.base.commit)
+def tree_with(place: Path, base: str, files: Mapping[str, bytes]) -> str:
+    """Return the tree of a commit, or a tree, with files changed; all else in it, modes too, stays as it is.
+
+    Raises `InputError` for a path that is no file of it.
+    """
+    present = objects.entries(place, base)
     lines = []
-    for path, content in sorted(proposal.files.items()):
+    for path, content in sorted(files.items()):
         entry = present.get(path)
         if entry is None or entry.mode in {objects.SYMLINK, objects.SUBMODULE}:
-            raise InputError(f"{path} is no file of {proposal.base.commit}")
+            raise InputError(f"{path} is no file of {base}")
         blob = run(["hash-object", "-w", "--stdin"], place=place, stdin=content) if content else _empty(place)
         lines.append(f"{entry.mode} {blob.decode('ascii').strip()}\t{path}\0")
-    run(["read-tree", proposal.base.commit], place=place)
+    run(["read-tree", base], place=place)
     listing = "".join(lines).encode("utf-8", "surrogateescape")
     run(["update-index", "-z", "--index-info"], place=place, stdin=listing)
     return run(["write-tree"], place=place).decode("ascii").strip()

@@ -24,6 +24,7 @@ TABLE = {
     ("catalog.entity.create", None): MEMBERS,
     ("catalog.entity.delete", OWNED): {"owner", "deputy", "admin"},
     ("catalog.entity.refresh", OWNED): {"owner", "deputy", "admin"},
+    ("portal.asset.upgrade", OWNED): {"owner", "deputy", "admin"},
     ("catalog.entity.validate", None): EVERYONE,
     ("catalog.location.read", None): EVERYONE,
     ("catalog.location.create", None): MEMBERS,

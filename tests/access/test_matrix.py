@@ -161,6 +161,7 @@ ROWS = {
     "scaffolder.retry_task": Row("POST", f"{TASK}/retry", CREATORS, 409, {}),
     "scaffolder.get_task": Row("GET", TASK, CREATORS),
     "scaffolder.list_actions": reads("/api/scaffolder/v2/actions"),
+    "scaffolder.list_generated": reads("/api/scaffolder/v2/generated"),
     "scaffolder.list_events": Row("GET", f"{TASK}/events?after=nonsense", CREATORS, 400),
     "scaffolder.list_tasks": Row("GET", "/api/scaffolder/v2/tasks", {*PEOPLE, "service"}),
     "scaffolder.list_templating_extensions": reads("/api/scaffolder/v2/templating-extensions"),
@@ -173,6 +174,10 @@ ROWS = {
         {"items": []},
     ),
     "scaffolder.parameter_schema": reads("/api/scaffolder/v2/templates/default/template/make/parameter-schema"),
+    # Nothing has generated it.
+    "scaffolder.upgrade": Row(
+        "POST", "/api/scaffolder/v2/upgrade", OWNERS, 400, {"entityRef": "component:default/thing"}
+    ),
     "scaffolder.stream_events": Row("GET", f"{TASK}/eventstream?after=nonsense", CREATORS, 400),
     "search.search": reads("/api/search/query?term=thing"),
     # There is no provider here: what signing in does is tried in tests/oidc.

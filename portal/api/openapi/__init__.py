@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from portal.api.openapi.access_schemas import ACCESS_SCHEMAS
+from portal.api.openapi.generated_schemas import GENERATED_SCHEMAS
 from portal.api.openapi.layer_schemas import LAYER_SCHEMAS
 from portal.api.openapi.operations import COOKIE_OPERATIONS, OPERATIONS, PARAMETERS, Operation
 from portal.api.openapi.ownership_schemas import OWNERSHIP_SCHEMAS
@@ -65,7 +66,7 @@ def openapi_document(app: Flask) -> dict[str, Any]:
         "security": [{}, {"bearer": []}],
         "paths": paths,
         "components": {
-            "schemas": {**SCHEMAS, **OWNERSHIP_SCHEMAS, **LAYER_SCHEMAS, **ACCESS_SCHEMAS},
+            "schemas": {**SCHEMAS, **OWNERSHIP_SCHEMAS, **LAYER_SCHEMAS, **ACCESS_SCHEMAS, **GENERATED_SCHEMAS},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
