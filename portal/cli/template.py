@@ -14,6 +14,7 @@ from rich.text import Text
 from portal.app import build
 from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
+from portal.cli.template_lint import lint
 from portal.cli.template_test import test
 from portal.errors import InputError
 from portal.ingest.yaml import parse
@@ -84,6 +85,7 @@ def template() -> None:
     """Work with templates."""
 
 
+template.add_command(lint)
 template.add_command(test)
 
 

@@ -37,6 +37,7 @@ _READING = {
     "portal policy explain",
     "portal schema",
     "portal settings",
+    "portal template lint",
     "portal template test",
     "portal token list",
     "portal validate",
