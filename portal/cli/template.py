@@ -15,6 +15,7 @@ from portal.app import build
 from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
 from portal.cli.template_lint import lint
+from portal.cli.template_preview import preview
 from portal.cli.template_test import test
 from portal.errors import InputError
 from portal.ingest.yaml import parse
@@ -86,6 +87,7 @@ def template() -> None:
 
 
 template.add_command(lint)
+template.add_command(preview)
 template.add_command(test)
 
 

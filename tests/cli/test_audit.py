@@ -38,6 +38,7 @@ _READING = {
     "portal schema",
     "portal settings",
     "portal template lint",
+    "portal template preview",
     "portal template test",
     "portal token list",
     "portal validate",
