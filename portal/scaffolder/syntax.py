@@ -27,13 +27,15 @@ class Use:
     """A value that is used, such as `("parameters", "name")` for `parameters.name`.
 
     `is_open` says that a computed member follows, so that any below may be meant; `is_guarded` that the text says what
-    becomes of a value that is not there; `is_subtracted` that `-` follows, as in `steps.fetch-base`.
+    becomes of a value that is not there; `is_conditional` that it stands in a part that is rendered on a condition;
+    `is_subtracted` that `-` follows, as in `steps.fetch-base`.
     """
 
     path: tuple[str, ...]
     place: Place
     is_open: bool = False
     is_guarded: bool = False
+    is_conditional: bool = False
     is_subtracted: bool = False
 
 
@@ -77,6 +79,7 @@ class _Walk:
     def __init__(self, found: Syntax, own: frozenset[str]) -> None:
         self._found = found
         self._own = own
+        self._conditions = 0
 
     def visit(self, node: Node, *, guarded: bool = False) -> None:
         """Take in a node with all below it; `guarded` says that its value need not be there."""
@@ -120,7 +123,14 @@ class _Walk:
         if path[0] not in self._own:
             kept = path[: max(1, len(path) - drop)] if drop and not is_open else path
             self._found.uses.append(
-                Use(tuple(kept), _place(here), is_open=is_open, is_guarded=guarded, is_subtracted=is_subtracted)
+                Use(
+                    tuple(kept),
+                    _place(here),
+                    is_open=is_open,
+                    is_guarded=guarded,
+                    is_conditional=self._conditions > 0,
+                    is_subtracted=is_subtracted,
+                )
             )
 
     def _call(self, node: Node) -> None:
@@ -154,9 +164,11 @@ class _Walk:
 
     def _condition(self, node: Node) -> None:
         self.visit(node["cond"], guarded=True)
+        self._conditions += 1
         self.visit(node["body"])
         if node.get("else_"):
             self.visit(node["else_"])
+        self._conditions -= 1
 
     def _subtraction(self, node: Node) -> None:
         left = node["left"]
@@ -187,8 +199,8 @@ _HANDLERS: Mapping[str, Callable[[_Walk, Node], None]] = {
     "InlineIf": _Walk._condition,  # noqa: SLF001
     "Sub": _Walk._subtraction,  # noqa: SLF001
 }
-#: What is as absent as what it is made of.
-_TRANSPARENT = frozenset({"And", "Not", "Group"})
+#: What means something for a value that is not there too, where its own meaning is guarded.
+_TRANSPARENT = frozenset({"And", "Not", "Group", "Compare", "CompareOperand", "In"})
 
 
 def _children(node: Node) -> Iterator[Node]:

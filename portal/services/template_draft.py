@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from portal.actions.contract import Action
@@ -53,6 +54,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class SkeletonText:
+    """A name or body that a step renders; `file` is where it stands, a name at its beginning."""
+
+    file: FilePath
+    is_name: bool
+    syntax: Syntax | None
+    fault: tuple[str, Place] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What a step reads from beside the template; `texts` is None where it is not there.
+
+    `root` is the name by which the texts have the step's values.
+    """
+
+    step: Step
+    root: str
+    texts: Sequence[SkeletonText] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """A template taken apart. `has_all_steps` is false where the catalog adds some from other files."""
 
@@ -65,6 +88,7 @@ class Draft:
     filters: frozenset[str]
     tests: frozenset[str]
     has_cases: bool
+    skeletons: Sequence[Skeleton] = ()
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -83,7 +107,8 @@ class Draft:
 class Found:
     """What a rule finds: the field, what stands there, what may be meant.
 
-    `place` is where in the field's text it stands; `level` is another than the rule's own where given.
+    `place` is where in the field's text it stands, or in the `file` where there is one; `level` is another than the
+    rule's own where given.
     """
 
     path: Path
@@ -92,6 +117,7 @@ class Found:
     place: Place | None = None
     text: str = ""
     level: Severity | None = None
+    file: FilePath | None = None
 
 
 def draft_of(template: Mapping[str, Any], *, engine: Engine, actions: Mapping[str, Action], has_cases: bool) -> Draft:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from portal.ingest.placeholders import find_placeholders
 from portal.model.kind import Kinds
 from portal.model.problem import Problem, Severity, Span
 from portal.scaffolder.engine import Engine
-from portal.services import lint_form, lint_steps
+from portal.services import lint_form, lint_skeleton, lint_steps
 from portal.services.template_draft import Draft, Found, draft_of
 
 _NAMED = re.compile(rb"^[\"']?kind[\"']?:\s*[\"']?Template\b", re.MULTILINE)
@@ -218,6 +218,34 @@ LINT_RULES: tuple[LintRule, ...] = (
         lint_steps.written_secrets,
     ),
     LintRule(
+        "skeleton-missing",
+        "What the step reads is not beside the template",
+        "Correct the url: it is relative to the template's file",
+        "error",
+        lint_skeleton.missing_skeletons,
+    ),
+    LintRule(
+        "skeleton-invalid",
+        "The file cannot be rendered",
+        "Write it in the template language, put {% raw %} around what is not, or name it in copyWithoutTemplating",
+        "error",
+        lint_skeleton.invalid_skeletons,
+    ),
+    LintRule(
+        "value-undefined",
+        "A file uses what its step does not give, which renders to nothing",
+        "Give it below values, or put {% raw %} around what is not meant",
+        "warning",
+        lint_skeleton.undefined_values,
+    ),
+    LintRule(
+        "value-unused",
+        "The step gives a value that no file uses",
+        "Use it as ${{ values.NAME }}, or remove it",
+        "warning",
+        lint_skeleton.unused_values,
+    ),
+    LintRule(
         "cases-missing",
         "Nothing tries the template",
         "Put the values of a run into tests/simple.yaml: portal template test tries them",
@@ -268,6 +296,8 @@ class TemplateLint:
         if not any(fault.fault.code == "kind-unknown" for fault in invalid):
             has_cases = any((file.parent / "tests").glob("*.yaml"))
             draft = draft_of(template, engine=self._engine, actions=self._actions, has_cases=has_cases)
+            skeletons = lint_skeleton.read_skeletons(draft.steps, file.parent, engine=self._engine)
+            draft = replace(draft, skeletons=skeletons)
             found = [(rule, item) for rule in LINT_RULES for item in rule.check(draft)]
         content = _content(file)
         paths = {item.path for _, item in found} | {fault.path for fault in invalid}
@@ -278,8 +308,8 @@ class TemplateLint:
             LintFault(
                 rule,
                 item.level or rule.level,
-                location,
-                _inside(lines, spans[item.path], item),
+                location if item.file is None else f"file:{item.file.resolve()}",
+                _inside(lines, spans[item.path], item) if item.file is None else _at(item),
                 field_name(item.path),
                 item.found,
                 item.hint,
@@ -322,6 +352,11 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}") from error
+
+
+def _at(found: Found) -> Span:
+    """Return the place in a file that is text as a whole."""
+    return Span(1, 1) if found.place is None else Span(found.place.line + 1, found.place.column + 1)
 
 
 def _inside(lines: Sequence[str], span: Span, found: Found) -> Span:

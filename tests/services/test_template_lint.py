@@ -160,7 +160,19 @@ def lint(tmp_path_factory):
 
 
 @pytest.fixture
-def found_in(lint, tmp_path):
+def skeleton(tmp_path):
+    made = tmp_path / "skeleton"
+    made.mkdir()
+    (made / "${{ values.name }}.md").write_text(
+        "${{ values.notes }}\n{% if values.kind %}${{ values.sort }}{% endif %}\n"
+    )
+    (made / "settings.yaml").write_text("for: ${{ values.audience }}\nextra: ${{ values.extra | default('no') }}\n")
+    (made / "picture.bin").write_bytes(b"\0${{ values.nothing }}")
+    return made
+
+
+@pytest.fixture
+def found_in(lint, tmp_path, skeleton):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "simple.yaml").write_text("name: thing\n")
 
@@ -201,14 +213,53 @@ def test_each_rule_finds_its_fault_at_its_place(found_in, rule, before, after, p
     assert words in faults[0].message
 
 
-def test_templates_without_cases_are_told(lint, tmp_path):
+SKELETON_CASES = [
+    ("value-undefined", "on: ${{ github.ref }}", 1, 9, "Files are given values alone"),
+    ("value-undefined", "\n  a: ${{ values.nmae }}", 2, 10, 'Did you mean "name"?'),
+    ("skeleton-invalid", "a: ${{ values.name && 1 }}", 1, 20, "Unexpected character"),
+    ("skeleton-invalid", "{% include 'x' %}", 1, 1, "include"),
+]
+
+
+@pytest.mark.parametrize(("rule", "content", "line", "column", "words"), SKELETON_CASES)
+def test_faults_of_files_are_found_in_the_files(found_in, skeleton, rule, content, line, column, words):
+    file = skeleton / "more.yaml"
+    file.write_text(content)
+
+    (fault,) = found_in(GOOD)
+
+    assert (fault.rule.id, fault.location, fault.span.line, fault.span.column) == (rule, f"file:{file}", line, column)
+    assert words in fault.message
+
+
+def test_values_that_no_file_uses_are_told(found_in, skeleton):
+    (skeleton / "settings.yaml").write_text("for: ${{ values.audience }}\n")
+
+    (fault,) = found_in(GOOD)
+
+    assert (fault.rule.id, fault.found) == ("value-unused", "extra")
+
+
+def test_files_that_are_not_rendered_have_no_faults(found_in, skeleton):
+    (skeleton / "raw.yaml").write_text("${{ github.ref }} {% include %}")
+
+    assert found_in(GOOD.replace("url: ./skeleton", "url: ./skeleton\n        copyWithoutTemplating: ['raw.*']")) == []
+
+
+def test_folders_that_are_not_there_are_told(found_in):
+    (fault,) = found_in(GOOD.replace("./skeleton", "./skeletton"))
+
+    assert (fault.rule.id, fault.field) == ("skeleton-missing", "spec.steps.0.input.url")
+
+
+def test_templates_without_cases_are_told(lint, tmp_path, skeleton):
     (tmp_path / "template.yaml").write_text(GOOD)
 
     assert [fault.rule.id for fault in lint.lint([tmp_path]).faults] == ["cases-missing"]
 
 
 def test_every_rule_is_tried_and_documented():
-    tried = {case[0] for case in CASES} | {"cases-missing"}
+    tried = {case[0] for case in [*CASES, *SKELETON_CASES]} | {"cases-missing", "skeleton-missing", "value-unused"}
     rows = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8")
 
     assert tried == {rule.id for rule in LINT_RULES}
