@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from flask import Flask
 from watchfiles import watch
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
@@ -41,18 +43,24 @@ def preview_server(file: Path, settings: Settings, *, port: int) -> Iterator[Bas
     with bench_alone(settings) as bench:
         preview = Preview(file, runs=bench.runs, lint=bench.lint)
         app = preview_app(preview, partial(_changes, preview.folder, stop))
-        try:
-            server = make_server(_HOST, port, app, threaded=True, request_handler=_Quiet)
-        except OSError as error:
-            raise SettingsError(
-                f"Port {port} cannot be served on: {error.strerror}. Name another with --port"
-            ) from error
+        server = _bound(app, port)
         server.daemon_threads = True  # type: ignore[attr-defined]  # of the server that has threads
         try:
             yield server
         finally:
             stop.set()
             server.server_close()
+
+
+def _bound(app: Flask, port: int) -> BaseWSGIServer:
+    """Return a server that listens; werkzeug alone would end the process where it cannot."""
+    try:
+        listener = socket.create_server((_HOST, port))
+    except OSError as error:
+        fault = f"Port {port} cannot be served on: {error.strerror}. Name another with --port"
+        raise SettingsError(fault) from error
+    with listener:
+        return make_server(_HOST, port, app, threaded=True, request_handler=_Quiet, fd=listener.fileno())
 
 
 def _changes(folder: Path, stop: threading.Event) -> Iterator[bool]:

@@ -25,7 +25,7 @@ def preview(load: Any, *, folder: Path, port: int) -> None:
     from portal.app.preview import preview_server  # noqa: PLC0415  # the other commands need no server
 
     with preview_server(_file(folder), load(), port=port) as server:
-        click.echo(f"Preview on {click.style(f'http://127.0.0.1:{server.server_port}', bold=True)} (Ctrl-C ends it)")
+        click.echo(f"Preview on {click.style(f'http://127.0.0.1:{server.port}', bold=True)} (Ctrl-C ends it)")
         with suppress(KeyboardInterrupt):
             server.serve_forever()
 

@@ -1,4 +1,4 @@
-"""Finds what is wrong between a template's steps and the files beside it that they render."""
+"""Finds where the files beside a template do not fit the steps that read them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,20 @@ _LARGEST_BYTES = 1024 * 1024
 
 
 def read_skeletons(steps: Sequence[Step], folder: Path, *, engine: Engine) -> list[Skeleton]:
-    """Return what steps read from beside the template, where their url says so without an expression."""
+    """Return what steps read from beside the template, where their url says so without an expression.
+
+    What lies outside of the template's repository, or folder where it is in none, is not there for a run either.
+    """
     found = []
+    home = next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), folder)
     for step in steps:
         url = step.input.get("url")
         if step.action_id not in _READING or not isinstance(url, str) or is_absolute_target(url) or is_rendered(url):
             continue
         is_compatible = step.input.get("cookiecutterCompat") is True
-        place = folder / url
-        texts = _texts(step, place, engine, is_compatible=is_compatible) if place.exists() else None
+        place = (folder / url).resolve()
+        is_there = place.exists() and place.is_relative_to(home)
+        texts = _texts(step, place, engine, is_compatible=is_compatible) if is_there else None
         found.append(Skeleton(step, "cookiecutter" if is_compatible else "values", texts))
     return found
 

@@ -246,8 +246,9 @@ def test_files_that_are_not_rendered_have_no_faults(found_in, skeleton):
     assert found_in(GOOD.replace("url: ./skeleton", "url: ./skeleton\n        copyWithoutTemplating: ['raw.*']")) == []
 
 
-def test_folders_that_are_not_there_are_told(found_in):
-    (fault,) = found_in(GOOD.replace("./skeleton", "./skeletton"))
+@pytest.mark.parametrize("url", ["./skeletton", "../"])
+def test_folders_that_are_not_there_are_told(found_in, url):
+    (fault,) = found_in(GOOD.replace("./skeleton", url))
 
     assert (fault.rule.id, fault.field) == ("skeleton-missing", "spec.steps.0.input.url")
 

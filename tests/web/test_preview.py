@@ -12,6 +12,7 @@ from browsers import needs_chromium
 
 from portal.app.preview import preview_server
 from portal.config import load_settings
+from portal.errors import SettingsError
 
 TEMPLATE = """\
 apiVersion: scaffolder.backstage.io/v1beta3
@@ -64,7 +65,7 @@ def url(folder, tmp_path):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://127.0.0.1:{server.port}"
         finally:
             server.shutdown()
             thread.join()
@@ -132,6 +133,17 @@ def test_pages_elsewhere_are_refused(url):
     assert _ask(f"{url}/", headers={"Host": "evil.example"})[0] == 403
     assert _ask(f"{url}/", values={"value/name": "x"}, headers={"Origin": "https://evil.example"})[0] == 403
     assert _ask(f"{url}/static/layout.html")[0] == 404
+
+
+def test_a_port_that_is_taken_is_told(folder, url, tmp_path):
+    settings = load_settings(environment={}, overrides={"data": str(tmp_path / "data")})
+    port = int(url.rpartition(":")[2])
+
+    with (
+        pytest.raises(SettingsError, match="Name another with --port"),
+        preview_server(folder / "template.yaml", settings, port=port),
+    ):
+        pass
 
 
 @needs_chromium
