@@ -47,7 +47,8 @@ def with_defaults(form: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) 
                 value = _default(schema)
                 if name not in given and value is not None:
                     given[name] = value
-    return given
+    # One that was given its default first may have closed the branch of another.
+    return only_asked(form, given) | dict(values)
 
 
 def _take(schema: Any, values: Mapping[str, Any], found: Asked) -> None:

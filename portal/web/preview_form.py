@@ -159,7 +159,9 @@ def _options(schema: Mapping[str, Any], value: Any, control: Control) -> list[Op
         return []
     names = schema.get("enumNames") or schema.get("ui:enumNames") or []
     labels = [str(names[number]) if number < len(names) else str(item) for number, item in enumerate(enum)]
-    return [Option(label, item in chosen) for label, item in zip(labels, enum, strict=True)]
+    # Of 1 and true only one is meant.
+    typed = [(type(value), value) for value in chosen]
+    return [Option(label, (type(item), item) in typed) for label, item in zip(labels, enum, strict=True)]
 
 
 def _value(item: Input, posted: Posted) -> Any:
