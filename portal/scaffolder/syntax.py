@@ -50,14 +50,17 @@ class Comparison:
 
 @dataclass(slots=True)
 class Syntax:
-    """What a text uses. `is_lone` says that it is one expression alone, which keeps its type."""
+    """What a text uses.
+
+    `is_lone` says that it is one expression alone, which keeps its type; `has_text` that it has text in any case.
+    """
 
     uses: list[Use] = field(default_factory=list)
     filters: list[tuple[str, Place]] = field(default_factory=list)
     tests: list[tuple[str, Place]] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     calls: set[str] = field(default_factory=set)
-    has_code: bool = False
+    has_text: bool = False
     is_lone: bool = False
 
 
@@ -65,10 +68,9 @@ def syntax_of(tree: Node) -> Syntax:
     """Return what the text of a syntax tree uses; names that the text gives itself are left out."""
     found = Syntax()
     children = tree.get("children") or []
-    outputs = [child for child in children if child["type"] == "Output"]
-    expressions = [item for output in outputs for item in output["children"] if item["type"] != "TemplateData"]
-    found.has_code = len(outputs) != len(children) or bool(expressions)
-    found.is_lone = len(children) == 1 and len(expressions) == 1
+    items = [item for child in children if child["type"] == "Output" for item in child["children"]]
+    found.has_text = any(item["type"] == "TemplateData" for item in items)
+    found.is_lone = len(children) == len(items) == 1 and not found.has_text
     _Walk(found, frozenset(_own_names(tree))).visit(tree)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -204,10 +205,9 @@ def _decided(text: Text, draft: Draft) -> Iterator[Found]:
     syntax = text.syntax
     if syntax is None:
         return
-    if not syntax.has_code:
-        return
-    if not syntax.is_lone and text.content.strip() != text.content:
-        yield Found(text.path, f'"{_short(text.content)}": text around the expression, so the step always runs')
+    if syntax.has_text:
+        hint = "Leave the ${{ }} alone, without text or line ends around it"
+        yield Found(text.path, f'"{_short(text.content)}" has text in any case, so the step always runs', hint)
     elif syntax.is_lone and not syntax.uses and not syntax.calls:
         yield Found(text.path, f"{_short(text.content)}, which is always the same")
     for comparison in syntax.comparisons:
@@ -227,8 +227,19 @@ def _decided(text: Text, draft: Draft) -> Iterator[Found]:
 
 
 def _equals(value: Any, choice: Any) -> bool:
-    """Return whether the template language may find two constants equal: it converts much."""
-    return value == choice or str(value).lower() == str(choice).lower() or isinstance(choice, (dict, list))
+    """Return whether the template language finds two constants equal: as JavaScript does, where true is not "true"."""
+    if isinstance(choice, (dict, list)):
+        return True  # these become texts first
+    if value is None or choice is None or (isinstance(value, str) and isinstance(choice, str)):
+        return bool(value == choice)
+    return _number(value) == _number(choice)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value or 0)
+    except ValueError:
+        return math.nan
 
 
 def _uses_of_steps(draft: Draft) -> Iterator[tuple[Text, Use]]:
