@@ -54,7 +54,7 @@ def invalid_skeletons(draft: Draft) -> Iterator[Found]:
     for skeleton, text in _all_texts(draft):
         if text.fault is not None:
             message, place = text.fault
-            yield Found(skeleton.step.path, text.file.name, message, place, file=text.file)
+            yield _found(skeleton, text, text.file.name, message, place)
 
 
 def undefined_values(draft: Draft) -> Iterator[Found]:
@@ -72,15 +72,10 @@ def undefined_values(draft: Draft) -> Iterator[Found]:
             if root != skeleton.root:
                 # Names of other engines are common in files, and mean nothing here.
                 hint = f"Files are given {skeleton.root} alone"
-                yield Found(skeleton.step.path, root, hint, use.place, file=text.file)
+                yield _found(skeleton, text, root, hint, use.place)
             elif members and names is not None and members[0] not in names:
-                yield Found(
-                    skeleton.step.path,
-                    ".".join(use.path[:2]),
-                    meant(members[0], names) or f"Give it below values of {skeleton.step.id}",
-                    use.place,
-                    file=text.file,
-                )
+                hint = meant(members[0], names) or f"Give it below values of {skeleton.step.id}"
+                yield _found(skeleton, text, ".".join(use.path[:2]), hint, use.place)
 
 
 def unused_values(draft: Draft) -> Iterator[Found]:
@@ -104,6 +99,11 @@ def _all_texts(draft: Draft) -> Iterator[tuple[Skeleton, SkeletonText]]:
     for skeleton in draft.skeletons:
         for text in skeleton.texts or ():
             yield skeleton, text
+
+
+def _found(skeleton: Skeleton, text: SkeletonText, found: str, hint: str, place: Place) -> Found:
+    """Return what is found in a file; what is found in its name is told at its beginning."""
+    return Found(skeleton.step.path, found, hint, None if text.is_name else place, file=text.file)
 
 
 def _given(step: Step) -> set[str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from marshmallow import ValidationError
@@ -97,8 +97,8 @@ def later_steps(draft: Draft) -> Iterator[Found]:
     first = {step.id: step.number for step in reversed(draft.steps)}
     for text, use in _uses_of_steps(draft):
         number = first.get(use.path[1])
-        if text.step is not None and number is not None and number >= text.step:
-            which = "the step itself" if number == text.step else f"step {number + 1}, which comes later"
+        if text.step is not None and number is not None and number >= text.step.number:
+            which = "the step itself" if number == text.step.number else f"step {number + 1}, which comes later"
             yield Found(text.path, f"steps.{use.path[1]}, {which}", "", use.place, text.content)
 
 
@@ -127,8 +127,7 @@ def unknown_names(draft: Draft) -> Iterator[Found]:
     """Yield names that mean nothing where they are used."""
     for text, syntax in draft.parsed():
         known = set(_ROOTS | _FUNCTIONS | _NOTHING)
-        step = next((step for step in draft.steps if step.number == text.step), None)
-        has_each = step is not None and "each" in step.declared
+        has_each = text.step is not None and "each" in text.step.declared
         if text.role in {"input", "each"} or (text.role == "if" and has_each):
             known.add("secrets")
         if has_each and text.role != "each":
@@ -139,9 +138,7 @@ def unknown_names(draft: Draft) -> Iterator[Found]:
                 continue
             hint = meant(name, known)
             if name == "secrets":
-                hint = (
-                    f"There are no secrets in the template's {text.role}" if step is None else "An if sees no secrets"
-                )
+                hint = "What is shown at the end sees no secrets" if text.step is None else "An if sees no secrets"
             elif name == "each":
                 hint = "The step has no each"
             yield Found(text.path, name, hint, use.place, text.content, level="warning" if use.is_guarded else None)
@@ -183,22 +180,17 @@ def decided_conditions(draft: Draft) -> Iterator[Found]:
 def written_secrets(draft: Draft) -> Iterator[Found]:
     """Yield secrets that end in files or logs, and secrets that stand in the template."""
     for text, syntax in draft.parsed():
-        step = next((step for step in draft.steps if step.number == text.step), None)
-        if step is None or text.role != "input" or _WRITING.get(step.action_id) not in text.path:
+        if text.step is None or text.role != "input" or _WRITING.get(text.step.action_id) not in text.path:
             continue
         for use in syntax.uses:
             if use.path[0] == "secrets" or use.path[:2] == ("environment", "secrets"):
-                yield Found(text.path, f"{'.'.join(use.path)} in {step.action_id}", "", use.place, text.content)
+                found = f"{'.'.join(use.path)} in {text.step.action_id}"
+                yield Found(text.path, found, "", use.place, text.content)
     for step in draft.steps:
-        for path, content in strings_in(step.input, (*step.path, "input")):
-            name = str(path[-1])
-            if names_secret(name) and content and not is_rendered(content) and not _is_inside_values(path, step):
-                yield Found(path, f"a text as {name} of {step.action_id}")
-
-
-def _is_inside_values(path: Sequence[str | int], step: Step) -> bool:
-    """Return whether a text is a value of the files' own: these say `token` of what they like."""
-    return len(path) > len(step.path) + 2
+        # Further down are values of the files' own, which say `token` of what they like.
+        for name, value in step.input.items():
+            if isinstance(value, str) and value and names_secret(str(name)) and not is_rendered(value):
+                yield Found((*step.path, "input", name), f"a text as {name} of {step.action_id}")
 
 
 def _decided(text: Text, draft: Draft) -> Iterator[Found]:

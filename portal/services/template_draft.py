@@ -21,23 +21,8 @@ _PLACEHOLDERS = frozenset({"$text", "$json", "$yaml", "$openapi", "$asyncapi"})
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A text of a template that is rendered, where it stands and what for; `step` is the number of its step, from 0.
-
-    A text that cannot be parsed has a `fault`, with its place, and no syntax.
-    """
-
-    path: Path
-    content: str
-    role: Role
-    step: int | None
-    syntax: Syntax | None
-    fault: tuple[str, Place] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
-    """A step; `action` is None where nothing of its name is installed."""
+    """A step, numbered from 0; `action` is None where nothing of its name is installed."""
 
     number: int
     id: str
@@ -54,8 +39,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A text of a template that is rendered, where it stands and what for; `step` is the one it belongs to, if any.
+
+    A text that cannot be parsed has a `fault`, with its place, and no syntax.
+    """
+
+    path: Path
+    content: str
+    role: Role
+    step: Step | None
+    syntax: Syntax | None
+    fault: tuple[str, Place] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SkeletonText:
-    """A name or body that a step renders; `file` is where it stands, a name at its beginning."""
+    """A name or body that a step renders, of a file or folder."""
 
     file: FilePath
     is_name: bool
@@ -172,21 +172,21 @@ def _is_placeholder(entry: Any) -> bool:
 
 def _texts(steps: Sequence[Step], spec: Mapping[str, Any], engine: Engine) -> list[Text]:
     roles: tuple[Role, ...] = ("if", "each", "input")
-    found: list[tuple[Path, str, Role, int | None]] = []
+    found: list[tuple[Path, str, Role, Step | None]] = []
     for step in steps:
         for role in roles:
             for path, content in strings_in(step.declared.get(role), (*step.path, role)):
-                found.append((path, content, role, step.number))
+                found.append((path, content, role, step))
     for name in ("output", "creates"):
         found += [(path, content, "output", None) for path, content in strings_in(spec.get(name), ("spec", name))]
     rendered = [item for item in found if is_rendered(item[1])]
     outcomes = engine.parse_texts([content for _, content, _, _ in rendered])
     texts = []
-    for (path, content, role, step_number), outcome in zip(rendered, outcomes, strict=True):
+    for (path, content, role, owner), outcome in zip(rendered, outcomes, strict=True):
         error = outcome.get("error")
         if error is not None:
             fault = (str(error["message"]), Place(error["line"], error["column"]))
-            texts.append(Text(path, content, role, step_number, None, fault))
+            texts.append(Text(path, content, role, owner, None, fault))
         else:
-            texts.append(Text(path, content, role, step_number, syntax_of(outcome["tree"])))
+            texts.append(Text(path, content, role, owner, syntax_of(outcome["tree"])))
     return texts

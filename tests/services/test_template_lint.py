@@ -246,6 +246,14 @@ def test_faults_of_files_are_found_in_the_files(found_in, skeleton, rule, conten
     assert words in fault.message
 
 
+def test_faults_of_names_are_told_at_the_beginning_of_the_file(found_in, skeleton):
+    (skeleton / "${{ values.nmae }}.txt").write_text("\n")
+
+    (fault,) = found_in(GOOD)
+
+    assert (fault.rule.id, fault.found, fault.span.line, fault.span.column) == ("value-undefined", "values.nmae", 1, 1)
+
+
 def test_values_that_no_file_uses_are_told(found_in, skeleton):
     (skeleton / "settings.yaml").write_text("for: ${{ values.audience }}\n")
 
