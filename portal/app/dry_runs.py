@@ -60,6 +60,13 @@ class Bench:
 
 
 @contextmanager
+def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
+    """Open what tries templates, as `bench_alone` does."""
+    with bench_alone(settings) as bench:
+        yield bench.runs
+
+
+@contextmanager
 def bench_alone(settings: Settings) -> Iterator[Bench]:
     """Open what authors work with; owners are not checked, as there is no catalog that could know them."""
     integrations = Integrations(settings.integrations)
@@ -73,16 +80,15 @@ def bench_alone(settings: Settings) -> Iterator[Bench]:
         tempfile.TemporaryDirectory(prefix="portal-") as folder,
         build_engine(builtin_filters({host.host: host.type for host in integrations})) as engine,
     ):
-        actions = all_actions(
-            engine,
-            repositories=settings.repositories,
-            policy=policy,
-            owners=_AnyOwner(),
-            portal=_NoPortal(),
-        )
         runs = DryRuns(
             engine=engine,
-            actions=actions,
+            actions=all_actions(
+                engine,
+                repositories=settings.repositories,
+                policy=policy,
+                owners=_AnyOwner(),
+                portal=_NoPortal(),
+            ),
             catalog=_NoCatalog(),
             ownership=None,
             templates=Templates(Mirrors(Path(folder) / "mirrors", policy), integrations=integrations),
@@ -90,11 +96,4 @@ def bench_alone(settings: Settings) -> Iterator[Bench]:
             kinds=all_kinds,
             limits=_LIMITS,
         )
-        yield Bench(runs, TemplateLint(engine=engine, actions=actions, kinds=all_kinds()))
-
-
-@contextmanager
-def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
-    """Open what tries templates, as `bench_alone` does."""
-    with bench_alone(settings) as bench:
-        yield bench.runs
+        yield Bench(runs, TemplateLint(engine=engine, actions=runs.actions, kinds=all_kinds()))

@@ -103,6 +103,11 @@ class DryRuns:
         self._limits = limits or DryRunLimits()
         self._slots = threading.BoundedSemaphore(self._limits.at_once)
 
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """The actions that templates may name."""
+        return self._actions
+
     def run(self, asked: DryRun) -> DryRunResult:
         """Run a template to its end.
 
