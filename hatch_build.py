@@ -21,13 +21,16 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class Bundle(NamedTuple):
     """A folder with package.json, lock file and entry, with the one file that esbuild makes of it.
 
-    No dataclass: hatchling runs this file without making it a module, where dataclasses fail.
+    `exposed` are names in a package's file that the entry needs and the package keeps to itself. An upgrade that no
+    longer has one stops the build. No dataclass: hatchling runs this file without making it a module, where dataclasses
+    fail.
     """
 
     folder: str
     target: str
     entry: str = "entry.js"
     options: tuple[str, ...] = ()
+    exposed: tuple[str, tuple[str, ...]] | None = None
 
 
 _FOR_QUICKJS = ("--format=iife", "--target=es2023", "--conditions=browser", "--charset=ascii")
@@ -36,6 +39,8 @@ BUNDLES = (
         folder="frontend/engine",
         target="portal/scaffolder/engine.js",
         options=_FOR_QUICKJS,
+        # What reads templates without rendering them shall read them as the engine itself does.
+        exposed=("nunjitsu/dist/browser/index.js", ("builtinFilterNames", "builtinTestNames", "parseTemplate")),
     ),
     Bundle(folder="frontend/jsonata", target="portal/actions/jsonata.js", options=_FOR_QUICKJS),
 )
@@ -74,6 +79,10 @@ def _build(root: Path, bundle: Bundle) -> None:
         folder = Path(temporary) / "package"
         shutil.copytree(root / bundle.folder, folder, ignore=shutil.ignore_patterns("node_modules"))
         node.npm("ci", "--ignore-scripts", folder=folder, doing=f"install the npm packages of {bundle.folder}")
+        if bundle.exposed is not None:
+            file, names = bundle.exposed
+            with (folder / "node_modules" / file).open("a", encoding="utf-8") as package:
+                package.write(f"\nexport {{ {', '.join(names)} }};\n")
         made = folder / "bundle.js"
         node.run(
             str(folder / "node_modules/esbuild/bin/esbuild"),

@@ -6,7 +6,14 @@
 // twice is safe; going on with a placeholder finds the questions of a whole loop in one pass.
 //
 // `undefined` has no JSON: a value crosses as `[value]`, undefined as `[]`.
-import { TemplateLimitError, TemplateRenderError, createTemplateRenderer } from "nunjitsu";
+import {
+  TemplateLimitError,
+  TemplateRenderError,
+  builtinFilterNames,
+  builtinTestNames,
+  createTemplateRenderer,
+  parseTemplate,
+} from "nunjitsu";
 
 const filters = {};
 const functions = {};
@@ -147,6 +154,23 @@ globalThis.portalEngine = {
     for (const [question, answer] of JSON.parse(answers)) session.answers.set(question, answer);
     return run();
   },
+
+  // The syntax trees of texts, for who reads templates without rendering them.
+  parse(request) {
+    const { sources, cookiecutterCompat } = JSON.parse(request);
+    const options = { cookiecutterCompat, trimBlocks: false, lstripBlocks: false, nestingDepth: 200 };
+    const outcomes = sources.map((source) => {
+      try {
+        return { tree: parseTemplate(source, options) };
+      } catch (error) {
+        const { message, line, column } = error;
+        return { error: { message: String(message), line: line ?? 0, column: column ?? 0 } };
+      }
+    });
+    return JSON.stringify({ outcomes });
+  },
+
+  words: () => JSON.stringify({ filters: [...builtinFilterNames, ...Object.keys(filters)], tests: [...builtinTestNames] }),
 
   // The source being rendered when a limit stopped the engine.
   current: () => session?.current ?? 0,

@@ -1,10 +1,11 @@
-"""Wires what tries templates of a folder, without a catalog or a database."""
+"""Wires what tries or looks at templates of a folder, without a catalog or a database."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.services.dry_run import DryRuns
 from portal.services.dry_run_surroundings import DryRunLimits
+from portal.services.template_lint import TemplateLint
 from portal.services.templates import Templates
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
@@ -49,9 +51,24 @@ class _NoCatalog:
         return {}
 
 
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an author works with: it tries templates, or finds what is wrong with them before they are tried."""
+
+    runs: DryRuns
+    lint: TemplateLint
+
+
 @contextmanager
 def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
-    """Open what tries templates; owners are not checked, as there is no catalog that could know them."""
+    """Open what tries templates, as `bench_alone` does."""
+    with bench_alone(settings) as bench:
+        yield bench.runs
+
+
+@contextmanager
+def bench_alone(settings: Settings) -> Iterator[Bench]:
+    """Open what authors work with; owners are not checked, as there is no catalog that could know them."""
     integrations = Integrations(settings.integrations)
     policy = RemotePolicy(
         allowed_schemes=frozenset(settings.git_schemes),
@@ -63,7 +80,7 @@ def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
         tempfile.TemporaryDirectory(prefix="portal-") as folder,
         engine_with(all_extensions(), {host.host: host.type for host in integrations}) as engine,
     ):
-        yield DryRuns(
+        runs = DryRuns(
             engine=engine,
             actions=all_actions(
                 engine,
@@ -80,3 +97,4 @@ def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
             kinds=all_kinds,
             limits=_LIMITS,
         )
+        yield Bench(runs, TemplateLint(engine=engine, actions=runs.actions, kinds=all_kinds()))

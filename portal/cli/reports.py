@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -40,25 +40,39 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is wrong, by place, beside what it was made from."""
+    """All that is wrong, by place.
 
-    found: Validation
+    `value` is what Portal's own JSON tells of it. `rules` are the sentence and the way to fix of each code that is not
+    that of a problem.
+    """
+
     faults: tuple[Fault, ...]
+    value: Mapping[str, Any]
+    rules: Mapping[str, tuple[str, str]]
+
+    @classmethod
+    def made_of(
+        cls, faults: Iterable[Fault], *, value: Mapping[str, Any], rules: Mapping[str, tuple[str, str]]
+    ) -> Report:
+        """Return the report of some faults."""
+        by_place = sorted(faults, key=lambda fault: (fault.path, fault.line, fault.column, fault.code))
+        return cls(tuple(by_place), value, rules)
 
     @classmethod
     def of(cls, found: Validation, *, root: Path) -> Report:
         """Return the report of a check; paths are relative to `root` where they lie below it."""
-        faults = [_problem_fault(problem, root) for problem in found.problems]
+        faults = [problem_fault(problem, root) for problem in found.problems]
         for finding, location, span in found.findings:
             if finding.exemption is not None:
                 # Nobody has to do anything about it before it ends; people read of it in the other answers.
                 continue
-            path = _relative(location, root)
+            path = relative(location, root)
             level: Level = "error" if finding.severity == "enforce" else "warning"
-            identity = _identity(finding.rule, path, finding.ref, *finding.related, finding.message)
+            identity = identity_of(finding.rule, path, finding.ref, *finding.related, finding.message)
             message = f"{finding.ref}: {finding.message} {finding.fix}"
             faults.append(Fault(finding.rule, level, message, path, span.line, span.column, identity))
-        return cls(found, tuple(sorted(faults, key=lambda fault: (fault.path, fault.line, fault.column, fault.code))))
+        rules = {rule.id: (rule.explanation, rule.fix) for rule in RULES}
+        return cls.made_of(faults, value=_value(found), rules=rules)
 
     @property
     def errors(self) -> int:
@@ -67,20 +81,8 @@ class Report:
 
 
 def json_text(report: Report) -> str:
-    """Return Portal's own JSON: entities, problems, findings, each with its file and line."""
-    found = report.found
-    findings = [
-        finding.to_json() | {"location": location, "line": span.line} for finding, location, span in found.findings
-    ]
-    problems = [problem.to_json() for problem in found.problems]
-    return _text(
-        {
-            "entities": found.entities,
-            "problems": problems,
-            "findings": findings,
-            "knowsWholeCatalog": found.knows_all,
-        }
-    )
+    """Return Portal's own JSON, each fault with its file and line."""
+    return _text(report.value)
 
 
 def sarif_text(report: Report) -> str:
@@ -104,7 +106,11 @@ def sarif_text(report: Report) -> str:
         }
         for fault in report.faults
     ]
-    driver = {"name": "Portal", "version": version("portal"), "rules": [_sarif_rule(code) for code in codes]}
+    driver = {
+        "name": "Portal",
+        "version": version("portal"),
+        "rules": [_sarif_rule(code, report.rules) for code in codes],
+    }
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return _text({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -140,28 +146,45 @@ FORMATS: Mapping[str, Callable[[Report], str]] = MappingProxyType(
 )
 
 
-def _problem_fault(problem: Problem, root: Path) -> Fault:
-    path = _relative(problem.location, root)
+def problem_fault(problem: Problem, root: Path) -> Fault:
+    """Return the fault that a problem is."""
+    path = relative(problem.location, root)
     line, column = (problem.span.line, problem.span.column) if problem.span is not None else (1, 1)
     # What stands before the sentence is the place, which every form shows in its own way.
     message = str(problem.at("", None))
-    identity = _identity(problem.code, path, problem.ref or "", problem.field, problem.found)
+    identity = identity_of(problem.code, path, problem.ref or "", problem.field, problem.found)
     return Fault(problem.code, problem.severity, message, path, line, column, identity)
 
 
-def _sarif_rule(code: str) -> dict[str, Any]:
-    for rule in RULES:
-        if rule.id == code:
-            return {"id": code, "shortDescription": {"text": rule.explanation}, "help": {"text": rule.fix}}
+def _sarif_rule(code: str, rules: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    if code in rules:
+        explanation, fix = rules[code]
+        return {"id": code, "shortDescription": {"text": explanation}, "help": {"text": fix}}
     return {"id": code, "shortDescription": {"text": f"{PROBLEM_MESSAGES[code]}."}}
 
 
-def _relative(location: str, root: Path) -> str:
+def _value(found: Validation) -> dict[str, Any]:
+    """Return entities, problems, findings as JSON has them."""
+    findings = [
+        finding.to_json() | {"location": location, "line": span.line} for finding, location, span in found.findings
+    ]
+    problems = [problem.to_json() for problem in found.problems]
+    return {
+        "entities": found.entities,
+        "problems": problems,
+        "findings": findings,
+        "knowsWholeCatalog": found.knows_all,
+    }
+
+
+def relative(location: str, root: Path) -> str:
+    """Return the path of a file: from `root` where it lies below, with `/`."""
     path = Path(location.removeprefix("file:"))
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _identity(*parts: str) -> str:
+def identity_of(*parts: str) -> str:
+    """Return what tells a fault from others, made of what stays the same while lines move."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 

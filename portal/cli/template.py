@@ -14,6 +14,8 @@ from rich.text import Text
 from portal.app import build
 from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
+from portal.cli.template_lint import lint
+from portal.cli.template_preview import preview
 from portal.cli.template_test import test
 from portal.cli.template_upgrade import generated, upgrade
 from portal.errors import InputError
@@ -85,6 +87,8 @@ def template() -> None:
     """Work with templates."""
 
 
+template.add_command(lint)
+template.add_command(preview)
 template.add_command(test)
 template.add_command(generated)
 template.add_command(upgrade)

@@ -207,6 +207,21 @@ class Engine:
         outcomes = iter(self._render("text", asked, context, options=options).outcomes if asked else ())
         return [_outcome(source, next(outcomes)) if "{" in source.text else source.text for source in sources]
 
+    def parse_texts(self, texts: Sequence[str], *, cookiecutter_compat: bool = False) -> list[dict[str, Any]]:
+        """Return for each text its syntax `tree`, or its `error` with message, line and column (from 0)."""
+        if not texts:
+            return []
+        request = _encode({"sources": list(texts), "cookiecutterCompat": cookiecutter_compat})
+        with self._lane() as lane:
+            reply = lane.call("parse", request, sources=[TextSource("text", text) for text in texts])
+        outcomes: list[dict[str, Any]] = reply["outcomes"]
+        return outcomes
+
+    def words(self) -> dict[str, list[str]]:
+        """Return the names of all `filters` and `tests`."""
+        with self._lane() as lane:
+            return lane.call("words", "", sources=[TextSource("words", "")])
+
     def _render(
         self,
         mode: Literal["value", "text"],
@@ -369,7 +384,7 @@ class _Lane:
         return TemplateError(f"{sources[current].name}: rendering {reason}")
 
 
-_BRIDGE = ("configure", "provide", "start", "resume", "current")
+_BRIDGE = ("configure", "provide", "start", "resume", "current", "parse", "words")
 
 
 def _spawn(stack_bytes: int) -> ThreadPoolExecutor:

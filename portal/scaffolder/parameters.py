@@ -22,6 +22,8 @@ _SCHEMAS = frozenset(
     {"items", "additionalItems", "additionalProperties", "propertyNames", "contains"}
     | {"not", "if", "then", "else", "allOf", "anyOf", "oneOf"}
 )
+#: What the library raises for what is no schema.
+_NO_SCHEMA = (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError)
 #: Keywords of later drafts that the dialect does not know.
 _UNKNOWN = frozenset({"dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties"})
 
@@ -65,6 +67,16 @@ def values_errors(form: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) 
         if errors:
             return errors
     return []
+
+
+def fits(schema: Any, values: Mapping[str, Any]) -> bool:
+    """Return whether values are as a schema has it; what is no schema fits everything."""
+    if not isinstance(schema, Mapping):
+        return True
+    try:
+        return bool(_validator(_without_leftovers(schema)).is_valid(dict(values)))
+    except _NO_SCHEMA:
+        return True
 
 
 def owner_parameters(form: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -114,12 +126,10 @@ def _collect_properties(schema: Any, named: dict[str, Mapping[str, Any]]) -> Non
 
 
 def _page_errors(page: Mapping[str, Any], values: dict[str, Any], *, number: int) -> list[dict[str, Any]]:
-    schema = _without_leftovers(page)
+    schema: dict[str, Any] = _without_leftovers(page)
     try:
-        validator = jsonschema_rs.Draft7Validator(
-            schema, validate_formats=True, ignore_unknown_formats=True, retriever=_refuse
-        )
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as fault:
+        validator = _validator(schema)
+    except _NO_SCHEMA as fault:
         raise InputError(
             f"Page {number} of the template's form is no JSON Schema: {_first_line(fault)}; "
             "ask the template's owner to mend it"
@@ -130,6 +140,10 @@ def _page_errors(page: Mapping[str, Any], values: dict[str, Any], *, number: int
             if error not in errors:
                 errors.append(error)
     return errors
+
+
+def _validator(schema: dict[str, Any]) -> jsonschema_rs.Draft7Validator:
+    return jsonschema_rs.Draft7Validator(schema, validate_formats=True, ignore_unknown_formats=True, retriever=_refuse)
 
 
 def _first_line(error: Exception) -> str:

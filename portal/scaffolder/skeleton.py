@@ -76,17 +76,12 @@ def render_skeleton(
     """
     extension = _extension(options)
     ordered = sorted(inside_links(entries), key=lambda entry: entry.path)
-    directories = {entry.path for entry in ordered if entry.kind == "directory"}
-    files = [entry.path for entry in ordered if entry.kind != "directory"]
-    verbatim = select(options.copy_without_templating or (), files, directories=directories)
     plan = _plan(ordered, options, engine=engine, extension=extension, existing=existing)
+    with_body = {entry.path for entry in files_to_render(ordered, options)}
     bodies = {
-        index: TextSource(source.path, source.content.decode("utf-8", "replace"))
+        index: TextSource(source.path, text_of(source))
         for index, (source, _) in enumerate(plan.placed)
-        if source.kind == "file"
-        and source.path not in verbatim
-        and (not extension or _has_extension(source, extension))
-        and not is_binary(source.content)
+        if source.path in with_body
     }
     rendered = dict(zip(bodies, _attempt(engine, list(bodies.values()), options), strict=True))
     result: list[SkeletonEntry] = []
@@ -96,6 +91,27 @@ def render_skeleton(
             return Skeleton(tuple(result), plan.kept, body)
         result.append(placed if body is None else replace(placed, content=encode_text(body)))
     return Skeleton(tuple(result), plan.kept, plan.fault)
+
+
+def files_to_render(entries: Sequence[SkeletonEntry], options: SkeletonOptions) -> list[SkeletonEntry]:
+    """Return the files whose bodies are rendered; all names are. Raises `InputError` as `render_skeleton` does."""
+    extension = _extension(options)
+    directories = {entry.path for entry in entries if entry.kind == "directory"}
+    files = [entry.path for entry in entries if entry.kind != "directory"]
+    verbatim = select(options.copy_without_templating or (), files, directories=directories)
+    return [
+        entry
+        for entry in entries
+        if entry.kind == "file"
+        and entry.path not in verbatim
+        and (not extension or _has_extension(entry, extension))
+        and not is_binary(entry.content)
+    ]
+
+
+def text_of(entry: SkeletonEntry) -> str:
+    """Return the text of a file as it is rendered."""
+    return entry.content.decode("utf-8", "replace")
 
 
 def render_file(content: bytes, options: SkeletonOptions, *, engine: Engine, name: str) -> bytes:

@@ -29,7 +29,7 @@ from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.dry_run_surroundings import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
 from portal.services.task_catalog import CatalogReader, OwnerRules
 from portal.services.task_checks import OwnershipInvariant, base_url, of_portal, raise_for, secrets_errors
-from portal.services.task_promises import SightOf
+from portal.services.task_promises import Promises, SightOf
 from portal.services.task_rights import TaskRights
 from portal.services.task_runner import StandIn, TaskRunner
 from portal.services.task_surroundings import Environment, Sources
@@ -106,6 +106,11 @@ class DryRuns:
         self._sight_of = sight_of
         self._limits = limits or DryRunLimits()
         self._slots = threading.BoundedSemaphore(self._limits.at_once)
+
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """The actions that templates may name."""
+        return self._actions
 
     def run(self, asked: DryRun) -> DryRunResult:
         """Run a template to its end.

@@ -38,6 +38,8 @@ _READING = {
     "portal schema",
     "portal settings",
     "portal template generated",
+    "portal template lint",
+    "portal template preview",
     "portal template test",
     "portal token list",
     "portal validate",
