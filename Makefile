@@ -3,16 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test test-slow test-explore check install format bench clean
+.PHONY: run test test-slow test-templates test-explore check install format bench clean
 
 run: install ## migrate, ingest the reference catalog, serve on http://127.0.0.1:7007
 	$(BIN)/portal serve
 
 test: install check ## linters, types, floors, the tests on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n auto -m "not slow" --hypothesis-profile=ci $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow and not templates" --hypothesis-profile=ci $(PYTEST_ARGS)
 
 test-slow: install ## databases of every schema, backups, fleets, attacks on real servers, routes on PostgreSQL: minutes more
 	$(BIN)/python -m pytest -n auto -m slow --hypothesis-profile=ci $(PYTEST_ARGS)
+
+test-templates: install ## what each template makes, installed into an environment of its own and tested: minutes more
+	$(BIN)/python -m pytest -n auto -m templates tests/templates $(PYTEST_ARGS)
 
 test-explore: install ## property tests with examples that nobody has tried yet
 	$(BIN)/python -m pytest -n auto -m "hypothesis and not slow" $(PYTEST_ARGS)

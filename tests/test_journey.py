@@ -89,14 +89,10 @@ def test_a_killed_server_finishes_its_task_when_it_is_back(tmp_path: Path, repo:
         "    - id: publish\n",
         "    - id: wait\n      action: debug:wait\n      input: { seconds: 3 }\n    - id: publish\n",
     )
-    skeleton = ROOT / "scaffolder_templates/shared-dataset/skeleton"
+    shipped = ROOT / "scaffolder_templates/shared-dataset"
     made = repo(
-        {"template.yaml": slow}
-        | {
-            f"skeleton/{path.relative_to(skeleton).as_posix()}": path.read_bytes()
-            for path in skeleton.rglob("*")
-            if path.is_file()
-        }
+        {path.relative_to(shipped).as_posix(): path.read_bytes() for path in shipped.rglob("*") if path.is_file()}
+        | {"template.yaml": slow}
     )
     catalogs = ("--catalog", CATALOG, "--catalog", f"{made.url}#main:template.yaml")
     port = free_port()
