@@ -4,5 +4,5 @@ package {{ cookiecutter.package | replace("/", ".") }};
 public class Main {
     static final int PORT = {{ cookiecutter.http_port }};
     {%- if cookiecutter.http_port == 8080 %} // the default{% endif %}
-    static final String NOTE = "{% raw %}{{ mustache }}{% endraw %} ${{ home }}";
+    static final String NOTE = "{% raw %}{{ mustache }} ${{ home }}{% endraw %}";
 }
