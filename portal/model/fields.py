@@ -332,7 +332,14 @@ class Number(PortalField, fields.Field[float]):
 class OneOfTypes(PortalField, fields.Field[Any]):
     """A value of one of some plain types, such as a text or a boolean."""
 
-    JSON_TYPES: Mapping[type, str] = {str: "string", bool: "boolean", dict: "object", list: "array"}
+    JSON_TYPES: Mapping[type, str] = {
+        str: "string",
+        bool: "boolean",
+        int: "integer",
+        float: "number",
+        dict: "object",
+        list: "array",
+    }
 
     def __init__(self, types: Sequence[type], *, expected: str, key: str | None = None, description: str = "") -> None:
         super().__init__(data_key=key, error_messages=_messages(expected))
@@ -342,7 +349,8 @@ class OneOfTypes(PortalField, fields.Field[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         """Return the value when its type is one of those accepted."""
-        if not isinstance(value, self.types):
+        # A boolean is an int to Python, not to whoever writes YAML.
+        if not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types):
             raise self.make_error("invalid")
         return value
 

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from portal.model.declared_kinds import definition_faults
-from portal.model.fields import AnyMapping, Number, Object, ObjectList, Ref, RefList, Text, TextList, TextMapping
+from portal.model.fields import (
+    AnyMapping,
+    Number,
+    Object,
+    ObjectList,
+    OneOfTypes,
+    Ref,
+    RefList,
+    Text,
+    TextList,
+    TextMapping,
+)
 from portal.model.kind import PORTAL_VERSION, Kind, SpecSchema
 from portal.model.owned import AssetSpec, owner_field, owners_field
 from portal.model.policy import policy_faults
@@ -20,10 +31,24 @@ from portal.model.relation import (
 from portal.model.repository_access import OWNER_RIGHTS, STEWARD_RIGHTS
 
 
+class KpiSchema(SpecSchema):
+    """A number that shows whether a project comes nearer to its goal."""
+
+    name = Text(required=True, description="How it is called")
+    unit = Text(description="What it is counted in")
+    baseline = OneOfTypes((float, int), expected="a number", description="What it is when the project starts")
+    target = OneOfTypes((float, int), expected="a number", description="What it is to be when the project ends")
+
+
 class ProjectSpec(AssetSpec):
     """An AI project of a team: what it stands on, and the roles it needs."""
 
     goal = Text(description="What the project is to achieve, in a sentence")
+    kpis = ObjectList(
+        KpiSchema, description="What shows whether the goal comes nearer: `name`, `unit`, `baseline`, `target`"
+    )
+    starts = Text(description="The first day, such as 2026-01-31")
+    ends = Text(description="The last day, such as 2026-12-31")
     needs = TextList(description="Names of the roles that the project needs")
 
 

@@ -1,0 +1,1 @@
+"""Reads the project's charter and tells how far it is."""

@@ -1,0 +1,1 @@
+"""Makes the rows of the dataset that dataset.json describes."""

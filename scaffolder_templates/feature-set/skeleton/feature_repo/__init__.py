@@ -1,0 +1,1 @@
+"""The feature set, as Feast reads it."""

@@ -1,0 +1,1 @@
+"""Serves a model: an API, and a page on it."""

@@ -1,0 +1,6 @@
+{% if values.module.language == "rust" -%}
+[package]
+name = "${{ values.module.id }}"
+{%- else -%}
+module example.com/${{ values.module.id }}
+{%- endif %}
