@@ -244,6 +244,7 @@ def _protection(given: Mapping[str, Any]) -> dict[str, Any]:
     }
     if given["bypass_pull_request_allowances"] is not None:
         reviews["bypass_pull_request_allowances"] = given["bypass_pull_request_allowances"]
+    restrictions = given["restrictions"]
     return {
         "required_status_checks": {
             "strict": given["require_branches_to_be_up_to_date"],
@@ -251,7 +252,7 @@ def _protection(given: Mapping[str, Any]) -> dict[str, Any]:
         },
         "enforce_admins": given["protect_enforce_admins"],
         "required_pull_request_reviews": reviews,
-        "restrictions": given["restrictions"],
+        "restrictions": None if restrictions is None else {"users": [], "teams": [], **restrictions},
         "required_linear_history": given["required_linear_history"],
         "block_creations": given["block_creations"],
         "required_conversation_resolution": given["required_conversation_resolution"],
