@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -209,6 +212,31 @@ def test_nobody_elses_repository_is_touched(content: str, hub: GitHub, actions: 
     assert hub.branches("acme/sensors") == ([] if content else ["main"])
     if not content:
         assert hub.git("acme/sensors", "rev-parse", "main") == before
+
+
+@pytest.mark.slow
+def test_two_processes_that_run_the_same_step_make_one_repository(
+    hub: GitHub, actions: Any, run: Runner, tmp_path: Path
+) -> None:
+    both = Barrier(2)
+
+    def before(asked: Any) -> None:
+        # Neither makes it before the other has seen that it is not there.
+        if asked.path.startswith("/users/"):
+            both.wait(timeout=60)
+
+    hub.before = before
+    (tmp_path / "other").mkdir()
+    other = Runner(tmp_path / "other")
+    write(other.work, FILES)
+    with ThreadPoolExecutor() as pool:
+        first, second = [
+            done.result()[0] for done in [pool.submit(one, actions.publish, given(hub)) for one in (run, other)]
+        ]
+
+    assert first == second
+    assert hub.lines("POST") == ["POST /orgs/acme/repos"] * 2
+    assert hub.git("acme/sensors", "rev-list", "--count", "main") == "1"
 
 
 @pytest.mark.slow
