@@ -148,7 +148,7 @@ class GitLab:
             name = account_of(grant, "gitlab")
             is_group = grant.ref.kind == "group"
             if not name:
-                self._log(f"{grant.ref} has no account at GitLab that the catalog knows: it gets no access")
+                self._log(f"{grant.ref} has no account at GitLab that the catalog knows, and is not added itself")
             elif is_group and f"{namespace}/".lower().startswith(f"{name}/".lower()):
                 self._log(f"The members of {name} have access anyway: the project is theirs")
             else:
@@ -181,7 +181,7 @@ class GitLab:
             self._log(f"{member.name} gets access level {member.level}")
 
     def add_member(self, project_id: int, user_id: int, level: int) -> None:
-        """Give a user an access level in a project; one who has more by a group keeps that."""
+        """Give a user an access level in a project; one who has more, perhaps by a group, keeps that."""
         path = f"/projects/{project_id}/members"
         answer = self._client.ask(
             "POST",
@@ -191,7 +191,8 @@ class GitLab:
             is_repeatable=True,
         )
         if answer.status == _CONFLICT:
-            self._client.ask("PUT", f"{path}/{user_id}", body={"access_level": level})
+            if int(self._client.get(f"{path}/{user_id}").body["access_level"]) < level:
+                self._client.ask("PUT", f"{path}/{user_id}", body={"access_level": level})
         elif answer.status == _BAD_REQUEST and "inherited membership" not in reason_of(answer):
             raise HostFaultError(f"A member cannot be added to the project: {reason_of(answer)}", answer.status)
 

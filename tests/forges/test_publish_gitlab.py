@@ -134,6 +134,18 @@ def test_the_former_path_of_a_project_is_free(gitlab: GitLab, run: Runner) -> No
     assert (gitlab.branches(PATH), gitlab.repositories["science/moved"]["description"]) == (["main"], "mine")
 
 
+def test_nobody_loses_the_rights_that_they_have(gitlab: GitLab, run: Runner) -> None:
+    gitlab.inherited[3] = "Owner"
+    people = [("ann", "READ"), ("bob", "WRITE"), ("eve", "WRITE"), ("bob", "MAINTAIN"), ("bob", "READ")]
+    grants = [
+        Grant(EntityRef(f"user:default/{name}"), RepositoryRight[right], {"gitlab": name}) for name, right in people
+    ]
+
+    run(Actions(gitlab).publish, given(gitlab, ownerUsername="ann"), catalog=Registering(grants=grants), owner=TEAM)
+
+    assert gitlab.kept[PATH]["members"] == {1: 50, 2: 40}
+
+
 def test_nothing_is_made_for_a_group_or_namespace_that_gitlab_does_not_know(gitlab: GitLab, run: Runner) -> None:
     grants = [Grant(TEAM, RepositoryRight.MAINTAIN, {"gitlab": "elsewhere"})]
     with pytest.raises(ActionError, match="GitLab has no group elsewhere"):
