@@ -130,7 +130,7 @@ class PublishGitea:
         branch = checked_branch(given["default_branch"], action_id=self.id)
         source_folder(context, given["source_path"], action_id=self.id)
         grants = grants_of(context)
-        add_codeowners(context, given["source_path"], kind="gitea", grants=grants)
+        add_codeowners(context, place, given["source_path"], grants=grants)
         if context.is_dry_run:
             context.log(f"Would make {place.url} and push the workspace to its branch {branch}")
             commit = _DRY_COMMIT

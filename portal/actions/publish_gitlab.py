@@ -192,7 +192,7 @@ class PublishGitLab:
         grants = grants_of(context)
         if given["source_path"] is not None:
             source_folder(context, given["source_path"], action_id=self.id)
-            add_codeowners(context, given["source_path"], kind="gitlab", grants=grants)
+            add_codeowners(context, place, given["source_path"], grants=grants)
         if context.is_dry_run:
             context.log(f"Would make {place.url} and push the workspace to its branch {branch}")
             commit = "" if given["source_path"] is None else _DRY_COMMIT

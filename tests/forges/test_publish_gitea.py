@@ -120,12 +120,13 @@ def test_a_person_publishes_below_their_own_name_alone(gitea: Gitea, run: Runner
 
 def test_a_team_that_administers_may_maintain(gitea: Gitea, run: Runner) -> None:
     grants = [
-        grant("group:default/team", RepositoryRight.MAINTAIN, "science/bosses"),
+        grant("group:default/team", RepositoryRight.MAINTAIN, "bosses"),
         grant("user:default/bob", RepositoryRight.WRITE, "bob"),
         grant("user:default/bob", RepositoryRight.READ, "bob"),
     ]
     run(Actions(gitea).publish, given(gitea), catalog=Registering(grants=grants), owner=TEAM)
     assert (gitea.kept["teams"], gitea.kept["collaborators"]) == (["bosses"], {"bob": "write"})
+    assert gitea.git(PATH, "show", "main:CODEOWNERS") == ".* @science/bosses"  # "@bosses" would be a user
 
 
 def test_nothing_is_made_for_a_team_that_gitea_does_not_know(gitea: Gitea, run: Runner) -> None:
