@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.actions.contract import ActionContext
-from portal.actions.host_client import HostClient, HostFaultError, Patience, api_root, reason_of, segment
+from portal.actions.host_client import HostClient, HostFaultError, api_root, reason_of, segment
 from portal.actions.hosted_repository import Place, account_of
 from portal.errors import ActionError, InputError
 from portal.model.integration import Integration
@@ -42,9 +42,7 @@ class Access:
     is_team: bool
 
 
-def gitea_client(
-    context: ActionContext, host: Integration, token: Secret, *, patience: Patience | None = None
-) -> HostClient:
+def gitea_client(context: ActionContext, host: Integration, token: Secret) -> HostClient:
     """Return the API of a Gitea for one step.
 
     A token that settings have with a user's name may be that user's password, which Backstage's settings have.
@@ -58,7 +56,6 @@ def gitea_client(
         scheme="Basic" if is_login else "token",
         cancelled=context.cancelled,
         log=context.log,
-        patience=patience,
     )
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.actions.contract import ActionContext
-from portal.actions.host_client import HostClient, HostFaultError, Patience, api_root, reason_of, segment
+from portal.actions.host_client import HostClient, HostFaultError, api_root, reason_of, segment
 from portal.actions.hosted_repository import account_of
 from portal.errors import ActionError, InputError
 from portal.model.integration import Integration
@@ -39,9 +39,7 @@ class Member:
     is_group: bool
 
 
-def gitlab_client(
-    context: ActionContext, host: Integration, token: Secret, *, patience: Patience | None = None
-) -> HostClient:
+def gitlab_client(context: ActionContext, host: Integration, token: Secret) -> HostClient:
     """Return the API of a GitLab for one step, asked with a token of whatever kind."""
     return HostClient(
         host.host,
@@ -49,7 +47,6 @@ def gitlab_client(
         token=token,
         cancelled=context.cancelled,
         log=context.log,
-        patience=patience,
     )
 
 
