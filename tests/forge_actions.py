@@ -7,7 +7,6 @@ from forge_servers import TOKEN, Forge
 
 from portal.actions.gitea_pull_request import GiteaPullRequest
 from portal.actions.gitlab_merge_request import GitLabMergeRequest
-from portal.actions.host_client import Patience
 from portal.actions.publish_gitea import PublishGitea
 from portal.actions.publish_gitlab import PublishGitLab
 from portal.model.integration import Integration, Integrations
@@ -23,9 +22,8 @@ class Actions:
         kind = type(forge).__name__.lower()
         hosts = Integrations([Integration(forge.host, kind, held, base_url=forge.url, **more)])
         policy = RemotePolicy(allowed_schemes=frozenset({"http"}), integrations=hosts)
-        patience = Patience(first=0.01, attempts=2)
         publishing, proposing = (
             (PublishGitLab, GitLabMergeRequest) if kind == "gitlab" else (PublishGitea, GiteaPullRequest)
         )
-        self.publish = publishing(hosts, policy=policy, marks=MARKS, patience=patience)
-        self.propose = proposing(hosts, policy=policy, patience=patience)
+        self.publish = publishing(hosts, policy=policy, marks=MARKS)
+        self.propose = proposing(hosts, policy=policy)

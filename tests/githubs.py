@@ -10,6 +10,7 @@ import base64
 import json
 import re
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -273,6 +274,7 @@ def prism_for(folder: Path) -> Iterator[str]:
 def github_at(root: Path, prism: str) -> Iterator[GitHub]:
     """Serve a GitHub whose repositories are below a folder, and check at the end that all was asked as it has to be."""
     hub = GitHub(root, prism)
+    one_at_a_time = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -295,7 +297,8 @@ def github_at(root: Path, prism: str) -> Iterator[GitHub]:
             if instead is not None:
                 self._send(*instead)
                 return
-            status, over = hub.answer(asked)
+            with one_at_a_time:
+                status, over = hub.answer(asked)
             self._send(status, self._checked(asked, parts.query, status, over, body))
 
         do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  # the names that the server looks for

@@ -43,6 +43,7 @@ class GitLab(Forge):
     api: ClassVar[str] = "/api/v4"
     groups: dict[str, int] = field(default_factory=lambda: {"science": 10, "science/data": 11, "ops": 12})
     status: str = "mergeable"
+    inherited: dict[int, str] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
 
     routes: ClassVar[Sequence[tuple[str, str]]] = (
@@ -55,7 +56,7 @@ class GitLab(Forge):
         (r"(?:GET|POST) /projects/([^/]+)/repository/branches(?:/([^/]+))?", "_branch"),
         (r"POST /projects/([^/]+)/protected_branches", "_protect"),
         (r"(?:GET|POST|PUT) /projects/([^/]+)/variables(?:/([^/]+))?", "_variable"),
-        (r"(?:POST|PUT) /projects/([^/]+)/members(?:/([^/]+))?", "_member"),
+        (r"(?:GET|POST|PUT) /projects/([^/]+)/members(?:/([^/]+))?", "_member"),
         (r"POST /projects/([^/]+)/share", "_share"),
         (r"(?:GET|POST) /projects/([^/]+)/merge_requests", "_merge_requests"),
         (r"(?:GET|PUT) /projects/([^/]+)/merge_requests/(\d+)", "_merge_request"),
@@ -176,6 +177,13 @@ class GitLab(Forge):
         path = self.find(name)["path_with_namespace"]
         members = self.kept.setdefault(path, {}).setdefault("members", {})
         number = int(user or asked.body["user_id"])
+        if asked.method == "GET":
+            return 200, {"id": number, "access_level": members[number]}
+        if asked.method == "POST" and number in self.inherited:
+            told = (
+                f"should be greater than or equal to {self.inherited[number]} inherited membership from group Science"
+            )
+            return 400, {"message": {"access_level": [told]}}
         if asked.method == "POST" and number in members:
             return 409, {"message": "Member already exists"}
         members[number] = asked.body["access_level"]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.actions.contract import ActionContext
-from portal.actions.host_client import HostClient, HostFaultError, Patience, api_root, reason_of, segment
+from portal.actions.host_client import HostClient, HostFaultError, api_root, reason_of, segment
 from portal.actions.hosted_repository import Place, account_of
 from portal.errors import ActionError, InputError
 from portal.model.integration import Integration
@@ -27,6 +27,8 @@ _PERMISSIONS: Mapping[RepositoryRight, str] = MappingProxyType(
         RepositoryRight.ADMIN: "admin",
     }
 )
+#: What a team may have at most, whose permission is the same in all its repositories: `maintain` is between two.
+_MOST: Mapping[RepositoryRight, str] = MappingProxyType({**_PERMISSIONS, RepositoryRight.MAINTAIN: "admin"})
 #: What a team of an organisation may do in its repositories, the least first.
 _RANKS = ("none", "read", "write", "admin", "owner")
 
@@ -40,9 +42,7 @@ class Access:
     is_team: bool
 
 
-def gitea_client(
-    context: ActionContext, host: Integration, token: Secret, *, patience: Patience | None = None
-) -> HostClient:
+def gitea_client(context: ActionContext, host: Integration, token: Secret) -> HostClient:
     """Return the API of a Gitea for one step.
 
     A token that settings have with a user's name may be that user's password, which Backstage's settings have.
@@ -56,7 +56,6 @@ def gitea_client(
         scheme="Basic" if is_login else "token",
         cancelled=context.cancelled,
         log=context.log,
-        patience=patience,
     )
 
 
@@ -66,6 +65,7 @@ class Gitea:
     def __init__(self, client: HostClient, context: ActionContext, place: Place) -> None:
         self._client = client
         self._log = context.log
+        self._asked_owner = context.owner
         self._place = place
         self._path = f"/repos/{segment(place.owner)}/{segment(place.name)}"
 
@@ -119,19 +119,21 @@ class Gitea:
         """Return who gets which access to the repository.
 
         The log tells of those who have no account, and of teams that Gitea cannot add. Raises `ActionError` for a team
-        or user that Gitea does not know: before anything is made.
+        or user that Gitea does not know, and where the owner's team may do more than it is due: before anything is
+        made.
         """
         teams: Mapping[str, Mapping[str, Any]] | None = None
-        found = []
+        found: list[Access] = []
         for grant in grants:
             account = account_of(grant, "gitea")
             organisation, slash, name = account.rpartition("/")
             if not account:
-                self._log(f"{grant.ref} has no account at Gitea that the catalog knows: it gets no access")
+                self._log(f"{grant.ref} has no account at Gitea that the catalog knows, and is not added itself")
             elif grant.ref.kind != "group":
                 if self._client.get(f"/users/{segment(account)}", expected={_NOT_FOUND}).status == _NOT_FOUND:
                     raise _missing(grant, f"user {account}")
-                found.append(Access(account, _PERMISSIONS[grant.right], is_team=False))
+                if account.lower() != self._place.owner.lower():  # who has all rights
+                    found.append(Access(account, _PERMISSIONS[grant.right], is_team=False))
             elif slash and organisation.lower() != self._place.owner.lower():
                 self._log(f"{grant.ref} is a team of {organisation}: Gitea adds teams of {self._place.owner} alone")
             else:
@@ -139,21 +141,23 @@ class Gitea:
                 if name.lower() not in teams:
                     raise _missing(grant, f"team {name} in the organisation {self._place.owner}")
                 found += self._team_access(grant, teams[name.lower()])
-        return found
+        # One who is named twice gets the most.
+        return sorted(found, key=lambda one: _rank(one.permission))
 
     def _team_access(self, grant: Grant, team: Mapping[str, Any]) -> list[Access]:
         """Return the access of a team, which is the same in all its repositories; nothing where it is more than due."""
-        due, has = _PERMISSIONS[grant.right], team.get("permission") or "none"
+        due, most, has = _PERMISSIONS[grant.right], _MOST[grant.right], team.get("permission") or "none"
         if has == "none":  # each of its units has its own
             has = (team.get("units_map") or {}).get("repo.code", "none")
         name = team["name"]
         if team.get("includes_all_repositories") or has == "owner":
             self._log(f"The team {name} has access anyway: to all repositories of {self._place.owner}")
             return []
-        if _rank(has) > _rank(due):
-            self._log(
-                f"The team {name} has {has} access to its repositories, more than {grant.ref} is due ({due}): not added"
-            )
+        if _rank(has) > _rank(most):
+            fault = f"The team {name} has {has} access to its repositories, more than {grant.ref} is due ({due})"
+            if grant.ref == self._asked_owner:
+                raise ActionError(f"{fault}; name another one in its annotation. Nothing was made")
+            self._log(f"{fault}: it is not added")
             return []
         if _rank(has) < _rank(due):
             self._log(f"The team {name} has {has} access to its repositories, less than {grant.ref} is due ({due})")

@@ -11,7 +11,7 @@ from typing import Any
 from portal.actions.contract import ActionContext, Example
 from portal.actions.gitea_api import Gitea, gitea_client
 from portal.actions.github_pull_request import PullRequestInput, PullRequestOutput, account_names
-from portal.actions.host_client import HostFaultError, Patience, token_for
+from portal.actions.host_client import HostFaultError, token_for
 from portal.actions.hosted_repository import Place, place_of
 from portal.actions.pushing import author_of, checked_branch
 from portal.actions.schema import Value
@@ -59,10 +59,9 @@ class GiteaPullRequest:
     )
     supports_dry_run = True
 
-    def __init__(self, integrations: Integrations, *, policy: RemotePolicy, patience: Patience | None = None) -> None:
+    def __init__(self, integrations: Integrations, *, policy: RemotePolicy) -> None:
         self._integrations = integrations
         self._policy = policy
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Propose. Run again for the same task, it finds the branch and the pull request that it has made."""
@@ -77,7 +76,7 @@ class GiteaPullRequest:
             _tell(context, target or branch, f"{place.url}/pulls/{_DRY_NUMBER}", _DRY_NUMBER)
             return
         token = token_for(place.host, given["token"])
-        with gitea_client(context, place.host, token, patience=self._patience) as client:
+        with gitea_client(context, place.host, token) as client:
             gitea = Gitea(client, context, place)
             found = gitea.repository()
             if found is None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from portal.actions.contract import ActionContext
-from portal.actions.host_client import HostClient, Patience, api_root, find_host, segment, web_root
+from portal.actions.host_client import HostClient, api_root, find_host, segment, web_root
 from portal.errors import InputError
 from portal.model.integration import Integration, Integrations
 from portal.model.repository_access import RepositoryRight
@@ -79,7 +79,7 @@ def place_of(repo_url: str, integrations: Integrations) -> Place:
     return Place(host, parts["owner"], parts["repo"].removesuffix(".git"))
 
 
-def open_api(context: ActionContext, place: Place, token: Secret, *, patience: Patience | None = None) -> HostClient:
+def open_api(context: ActionContext, place: Place, token: Secret) -> HostClient:
     """Return the API of a place's host, for one step."""
     return HostClient(
         place.host.host,
@@ -88,7 +88,6 @@ def open_api(context: ActionContext, place: Place, token: Secret, *, patience: P
         cancelled=context.cancelled,
         log=context.log,
         headers=_HEADERS,
-        patience=patience,
     )
 
 

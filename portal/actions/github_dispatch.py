@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.actions.contract import ActionContext, Example
 from portal.actions.github import open_api, place_of
-from portal.actions.host_client import Patience, segment, token_for
+from portal.actions.host_client import segment, token_for
 from portal.actions.schema import ActionSchema, Value
 from portal.model.integration import Integrations
 
@@ -61,9 +61,8 @@ class GitHubDispatch:
     )
     supports_dry_run = True
 
-    def __init__(self, integrations: Integrations, *, patience: Patience | None = None) -> None:
+    def __init__(self, integrations: Integrations) -> None:
         self._integrations = integrations
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Start it. A run that was broken off just after starts it once more: GitHub has no way to tell."""
@@ -79,7 +78,7 @@ class GitHubDispatch:
         if given["return_workflow_run_details"]:
             body["return_run_details"] = True
         context.log(f"Starting the workflow {workflow} of {place} on {ref}")
-        with open_api(context, place, token_for(place.host, given["token"]), patience=self._patience) as api:
+        with open_api(context, place, token_for(place.host, given["token"])) as api:
             path = f"{place.path}/actions/workflows/{segment(workflow)}/dispatches"
             answer = api.ask("POST", path, body=body).body
         for name, told in (

@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.actions.contract import ActionContext, Example
 from portal.actions.github import Place, account_name, open_api, place_of
-from portal.actions.host_client import HostClient, HostFaultError, Patience, token_for
+from portal.actions.host_client import HostClient, HostFaultError, token_for
 from portal.actions.pushing import author_of, checked_branch
 from portal.actions.schema import ActionSchema, Texts, Value
 from portal.errors import ActionError, InputError
@@ -85,10 +85,9 @@ class GitHubPullRequest:
     )
     supports_dry_run = True
 
-    def __init__(self, integrations: Integrations, *, policy: RemotePolicy, patience: Patience | None = None) -> None:
+    def __init__(self, integrations: Integrations, *, policy: RemotePolicy) -> None:
         self._integrations = integrations
         self._policy = policy
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Push and ask. A second run for the same task finds what the first one has left, and goes on from there."""
@@ -110,7 +109,7 @@ class GitHubPullRequest:
             _put(context, target or branch, place.page, _DRY_NUMBER)
             return
         token = token_for(place.host, given["token"])
-        with open_api(context, place, token, patience=self._patience) as api:
+        with open_api(context, place, token) as api:
             target = target or str(api.get(place.path).body["default_branch"])
             if target == branch:
                 raise InputError(f'{self.id}: found the branch "{branch}" as target too; expected another one')

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from portal.actions.contract import ActionContext
-from portal.actions.host_client import HostClient, HostFaultError, Patience, api_root, reason_of, segment
+from portal.actions.host_client import HostClient, HostFaultError, api_root, reason_of, segment
 from portal.actions.hosted_repository import account_of
 from portal.errors import ActionError, InputError
 from portal.model.integration import Integration
@@ -39,9 +39,7 @@ class Member:
     is_group: bool
 
 
-def gitlab_client(
-    context: ActionContext, host: Integration, token: Secret, *, patience: Patience | None = None
-) -> HostClient:
+def gitlab_client(context: ActionContext, host: Integration, token: Secret) -> HostClient:
     """Return the API of a GitLab for one step, asked with a token of whatever kind."""
     return HostClient(
         host.host,
@@ -49,7 +47,6 @@ def gitlab_client(
         token=token,
         cancelled=context.cancelled,
         log=context.log,
-        patience=patience,
     )
 
 
@@ -148,7 +145,7 @@ class GitLab:
             name = account_of(grant, "gitlab")
             is_group = grant.ref.kind == "group"
             if not name:
-                self._log(f"{grant.ref} has no account at GitLab that the catalog knows: it gets no access")
+                self._log(f"{grant.ref} has no account at GitLab that the catalog knows, and is not added itself")
             elif is_group and f"{namespace}/".lower().startswith(f"{name}/".lower()):
                 self._log(f"The members of {name} have access anyway: the project is theirs")
             else:
@@ -181,7 +178,7 @@ class GitLab:
             self._log(f"{member.name} gets access level {member.level}")
 
     def add_member(self, project_id: int, user_id: int, level: int) -> None:
-        """Give a user an access level in a project; one who has more by a group keeps that."""
+        """Give a user an access level in a project; one who has more, perhaps by a group, keeps that."""
         path = f"/projects/{project_id}/members"
         answer = self._client.ask(
             "POST",
@@ -191,7 +188,8 @@ class GitLab:
             is_repeatable=True,
         )
         if answer.status == _CONFLICT:
-            self._client.ask("PUT", f"{path}/{user_id}", body={"access_level": level})
+            if int(self._client.get(f"{path}/{user_id}").body["access_level"]) < level:
+                self._client.ask("PUT", f"{path}/{user_id}", body={"access_level": level})
         elif answer.status == _BAD_REQUEST and "inherited membership" not in reason_of(answer):
             raise HostFaultError(f"A member cannot be added to the project: {reason_of(answer)}", answer.status)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.actions.contract import ActionContext, Example
 from portal.actions.gitlab_api import GitLab, gitlab_client
-from portal.actions.host_client import HostFaultError, Patience, find_host, token_for, web_root
+from portal.actions.host_client import HostFaultError, find_host, token_for, web_root
 from portal.actions.hosted_repository import Place
 from portal.actions.pushing import author_of, checked_branch
 from portal.actions.schema import ActionSchema, Texts, Value
@@ -104,10 +104,9 @@ class GitLabMergeRequest:
     )
     supports_dry_run = True
 
-    def __init__(self, integrations: Integrations, *, policy: RemotePolicy, patience: Patience | None = None) -> None:
+    def __init__(self, integrations: Integrations, *, policy: RemotePolicy) -> None:
         self._integrations = integrations
         self._policy = policy
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Propose. Run again for the same task, it finds the branch and the merge request that it has made."""
@@ -128,7 +127,7 @@ class GitLabMergeRequest:
             _tell(context, project, target or branch, url)
             return
         token = token_for(host, given["token"])
-        with gitlab_client(context, host, token, patience=self._patience) as client:
+        with gitlab_client(context, host, token) as client:
             gitlab = GitLab(client, context)
             found = gitlab.project(project)
             if found is None:

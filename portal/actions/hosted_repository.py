@@ -15,6 +15,7 @@ from portal.model.repository_access import Grant, RepositoryRight
 from portal.scaffolder.filters import parse_repo_url
 
 _NAME = re.compile(r"(?!.*\.(?:git|atom|wiki)$)[A-Za-z0-9_][A-Za-z0-9_.-]*", re.ASCII)
+_ACCOUNT = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", re.ASCII)
 #: Where hosts look for the owners of code, the usual place first.
 _CODEOWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -84,21 +85,35 @@ def grants_of(context: ActionContext) -> Sequence[Grant]:
     return context.catalog.repository_access(context.owner, None) if context.owner else ()
 
 
-def add_codeowners(context: ActionContext, folder: str, *, kind: str, grants: Sequence[Grant]) -> None:
+def add_codeowners(context: ActionContext, place: Place, folder: str, *, grants: Sequence[Grant]) -> None:
     """Write a CODEOWNERS file into a folder of the workspace, unless the template has one.
 
     It names the owner, or where that has no account at the type of host those with accounts who may write. Without
     anybody there is no file.
     """
+    kind = place.host.type
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     if any(context.workspace.resolve(f"{prefix}{path}").exists() for path in _CODEOWNERS[kind]):
         return
-    known = [grant for grant in grants if kind in grant.accounts and grant.right.rank >= RepositoryRight.WRITE.rank]
-    named = [grant for grant in known if grant.ref == context.owner] or known
+    known = {
+        grant.ref: name
+        for grant in grants
+        if grant.right.rank >= RepositoryRight.WRITE.rank and (name := _code_owner(grant, place))
+    }
+    named = [known[ref] for ref in known if ref == context.owner] or list(known.values())
     if named:
-        names = " ".join(dict.fromkeys(f"@{account_of(grant, kind)}" for grant in named))
+        names = " ".join(dict.fromkeys(named))
         context.workspace.put(f"{prefix}{_CODEOWNERS[kind][0]}", f"{_ALL_FILES[kind]} {names}\n".encode())
         context.log(f"Wrote {_CODEOWNERS[kind][0]}: {names}")
+
+
+def _code_owner(grant: Grant, place: Place) -> str:
+    """Return how CODEOWNERS names a group or user; empty for one without a name that fits into a line."""
+    account = account_of(grant, place.host.type)
+    if not _ACCOUNT.fullmatch(account):
+        return ""
+    is_short_team = place.host.type == "gitea" and grant.ref.kind == "group" and "/" not in account
+    return f"@{place.owner}/{account}" if is_short_team else f"@{account}"
 
 
 def account_of(grant: Grant, kind: str) -> str:

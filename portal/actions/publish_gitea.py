@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from portal.actions.contract import ActionContext, Example
 from portal.actions.gitea_api import Gitea, gitea_client
-from portal.actions.host_client import Patience, token_for
+from portal.actions.host_client import token_for
 from portal.actions.hosted_repository import Place, add_codeowners, claim, grants_of, place_of
 from portal.actions.pushing import author_of, checked_branch, push_patiently, source_folder
 from portal.actions.repository_mark import RepositoryMarks
@@ -116,12 +116,10 @@ class PublishGitea:
         *,
         policy: RemotePolicy,
         marks: RepositoryMarks,
-        patience: Patience | None = None,
     ) -> None:
         self._integrations = integrations
         self._policy = policy
         self._marks = marks
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Publish. Run again for the same task, it goes on with the repository it has made, and touches no other."""
@@ -130,13 +128,13 @@ class PublishGitea:
         branch = checked_branch(given["default_branch"], action_id=self.id)
         source_folder(context, given["source_path"], action_id=self.id)
         grants = grants_of(context)
-        add_codeowners(context, given["source_path"], kind="gitea", grants=grants)
+        add_codeowners(context, place, given["source_path"], grants=grants)
         if context.is_dry_run:
             context.log(f"Would make {place.url} and push the workspace to its branch {branch}")
             commit = _DRY_COMMIT
         else:
             token = token_for(place.host, given["token"])
-            with gitea_client(context, place.host, token, patience=self._patience) as client:
+            with gitea_client(context, place.host, token) as client:
                 commit = self._publish(context, place, Gitea(client, context, place), token=token, grants=grants)
         context.output("remoteUrl", place.remote)
         context.output("repoContentsUrl", f"{place.url}/src/branch/{quote(branch)}/")

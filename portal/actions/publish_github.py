@@ -23,7 +23,7 @@ from portal.actions.github_repository import (
     subscribe,
 )
 from portal.actions.github_secrets import set_secrets
-from portal.actions.host_client import HostClient, Patience, token_for
+from portal.actions.host_client import HostClient, token_for
 from portal.actions.publish_github_input import PublishGitHubInput, PublishGitHubOutput
 from portal.actions.pushing import author_of, checked_branch, push_patiently, source_folder
 from portal.actions.repository_mark import RepositoryMarks
@@ -86,12 +86,10 @@ class PublishGitHub:
         *,
         policy: RemotePolicy,
         marks: RepositoryMarks,
-        patience: Patience | None = None,
     ) -> None:
         self._integrations = integrations
         self._policy = policy
         self._marks = marks
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Make and push. A second run for the same task goes on with the repository that the first one made.
@@ -145,12 +143,12 @@ class PublishGitHub:
                 is_made=is_made,
             )
 
-        with open_api(context, place, token, patience=self._patience) as api:
-            is_unfinished, commit = self._claimed(context, api, place, wanted, push)
+        with open_api(context, place, token) as api:
+            commit = self._claim(context, api, place, wanted, push)
             # Before the push: it may start workflows, which need their secrets.
             give_access(context, api, place, wanted)
             _set_up(context, api, place)
-            commit = commit or push(is_made=is_unfinished)
+            commit = commit or push(is_made=True)
             context.log(f"Pushed {commit}")
             if given["protect_default_branch"]:
                 protect(
@@ -165,27 +163,27 @@ class PublishGitHub:
             finish(api, place, description=given["description"] or "", homepage=given["homepage"])
         return commit
 
-    def _claimed(
+    def _claim(
         self,
         context: ActionContext,
         api: HostClient,
         place: Place,
         wanted: Sequence[Access],
         push: Callable[..., str],
-    ) -> tuple[bool, str]:
-        """Make the repository, unless this task has; return whether it is unfinished, and its commit if it is not."""
+    ) -> str:
+        """Make the repository, unless this task has; return the commit of one that is finished, else nothing."""
         mark = self._marks.mark(context.task_id, str(place))
         is_unfinished = find_unfinished(api, place, mark=mark)
         if is_unfinished is None:
             check_teams(api, place, wanted)
             make(api, place, _settings(context.input), mark=mark)
             context.log(f"Made {place}")
-            return True, ""
+            return ""
         if is_unfinished:
             context.log(f"Going on with {place}, which this task has made before")
-            return True, ""
+            return ""
         try:
-            return False, push(is_made=False)
+            return push(is_made=False)
         except ConflictError as error:
             raise ActionError(
                 f"{place} is there already, and this task has not made it; nothing was changed. Choose another name"
@@ -244,6 +242,7 @@ def _protection(given: Mapping[str, Any]) -> dict[str, Any]:
     }
     if given["bypass_pull_request_allowances"] is not None:
         reviews["bypass_pull_request_allowances"] = given["bypass_pull_request_allowances"]
+    restrictions = given["restrictions"]
     return {
         "required_status_checks": {
             "strict": given["require_branches_to_be_up_to_date"],
@@ -251,7 +250,7 @@ def _protection(given: Mapping[str, Any]) -> dict[str, Any]:
         },
         "enforce_admins": given["protect_enforce_admins"],
         "required_pull_request_reviews": reviews,
-        "restrictions": given["restrictions"],
+        "restrictions": None if restrictions is None else {"users": [], "teams": [], **restrictions},
         "required_linear_history": given["required_linear_history"],
         "block_creations": given["block_creations"],
         "required_conversation_resolution": given["required_conversation_resolution"],

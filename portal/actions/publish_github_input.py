@@ -57,7 +57,11 @@ class PublishGitHubInput(ActionSchema):
         description="Code owners review; CODEOWNERS names the owner, unless the template has one.",
     )
     required_approving_review_count = Value(
-        int, key="requiredApprovingReviewCount", default=1, description="Reviewers who must approve, 0 to 6."
+        int,
+        key="requiredApprovingReviewCount",
+        default=1,
+        choices=tuple(range(7)),
+        description="Reviewers who must approve.",
     )
     dismiss_stale_reviews = Value(
         bool, key="dismissStaleReviews", default=False, description="A further commit takes approvals back."

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from portal.actions.contract import ActionContext, Example
 from portal.actions.gitlab_api import OWNER, GitLab, gitlab_client
-from portal.actions.host_client import Patience, token_for
+from portal.actions.host_client import token_for
 from portal.actions.hosted_repository import Place, add_codeowners, claim, grants_of, not_ours, place_of
 from portal.actions.pushing import author_of, checked_branch, push_patiently, source_folder
 from portal.actions.repository_mark import RepositoryMarks
@@ -177,12 +177,10 @@ class PublishGitLab:
         *,
         policy: RemotePolicy,
         marks: RepositoryMarks,
-        patience: Patience | None = None,
     ) -> None:
         self._integrations = integrations
         self._policy = policy
         self._marks = marks
-        self._patience = patience
 
     def run(self, context: ActionContext) -> None:
         """Publish. Run again for the same task, it goes on with the project that it has made, and touches no other."""
@@ -192,14 +190,14 @@ class PublishGitLab:
         grants = grants_of(context)
         if given["source_path"] is not None:
             source_folder(context, given["source_path"], action_id=self.id)
-            add_codeowners(context, given["source_path"], kind="gitlab", grants=grants)
+            add_codeowners(context, place, given["source_path"], grants=grants)
         if context.is_dry_run:
             context.log(f"Would make {place.url} and push the workspace to its branch {branch}")
             commit = "" if given["source_path"] is None else _DRY_COMMIT
             _tell(context, place, branch, project_id=_DRY_PROJECT, commit=commit)
             return
         token = token_for(place.host, given["token"])
-        with gitlab_client(context, place.host, token, patience=self._patience) as client:
+        with gitlab_client(context, place.host, token) as client:
             self._publish(context, place, GitLab(client, context), token=token, grants=grants)
 
     def _publish(
@@ -276,7 +274,7 @@ class PublishGitLab:
                 context.log(f"GitLab has no user {given['owner_username']}, who was to be an owner")
         if not users or place.host.token is None:
             return
-        with gitlab_client(context, place.host, place.host.token, patience=self._patience) as client:
+        with gitlab_client(context, place.host, place.host.token) as client:
             for user_id in users:
                 GitLab(client, context).add_member(project_id, user_id, OWNER)
 

@@ -13,7 +13,7 @@ from portal.vcs.publish import Author, push
 
 _BRANCH = re.compile(r"(?!-)(?!.*(\.\.|//|@\{|\.lock$|/$|\.$))[A-Za-z0-9_./-]+", re.ASCII)
 #: What is said where waiting helps nobody.
-_LASTING = re.compile(r"auth|permission|forbidden|denied|40[13]|declined|pre-receive", re.IGNORECASE)
+_LASTING = re.compile(r"auth|permission|forbidden|denied|40[13]|rejected|refus(?:ed|ing) to", re.IGNORECASE)
 _PAUSES_SECONDS = (2.0, 4.0, 8.0)
 
 

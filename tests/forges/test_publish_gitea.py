@@ -56,7 +56,7 @@ def test_a_repository_is_made_with_all_that_was_asked_for(gitea: Gitea, run: Run
     made = gitea.repositories[PATH]
     assert (made["description"], made["private"]) == ("Readings", True)
     kept = gitea.kept
-    assert (kept["topics"], kept["teams"], kept["collaborators"]) == (["dataset"], ["data", "readers"], {"bob": "read"})
+    assert (kept["topics"], kept["teams"], kept["collaborators"]) == (["dataset"], ["readers", "data"], {"bob": "read"})
     rule = kept["protections"]["main"]
     assert (rule["enable_push"], rule["required_approvals"], rule["status_check_contexts"]) == (False, 1, ["test"])
     assert rule["block_on_official_review_requests"]
@@ -118,10 +118,26 @@ def test_a_person_publishes_below_their_own_name_alone(gitea: Gitea, run: Runner
         run(publish, given(gitea, repoUrl=f"{gitea.host}?owner=bob&repo=notes"))
 
 
+def test_a_team_that_administers_may_maintain(gitea: Gitea, run: Runner) -> None:
+    grants = [
+        grant("group:default/team", RepositoryRight.MAINTAIN, "bosses"),
+        grant("user:default/bob", RepositoryRight.WRITE, "bob"),
+        grant("user:default/bob", RepositoryRight.READ, "bob"),
+    ]
+    run(Actions(gitea).publish, given(gitea), catalog=Registering(grants=grants), owner=TEAM)
+    assert (gitea.kept["teams"], gitea.kept["collaborators"]) == (["bosses"], {"bob": "write"})
+    assert gitea.git(PATH, "show", "main:CODEOWNERS") == ".* @science/bosses"  # "@bosses" would be a user
+
+
 def test_nothing_is_made_for_a_team_that_gitea_does_not_know(gitea: Gitea, run: Runner) -> None:
-    for account, name in (("science/other", "group:default/team"), ("nobody", "user:default/ann")):
+    cases = [
+        ("group:default/team", "science/other", "has no team other"),
+        ("user:default/ann", "nobody", "has no user nobody"),
+        ("group:default/team", "science/bosses", "has admin access to its repositories, more than"),
+    ]
+    for name, account, fault in cases:
         catalog = Registering(grants=[grant(name, RepositoryRight.WRITE, account)])
-        with pytest.raises(ActionError, match="Nothing was made"):
+        with pytest.raises(ActionError, match=f"{fault}.*Nothing was made"):
             run(Actions(gitea).publish, given(gitea), catalog=catalog, owner=TEAM)
     assert gitea.wrote() == []
 

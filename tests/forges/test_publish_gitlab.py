@@ -79,6 +79,19 @@ def test_the_owners_own_namespace_needs_no_grant_and_a_template_s_codeowners_sta
     assert "CODEOWNERS" not in gitlab.git(PATH, "ls-tree", "--name-only", "main").splitlines()
 
 
+def test_codeowners_names_members_of_a_group_without_an_account_and_nothing_else(gitlab: GitLab, run: Runner) -> None:
+    accounts = [("bob", "WRITE", "bob"), ("eve", "READ", "eve"), ("mal", "WRITE", "x\n/secret @mal")]
+    grants = [Grant(TEAM, RepositoryRight.MAINTAIN)]
+    grants += [
+        Grant(EntityRef(f"user:default/{name}"), RepositoryRight[right], {"gitlab": account})
+        for name, right, account in accounts
+    ]
+
+    run(Actions(gitlab, None).publish, given(gitlab), is_dry_run=True, catalog=Registering(grants=grants), owner=TEAM)
+
+    assert tree(run.work)["CODEOWNERS"] == "* @bob\n"
+
+
 def test_killed_before_the_push_the_task_goes_on_with_its_own_project(gitlab: GitLab, run: Runner) -> None:
     actions, wanted = Actions(gitlab), given(gitlab, settings={"description": "Readings"})
     gitlab.refuses_pushes = True
@@ -132,6 +145,18 @@ def test_the_former_path_of_a_project_is_free(gitlab: GitLab, run: Runner) -> No
     run(Actions(gitlab).publish, given(gitlab))
 
     assert (gitlab.branches(PATH), gitlab.repositories["science/moved"]["description"]) == (["main"], "mine")
+
+
+def test_nobody_loses_the_rights_that_they_have(gitlab: GitLab, run: Runner) -> None:
+    gitlab.inherited[3] = "Owner"
+    people = [("ann", "READ"), ("bob", "WRITE"), ("eve", "WRITE"), ("bob", "MAINTAIN"), ("bob", "READ")]
+    grants = [
+        Grant(EntityRef(f"user:default/{name}"), RepositoryRight[right], {"gitlab": name}) for name, right in people
+    ]
+
+    run(Actions(gitlab).publish, given(gitlab, ownerUsername="ann"), catalog=Registering(grants=grants), owner=TEAM)
+
+    assert gitlab.kept[PATH]["members"] == {1: 50, 2: 40}
 
 
 def test_nothing_is_made_for_a_group_or_namespace_that_gitlab_does_not_know(gitlab: GitLab, run: Runner) -> None:

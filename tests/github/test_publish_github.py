@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -68,7 +71,7 @@ def test_the_workspace_becomes_a_repository_with_all_that_was_asked(hub: GitHub,
             requiredLinearHistory=True,
             requiredCommitSigning=True,
             bypassPullRequestAllowances={"teams": ["mlops"]},
-            restrictions={"users": ["bob"], "teams": ["mlops"]},
+            restrictions={"teams": ["mlops"]},
             allowAutoMerge=True,
             hasWiki=False,
             gitCommitMessage="begin",
@@ -212,6 +215,31 @@ def test_nobody_elses_repository_is_touched(content: str, hub: GitHub, actions: 
 
 
 @pytest.mark.slow
+def test_two_processes_that_run_the_same_step_make_one_repository(
+    hub: GitHub, actions: Any, run: Runner, tmp_path: Path
+) -> None:
+    both = Barrier(2)
+
+    def before(asked: Any) -> None:
+        # Neither makes it before the other has seen that it is not there.
+        if asked.path.startswith("/users/"):
+            both.wait(timeout=60)
+
+    hub.before = before
+    (tmp_path / "other").mkdir()
+    other = Runner(tmp_path / "other")
+    write(other.work, FILES)
+    with ThreadPoolExecutor() as pool:
+        first, second = [
+            done.result()[0] for done in [pool.submit(one, actions.publish, given(hub)) for one in (run, other)]
+        ]
+
+    assert first == second
+    assert hub.lines("POST") == ["POST /orgs/acme/repos"] * 2
+    assert hub.git("acme/sensors", "rev-list", "--count", "main") == "1"
+
+
+@pytest.mark.slow
 def test_somebody_who_is_faster_keeps_what_they_have_made(hub: GitHub, actions: Any, run: Runner) -> None:
     def before(asked: Any) -> None:
         if asked.method == "POST":
@@ -319,6 +347,7 @@ def test_a_dry_run_says_what_would_be_and_asks_nobody(hub: GitHub, actions: Any,
         ({"gitAuthorName": "a\nb"}, "author"),
         ({"collaborators": [{"access": "push"}]}, "a user or a team"),
         ({"repoVisibility": "secret"}, "repoVisibility"),
+        ({"requiredApprovingReviewCount": 7}, "requiredApprovingReviewCount"),
     ],
 )
 def test_what_cannot_be_published_is_refused_before_anybody_is_asked(
