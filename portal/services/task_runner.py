@@ -187,15 +187,22 @@ class TaskRunner:
         step.hidden |= {*step.secrets.values(), *self._environment.secrets.values()}
         step.redact = redactor(step.hidden)
         try:
-            result = self._attempt(step)
+            result = self._result(step)
+            self._tell_result(step, result)
+        finally:
+            step.told.close()
+        return self._sealed(step, result) | {"workspace": step.workspace}
+
+    def _result(self, step: Step) -> StepResult:
+        """Return what becomes of a step, whatever happens in it."""
+        try:
+            return self._attempt(step)
         except PortalError as error:
-            result = StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
+            return StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
         except Exception as error:  # noqa: BLE001  # the worker's outermost edge: a task always ends
             _LOG.exception("A step of a task failed for no known reason", extra={"task": step.task.id, "step": step.id})
             message = step.redact(f"{type(error).__name__}: {error}")
-            result = StepResult("failed", error={"name": "Error", "message": message})
-        self._tell_result(step, result)
-        return self._sealed(step, result) | {"workspace": step.workspace}
+            return StepResult("failed", error={"name": "Error", "message": message})
 
     def _sealed(self, step: Step, result: StepResult) -> dict[str, Any]:
         """Return what is recorded of a step: where there are secrets, what it made of them is for nobody to read."""
