@@ -27,6 +27,7 @@ from typing import Any, Literal, Self, TypeVar
 import quickjs
 
 from portal.errors import InputError, PortalError, ServiceUnavailableError, TemplateError
+from portal.scaffolder.plain_lines import sparing
 from portal.scaffolder.values import UNDEFINED, Undefined
 
 Coercion = Literal["none", "json"]
@@ -202,10 +203,16 @@ class Engine:
             "trimBlocks": trim_blocks,
             "lstripBlocks": lstrip_blocks,
         }
-        # No tag starts without a brace: the rest need not be looked through, letter by letter.
-        asked = [source for source in sources if "{" in source.text]
-        outcomes = iter(self._render("text", asked, context, options=options).outcomes if asked else ())
-        return [_outcome(source, next(outcomes)) if "{" in source.text else source.text for source in sources]
+
+        def attempt(asked: Sequence[tuple[int, str]]) -> list[str | TemplateError]:
+            named = [TextSource(sources[index].name, text) for index, text in asked]
+            reply = self._render("text", named, context, options=options)
+            return [
+                _fault(source, outcome["error"]) if "error" in outcome else str(outcome["value"][0])
+                for source, outcome in zip(named, reply.outcomes, strict=True)
+            ]
+
+        return sparing([source.text for source in sources], attempt)
 
     def parse_texts(self, texts: Sequence[str], *, cookiecutter_compat: bool = False) -> list[dict[str, Any]]:
         """Return for each text its syntax `tree`, or its `error` with message, line and column (from 0)."""
@@ -442,10 +449,6 @@ def _rebuild(value: Any, path: tuple[str | int, ...], results: Mapping[tuple[str
 def _sentence(error: Mapping[str, Any]) -> str:
     """Return nunjitsu's message without its place, which is told beside it."""
     return _PLACE.sub("", error["message"])
-
-
-def _outcome(source: TextSource, outcome: Mapping[str, Any]) -> str | TemplateError:
-    return _fault(source, outcome["error"]) if "error" in outcome else str(outcome["value"][0])
 
 
 def _fault(source: TextSource, error: Mapping[str, Any]) -> TemplateError:

@@ -266,11 +266,8 @@ class Jobs:
                     job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
             finally:
                 with self._idle:
-                    was_full = len(self._running) >= self._concurrency
                     self._running.discard(job_id)
                     self._idle.notify_all()
-                if was_full:
-                    self._bell.ring()
 
         return work
 

@@ -40,8 +40,10 @@ class Deadline:
         if limits.task_seconds and begun is not None:
             left = begun + limits.task_seconds - now()
             ends.append((clock() + left, f"The task takes longer than {limits.task_seconds:g} s"))
-        self._end: float | None
-        self._end, self._message = min(ends) if ends else (None, "")
+        self._end: float | None = None
+        self._message = ""
+        if ends:
+            self._end, self._message = min(ends)
 
     def check(self) -> None:
         """Raise `ActionError` when the time is over."""

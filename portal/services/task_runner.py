@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -23,11 +22,10 @@ from portal.errors import (
     TaskCancelledError,
 )
 from portal.model.ref import EntityRef
-from portal.model.secret import SHORTEST_PART, Secret
+from portal.model.secret import Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.task import (
     Progress,
-    Redactor,
     Scope,
     StepPlan,
     StepResult,
@@ -44,18 +42,17 @@ from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_n
 from portal.services.error_names import error_name
 from portal.services.generation import Generation, keep_in, makes_repository, published_folder
 from portal.services.jobs import JobStoppedError, StepRunner
-from portal.services.task_limits import NO_DEADLINE, Deadline, TaskLimits
+from portal.services.task_limits import Deadline, TaskLimits
 from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_promises import Promises, is_publishing
 from portal.services.task_rights import is_permitted_action
+from portal.services.task_step import Step, redactor
 from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
 from portal.services.telling import Telling
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
 from portal.store.tasks import TaskRow
 
-#: No name of a team or repository is as long, tokens are longer.
-_SHORTEST_IN_URL = 20
 _LOG = logging.getLogger(__name__)
 #: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
 _KEPT_SECONDS = 7 * 24 * 3600.0
@@ -64,48 +61,6 @@ Recorded = Callable[[str], Mapping[str, Any]]
 #: Gives what stands in for the output of an action that is not run, None for one that is: by the id of its step, the
 #: action, where it would work, the input of each of its runs.
 StandIn = Callable[[str, Action, Workspace, Sequence[Any]], Mapping[str, Any] | None]
-
-
-@dataclass(slots=True)
-class _Step:
-    """A step of a task that is being carried out in one run of it.
-
-    `workspace` is the name of the one that the step before left, then of its own. `hidden` are secrets, and what the
-    steps up to this one have made with them: as long as they are held, the log of the process masks them too. `purpose`
-    is what they are sealed for. Of a run that `is_first` nothing can have been told before.
-    """
-
-    task: TaskRow
-    index: int
-    commit: str
-    progress: Progress
-    run: StepRunner
-    workspace: str
-    purpose: str
-    told: Telling
-    is_first: bool = False
-    hidden: set[Secret] = field(default_factory=set)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
-    redact: Redactor = field(default_factory=Redactor)
-    redact_urls: Redactor = field(default_factory=Redactor)
-    deadline: Deadline = NO_DEADLINE
-
-    def hide(self, texts: Collection[str]) -> None:
-        """Mask texts that were made with secrets: in this step and in those that come after it."""
-        self.redact.hide(texts)
-        made = {Secret(text) for text in texts if len(text) >= SHORTEST_PART}
-        # A name that was given as a secret may well stand in a url that was made without it.
-        self.redact_urls = _redactor(made | {item for item in self.hidden if len(item.reveal()) >= _SHORTEST_IN_URL})
-        self.hidden |= made
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        declared: dict[str, Any] = self.task.spec["steps"][self.index]
-        return declared
-
-    @property
-    def id(self) -> str:
-        return str(self.declared["id"])
 
 
 class TaskRunner:
@@ -159,7 +114,7 @@ class TaskRunner:
         purpose = self._secrets.purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
             told = self._telling(task, step)
-            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
+            given = Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
             is_over = progress.is_failed  # what cleans up has time for it
             given.deadline = Deadline(self._limits, begun=None if is_over else begun.get("began"))
             name = record_name(index, declared)
@@ -213,7 +168,7 @@ class TaskRunner:
         self._journal.append(task.id, [log(told)], check=run.check)
         return {}
 
-    def _take_over(self, step: _Step, result: dict[str, Any]) -> dict[str, Any]:
+    def _take_over(self, step: Step, result: dict[str, Any]) -> dict[str, Any]:
         """Return the result that an earlier attempt has left, telling of it."""
         if result["status"] == "completed":
             self._tell(step, f"Step {step.declared['name']} is already completed", "completed")
@@ -221,22 +176,29 @@ class TaskRunner:
             self._tell_result(step, StepResult.from_json(result))
         return result
 
-    def _run_step(self, step: _Step) -> dict[str, Any]:
+    def _run_step(self, step: Step) -> dict[str, Any]:
         step.secrets = self._secrets.of(step.task.id)
         step.hidden |= {*step.secrets.values(), *self._environment.secrets.values()}
-        step.redact = _redactor(step.hidden)
+        step.redact = redactor(step.hidden)
         try:
-            result = self._attempt(step)
+            result = self._result(step)
+            self._tell_result(step, result)
+        finally:
+            step.told.close()
+        return self._sealed(step, result) | {"workspace": step.workspace}
+
+    def _result(self, step: Step) -> StepResult:
+        """Return what becomes of a step, whatever happens in it."""
+        try:
+            return self._attempt(step)
         except PortalError as error:
-            result = StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
+            return StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
         except Exception as error:  # noqa: BLE001  # the worker's outermost edge: a task always ends
             _LOG.exception("A step of a task failed for no known reason", extra={"task": step.task.id, "step": step.id})
             message = step.redact(f"{type(error).__name__}: {error}")
-            result = StepResult("failed", error={"name": "Error", "message": message})
-        self._tell_result(step, result)
-        return self._sealed(step, result) | {"workspace": step.workspace}
+            return StepResult("failed", error={"name": "Error", "message": message})
 
-    def _sealed(self, step: _Step, result: StepResult) -> dict[str, Any]:
+    def _sealed(self, step: Step, result: StepResult) -> dict[str, Any]:
         """Return what is recorded of a step: where there are secrets, what it made of them is for nobody to read."""
         if not step.hidden:
             return result.to_json()
@@ -244,7 +206,7 @@ class TaskRunner:
         sealed = self._secrets.seal(kept, purpose=step.purpose)
         return {"status": result.status, "error": result.error, "sealed": sealed}
 
-    def _unsealed(self, step: _Step, record: Mapping[str, Any]) -> tuple[dict[str, Any], set[Secret]]:
+    def _unsealed(self, step: Step, record: Mapping[str, Any]) -> tuple[dict[str, Any], set[Secret]]:
         """Return the result that was recorded of a step, with the texts to mask after it."""
         if "sealed" not in record:
             return dict(record), set()
@@ -258,7 +220,7 @@ class TaskRunner:
             kept = {"output": {}, "hidden": []}
         return {**record, "output": kept["output"]}, {Secret(text) for text in kept["hidden"]}
 
-    def _attempt(self, step: _Step) -> StepResult:
+    def _attempt(self, step: Step) -> StepResult:
         if self._journal.is_cancelled(step.task.id):
             if step.progress.is_failed:
                 return StepResult("skipped")
@@ -294,7 +256,7 @@ class TaskRunner:
             self._workspaces.keep(step.task.id, step.workspace)
 
     def _skip(
-        self, step: _Step, action: Action, plan: StepPlan, stand_in: Callable[[Sequence[Any]], Mapping[str, Any] | None]
+        self, step: Step, action: Action, plan: StepPlan, stand_in: Callable[[Sequence[Any]], Mapping[str, Any] | None]
     ) -> StepResult | None:
         """Tell what an action would be given in a dry run; return what stands in for one that is not run."""
         for one in plan.passes or ():
@@ -306,7 +268,7 @@ class TaskRunner:
         self._tell(step, f"Skipping because {action.id} does not support dry-run", "skipped")
         return StepResult("skipped", output)
 
-    def _act(self, step: _Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
+    def _act(self, step: Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
         passes = plan.passes or ()
         loaded = [None if one.is_skipped else load_input(action.id, action.input_schema, one.input) for one in passes]
         for name in sorted({name for one in passes for name in unknown_members(action.input_schema, one.input)}):
@@ -336,7 +298,7 @@ class TaskRunner:
 
     def _context(
         self,
-        step: _Step,
+        step: Step,
         workspace: Workspace,
         said: Mapping[str, Any],
         *,
@@ -370,7 +332,7 @@ class TaskRunner:
             owner=EntityRef(expected["owner"]) if expected else None,
         )
 
-    def _is_cancelled(self, step: _Step, seconds: float) -> bool:
+    def _is_cancelled(self, step: Step, seconds: float) -> bool:
         """Return whether the task was cancelled, waiting for it. Raises `JobStoppedError` when Portal stops."""
         cancelled = self._journal.is_cancelled(step.task.id, seconds=step.deadline.within(seconds))
         if self._journal.is_closed and not cancelled:
@@ -387,11 +349,11 @@ class TaskRunner:
         run: StepRunner,
         hidden: Collection[Secret],
     ) -> None:
-        redact = _redactor({*hidden, *self._secrets.of(task.id).values()})
+        redact = redactor({*hidden, *self._secrets.of(task.id).values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
             told = self._telling(task, run)
-            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, "", told))
+            scope = self._scope(Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, "", told))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
@@ -407,7 +369,7 @@ class TaskRunner:
             task.id, status, previous=tasks.LIVE, events=events, check=run.check, template_commit=commit
         )
 
-    def _scope(self, step: _Step) -> Scope:
+    def _scope(self, step: Step) -> Scope:
         spec = step.task.spec
         template = template_of(step.task, step.commit)
         return Scope(
@@ -419,7 +381,7 @@ class TaskRunner:
             environment_secrets={name: secret.reveal() for name, secret in self._environment.secrets.items()},
         )
 
-    def _tell_result(self, step: _Step, result: StepResult) -> None:
+    def _tell_result(self, step: Step, result: StepResult) -> None:
         """Say how a step ended."""
         if result.error is not None:
             message = f"{result.error['name']}: {result.error['message']}"
@@ -427,13 +389,13 @@ class TaskRunner:
             message = f"{'Skipped' if result.status == 'skipped' else 'Finished'} step {step.declared['name']}"
         self._tell(step, message, result.status)
 
-    def _tell(self, step: _Step, message: str, status: StepStatus) -> None:
+    def _tell(self, step: Step, message: str, status: StepStatus) -> None:
         """Say that a step has a status, once an attempt: a step that is run again may have said so before."""
         if step.is_first or not self._has_said(step, status):
             step.told.tell([log(message, step_id=step.id, status=status)])
         step.told.flush()
 
-    def _has_said(self, step: _Step, status: StepStatus) -> bool:
+    def _has_said(self, step: Step, status: StepStatus) -> bool:
         said: set[tuple[Any, Any]] = set()
         for event in self._journal.events(step.task.id, types=["log", "recovered"]):
             if event.type == "recovered":
@@ -442,15 +404,11 @@ class TaskRunner:
         return (step.id, status) in said
 
     @staticmethod
-    def _log(step: _Step, message: str) -> None:
+    def _log(step: Step, message: str) -> None:
         step.deadline.check()
         step.told.tell([log(step.redact(message), step_id=step.id)])
 
 
-def _redactor(hidden: Collection[Secret]) -> Redactor:
-    return Redactor(secret.reveal() for secret in hidden)
-
-
-def _generation(step: _Step) -> Generation:
+def _generation(step: Step) -> Generation:
     task = step.task
     return Generation.of_task(task.id, task.spec, step=step.id, commit=step.commit, redacted=step.redact.value)

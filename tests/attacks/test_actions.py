@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def test_no_name_that_a_template_makes_leads_out(
     write(
         run.template, {file: "mine", "skeleton/cookiecutter.json": '{"n": ""}', "project/copier.yml": "n: {type: str}"}
     )
-    with pytest.raises(PortalError):
+    # A name that begins with a slash has an empty part, and is left out, as Backstage has it.
+    with nullcontext() if hostile.startswith("OUTSIDE") and name == "fetch:template" else pytest.raises(PortalError):
         run(actions[name], {**given, "values": {"n": hostile.replace("OUTSIDE", str(outside))}})
     assert {path.name: path.read_text() for path in outside.iterdir()} == {"canary.txt": CANARY}
 
