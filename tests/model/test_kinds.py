@@ -76,6 +76,15 @@ def _some(schema: dict[str, Any]) -> object:
     return schema["enum"][0] if "enum" in schema else {"string": "x", "array": [], "integer": 1}[schema["type"]]
 
 
+@pytest.mark.parametrize(("baseline", "is_good"), [(12, True), (0.5, True), (True, False), ("12", False)])
+def test_what_a_kpi_counts_is_a_number(baseline: object, is_good: bool) -> None:
+    spec = {"owner": "a", "lifecycle": "production", "kpis": [{"name": "waiting", "baseline": baseline, "target": 5}]}
+    document = {"apiVersion": "portal/v1alpha1", "kind": "Project", "metadata": {"name": "x"}, "spec": spec}
+
+    assert ([fault.path for fault in check(document, kinds=KINDS).faults] == []) == is_good
+    assert jsonschema_rs.is_valid(KINDS.named("project").json_schema(), document) == is_good
+
+
 def test_every_relation_of_a_field_has_an_inverse() -> None:
     for kind in KINDS:
         for fields in kind.relation_fields.values():
