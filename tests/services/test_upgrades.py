@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 from catalogs import documents, group
 from repositories import Repository
 from scaffolds import EchoAction, messages, scaffold, statuses, template
+from sqlalchemy import event
 
 from portal.errors import ConflictError, InputError, NotFoundError, ValuesError
 from portal.model.ref import EntityRef
@@ -122,6 +124,21 @@ class World:
         options = UpgradeOptions(values or {}, is_dry=is_dry, author=Author("Ann", "ann@example.com"))
         return self.portal.upgrades.upgrade_entity(EntityRef(f"component:default/{name}"), options, asking=Asking())
 
+    def statements(self) -> int:
+        """Return how many statements a listing takes."""
+        seen = []
+        here = threading.get_ident()
+
+        def note(_connection, _cursor, statement, *_more) -> None:
+            # The worker of tasks asks too.
+            if threading.get_ident() == here:
+                seen.append(statement)
+
+        event.listen(self.portal.database.engine, "before_cursor_execute", note)
+        self.listed()
+        event.remove(self.portal.database.engine, "before_cursor_execute", note)
+        return len(seen)
+
     def listed(self, template=REF):
         return self.portal.generated.listing(template)
 
@@ -175,8 +192,10 @@ def test_a_repository_says_what_it_was_generated_from(either_world):
 def test_what_was_generated_is_listed_with_how_far_it_is_behind(either_world):
     world = either_world
     world.generate("one")
+    budget = world.statements()
     world.change({"README.md": "changed\n"})
     world.generate("two")
+    assert world.statements() == budget
     world.source.commit({"elsewhere.txt": "no file of the template"})
     last = world.change({"README.md": "changed again\n"})
     found = world.listed()
