@@ -72,8 +72,6 @@ class Finding:
 class OwnerTable:
     """Which owners each layer allows."""
 
-    default_layers: Mapping[str, str] = {}
-
     def __init__(self, allowed: Mapping[str, Sequence[str]]) -> None:
         self._allowed = allowed
 
@@ -83,6 +81,9 @@ class OwnerTable:
             return []
         fix = f"Owners of the layer are {', '.join(allowed)}"
         return [Finding("owner-role", f"{owner_ref} may not own in the layer {layer}", fix)]
+
+    def default_layers(self) -> Mapping[str, str]:
+        return {}
 
 
 class EchoAction:

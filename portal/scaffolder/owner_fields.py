@@ -9,8 +9,8 @@ from portal.model.filter import AllOf, AnyOf, EntityFilter, Match
 from portal.model.ref import PEOPLE
 
 #: Fields that ask for an owner by themselves, and those that do where the parameter is the owner's.
-OWNER_PICKERS = frozenset({"OwnerPicker", "MyGroupsPicker"})
-ENTITY_PICKERS = frozenset({"EntityPicker", "MultiEntityPicker", "OwnedEntityPicker"})
+OWNER_PICKERS = ("OwnerPicker", "MyGroupsPicker")
+ENTITY_PICKERS = ("EntityPicker", "MultiEntityPicker", "OwnedEntityPicker")
 #: Keywords whose members are schemas that a form shows, by name.
 _BY_NAME = ("properties", "patternProperties", "definitions", "$defs", "dependencies")
 #: Keywords whose value is such a schema, or a list of them; `if` and `not` are asked and never shown.
@@ -20,6 +20,11 @@ _SHOWN = (
 )
 
 Field = Mapping[str, Any]
+
+
+def asks_for_owner(field: Field) -> bool:
+    """Return whether a field asks for an owner, whatever its parameter is called."""
+    return field.get("ui:field") in OWNER_PICKERS
 
 
 def owner_fields(page: Any, names: Collection[str]) -> Iterator[Field]:
@@ -42,8 +47,7 @@ def with_owner_fields(page: Any, names: Collection[str], change: Callable[[Field
             return [of(item, name) for item in schema]
         if not isinstance(schema, Mapping):
             return schema
-        field = schema.get("ui:field")
-        if field in OWNER_PICKERS or (field in ENTITY_PICKERS and name in names):
+        if asks_for_owner(schema) or (schema.get("ui:field") in ENTITY_PICKERS and name in names):
             return change(schema)
         changed = dict(schema)
         for keyword in _BY_NAME:

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from portal.errors import InputError
-from portal.scaffolder.owner_fields import OWNER_PICKERS
+from portal.scaffolder.owner_fields import asks_for_owner
 
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 #: Keywords whose members are schemas, by name.
@@ -87,7 +87,7 @@ def owner_parameters(form: Sequence[Mapping[str, Any]]) -> list[str]:
     named: dict[str, Mapping[str, Any]] = {}
     for page in form:
         _collect_properties(page, named)
-    picked = [name for name, schema in named.items() if schema.get("ui:field") in OWNER_PICKERS]
+    picked = [name for name, schema in named.items() if asks_for_owner(schema)]
     return picked or [name for name in named if name == "owner"]
 
 

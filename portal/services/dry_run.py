@@ -27,7 +27,7 @@ from portal.scaffolder.parameters import pages, values_errors
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.dry_run_surroundings import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
-from portal.services.task_catalog import CatalogReader, OwnerRules
+from portal.services.task_catalog import CatalogReader, TaskOwnerRules
 from portal.services.task_checks import OwnershipInvariant, base_url, of_portal, raise_for, secrets_errors
 from portal.services.task_promises import Promises, SightOf
 from portal.services.task_rights import TaskRights
@@ -85,7 +85,7 @@ class DryRuns:
         actions: Mapping[str, Action],
         catalog: CatalogReader,
         ownership: OwnershipInvariant | None,
-        owners: OwnerRules | None = None,
+        owners: TaskOwnerRules | None = None,
         templates: Sources,
         folder: Path,
         kinds: Callable[[], Kinds],

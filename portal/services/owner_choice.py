@@ -67,7 +67,8 @@ class OwnerChoice:
         anything. A picker comes back with a `catalogFilter` of names, as pickers of entities understand it; one whose
         person may let nobody own says so in its description. A template that creates nothing is left as it is.
         """
-        creates = [item for item in template["spec"].get("creates") or () if isinstance(item, Mapping)]
+        said = template["spec"].get("creates")
+        creates = [item for item in (said if isinstance(said, list) else ()) if isinstance(item, Mapping)]
         pages = [step["schema"] for step in form["steps"]]
         names = owner_parameters(pages)
         if not creates or not any(True for page in pages for _ in owner_fields(page, names)):
@@ -106,7 +107,7 @@ class OwnerChoice:
 
     def _layers(self, creates: Sequence[Mapping[str, Any]]) -> tuple[list[str], bool]:
         """Return the layers that a template says it makes something in, and whether values yet to come name others."""
-        defaults = self._rules.default_layers
+        defaults = self._rules.default_layers()
         said = [str(item.get("layer") or defaults.get(str(item.get("kind")).lower()) or "") for item in creates]
         is_told_later = any("${{" in text for text in said)
         return [text for text in dict.fromkeys(said) if text and "${{" not in text], is_told_later
@@ -120,8 +121,10 @@ class OwnerChoice:
 
 def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field:
     """Return a picker that offers these alone."""
-    options = dict(field.get("ui:options") or {})
-    options.pop("allowedKinds", None)
+    said = field.get("ui:options")
+    options = (
+        {name: value for name, value in said.items() if name != "allowedKinds"} if isinstance(said, Mapping) else {}
+    )
     options["catalogFilter"] = list(_filters(refs)) or [_NOBODY]
     if not owners.is_cut:
         options["allowArbitraryValues"] = False
@@ -130,13 +133,8 @@ def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field
         # It asks for the groups of the person by itself, and knows no option.
         changed["ui:field"] = "OwnerPicker"
     if not refs:
-        able = _listed(list(owners.entities))
-        others = (
-            f"You may create this for {able}; this field asks for others."
-            if able
-            else "You may create this for nobody."
-        )
-        changed["description"] = owners.refusal or others
+        able = _listed(list(owners.entities)) or "nobody"
+        changed["description"] = owners.refusal or f"You may create this for {able}; this field asks for others."
     if "default" in field and not _is_offered(field["default"], refs) and not owners.is_cut:
         del changed["default"]
     return changed

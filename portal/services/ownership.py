@@ -237,9 +237,8 @@ class OwnershipService:
         somewhere = {owner for layer in facts.layers for owner in _able(facts, found, layer)}
         return [owner for owner in found if owner in somewhere]
 
-    @property
     def default_layers(self) -> Mapping[str, str]:
-        """The layer of each kind (lower case) where nothing else says, as far as there are such layers."""
+        """Return the layer of each kind (lower case) where nothing else says, as far as there are such layers."""
         with self._database.whole.reading() as connection:
             known = self._state(connection).facts.layers
             defaults = self._kinds.seen_by(connection).default_layers

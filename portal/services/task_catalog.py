@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from portal.actions.ownership import OwnerRules
 from portal.errors import ActionError, ConflictError, InputError
 from portal.model.layer import accountable_owner
 from portal.model.ref import EntityRef
@@ -40,14 +41,8 @@ class Registrar(Protocol):
         ...
 
 
-class OwnerRules(Protocol):
-    """Says who may own; see `portal.services.task_owners`."""
-
-    def faults(
-        self, owner: EntityRef, layers: Sequence[str], /, *, user: EntityRef | None, scopes: frozenset[str] | None
-    ) -> list[str]:
-        """Return what speaks against an owner of something new, in each of some layers, made by a user."""
-        ...
+class TaskOwnerRules(OwnerRules, Protocol):
+    """Says who may own, and where things stand; see `portal.services.task_owners`."""
 
     def layers_of(self, refs: Collection[EntityRef], /) -> Mapping[EntityRef, EntityRef | None]:
         """Return the layer that each of the entities stands in."""
@@ -90,7 +85,7 @@ class Promise:
     """
 
     expected: ExpectedOwnership
-    rules: OwnerRules | None = None
+    rules: TaskOwnerRules | None = None
     user: EntityRef | None = None
     scopes: frozenset[str] | None = None
 

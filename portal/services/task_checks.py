@@ -50,9 +50,8 @@ class OwnershipRules(Protocol):
         """Return what speaks against an owner in a layer."""
         ...
 
-    @property
     def default_layers(self) -> Mapping[str, str]:
-        """The layer of each kind (lower case) where nothing else says, as far as there are such layers."""
+        """Return the layer of each kind (lower case) where nothing else says, as far as there are such layers."""
         ...
 
 
@@ -105,7 +104,7 @@ class OwnershipInvariant:
 
     def _layers(self, creates: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
         """Return the layers that a template makes something in: those it says, else those that the kinds are for."""
-        defaults = self._ownership.default_layers
+        defaults = self._ownership.default_layers()
         said = [str(item.get("layer") or "") for item in creates]
         rendered = self._engine.render_value(said, {"parameters": values}).value
         told = rendered if isinstance(rendered, list) else said

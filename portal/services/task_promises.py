@@ -18,10 +18,10 @@ from portal.model.ref import EntityRef
 from portal.services.task_catalog import (
     CatalogReader,
     ExpectedOwnership,
-    OwnerRules,
     Promise,
     Registrar,
     RepositoryAccess,
+    TaskOwnerRules,
     VerifyingCatalog,
 )
 from portal.store.sight import Sight
@@ -46,7 +46,7 @@ class Promises:
         catalog: CatalogReader,
         locations: Registrar,
         *,
-        owners: OwnerRules | None = None,
+        owners: TaskOwnerRules | None = None,
         access: RepositoryAccess | None = None,
         sight_of: SightOf = lambda _who: None,
     ) -> None:

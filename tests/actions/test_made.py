@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 from acting import write
 from catalogs import component, documents, entity, location
+from hypothesis import given
+from hypothesis import strategies as st
 
 from portal.actions.made import read_made
 from portal.actions.workspace import Workspace
@@ -101,3 +108,28 @@ def test_an_owner_that_was_not_asked_for_is_told_with_its_place(tmp_path, spec, 
     else:
         with pytest.raises(InputError, match=told):
             raise InputError(str(problem))
+
+
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "team-a", "location", "a:b:c", "../x", "\0", "*"])
+)
+KEYS = st.sampled_from(
+    ["kind", "metadata", "name", "namespace", "spec", "owner", "owners", "target", "targets", "layer"]
+)
+ANYTHING = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+)
+ALMOST = st.fixed_dictionaries(
+    {"kind": st.sampled_from(["Component", "Location", ""]), "metadata": st.fixed_dictionaries({"name": LEAVES})},
+    optional={"spec": ANYTHING},
+)
+
+
+@given(st.lists(ANYTHING | ALMOST, max_size=3))
+def test_whatever_the_documents_are_they_are_read_or_told(values):
+    with tempfile.TemporaryDirectory() as folder, suppress(InputError):
+        Path(folder, "catalog-info.yaml").write_text("\n---\n".join(map(json.dumps, values)))
+        for made in read_made(Workspace(Path(folder))):
+            problem = made.owner_problem(TEAM)
+            assert (problem is None) == (made.owner == TEAM)
+            assert problem is None or str(problem).startswith("catalog-info.yaml:")

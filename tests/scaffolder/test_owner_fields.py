@@ -55,7 +55,7 @@ SCHEMAS = st.recursive(
     st.none()
     | st.booleans()
     | st.text(max_size=3)
-    | st.fixed_dictionaries({"ui:field": st.sampled_from(["OwnerPicker", "EntityPicker", 5])}),
+    | st.fixed_dictionaries({"ui:field": st.sampled_from(["OwnerPicker", "EntityPicker", 5, []])}),
     lambda inner: (
         st.lists(inner, max_size=2)
         | st.dictionaries(
