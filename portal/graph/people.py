@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.graph.drift import Author
+from portal.model.accounts import IDS, LOGIN, TEAMS
 from portal.model.ref import EntityRef
 
-#: Ends of annotations that name an account or team of a git host, whose name stands before.
-#: Rule: `github.com/user-login`, `github.com/user-id`, `github.com/team-slug` of catalog-backend-module-github, and
-#: `HOST/user-login`, `HOST/user_id`, `HOST/team-path` of catalog-backend-module-gitlab.
-_LOGIN, _IDS, _TEAMS = "user-login", ("user-id", "user_id"), ("team-slug", "team-path")
 #: `12345+login@users.noreply.github.com`, `login@users.noreply.github.com`, `12345-login@users.noreply.gitlab.com`.
 _NOREPLY = re.compile(r"(?:(?P<id>\d+)[+-])?(?P<login>[^@+]+)@users\.noreply\.(?P<host>[^@]+)")
 
@@ -70,14 +67,14 @@ class People:
             text = str(value).strip().lower().rstrip("/")
             if not text:
                 continue
-            if name in _TEAMS and ref.kind == "group":
+            if name in TEAMS and ref.kind == "group":
                 self._teams.setdefault(text.removeprefix("@"), ref)
-            elif name == _LOGIN and ref.kind == "user":
+            elif name == LOGIN and ref.kind == "user":
                 # GitLab's provider writes the url of the account.
                 login = text.rpartition("/")[2].removeprefix("@")
                 self._accounts.setdefault((host, login), ref)
                 self._logins.setdefault(login, ref)
-            elif name in _IDS and ref.kind == "user":
+            elif name in IDS and ref.kind == "user":
                 self._accounts.setdefault((host, f"#{text}"), ref)
 
 

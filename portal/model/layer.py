@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from portal.errors import InputError
 from portal.model.ref import EntityRef
+from portal.model.repository_access import AccessPolicy, access_policy_of
 
 FindingSeverity = Literal["warn", "enforce", "exempt"]
 
@@ -36,7 +37,7 @@ class Layer:
     """A layer as its entity declares it; `rank` 1 is the lowest.
 
     `may_depend_on` are the layers that its assets may need; None means those of the same and lower ranks.
-    `enforcement` maps a rule's id to off, warn or enforce.
+    `enforcement` maps a rule's id to off, warn or enforce. `repository_access` says who gets what in its repositories.
     """
 
     ref: EntityRef
@@ -48,6 +49,7 @@ class Layer:
     approvers: tuple[EntityRef, ...] = ()
     enforcement: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
+    repository_access: AccessPolicy = field(default_factory=AccessPolicy)
 
     @property
     def name(self) -> str:
@@ -124,6 +126,7 @@ def layer_of(declared: Mapping[str, Any], ref: EntityRef) -> Layer:
         _all_named("role", spec.get("approvers"), ref),
         dict(spec.get("enforcement") or {}),
         str(declared["metadata"].get("description") or ""),
+        access_policy_of(spec.get("repositoryAccess")),
     )
 
 

@@ -17,6 +17,7 @@ from portal.model.relation import (
     PRODUCES,
     TRAINED_ON,
 )
+from portal.model.repository_access import OWNER_RIGHTS, STEWARD_RIGHTS
 
 
 class ProjectSpec(AssetSpec):
@@ -87,6 +88,14 @@ class DutySchema(SpecSchema):
     role = Text(required=True, description="The role that answers")
 
 
+class RepositoryAccessSchema(SpecSchema):
+    """What the owner and the stewards of an asset get in its repository."""
+
+    owner = Text(one_of=OWNER_RIGHTS, description="What the owner gets; maintain if absent")
+    stewards = TextMapping(one_of=STEWARD_RIGHTS, description="What a steward gets, by duty")
+    default = Text(one_of=STEWARD_RIGHTS, description="What stewards of other duties get; read if absent")
+
+
 class LayerSpec(SpecSchema):
     """A layer: its rank, who may own in it, who must steward it, what it may depend on."""
 
@@ -101,6 +110,9 @@ class LayerSpec(SpecSchema):
     approvers = TextList(description="Names of the roles that may grant exemptions")
     enforcement = TextMapping(
         one_of=("off", "warn", "enforce"), description="Severity of a rule in this layer, by the rule's id"
+    )
+    repositoryAccess = Object(
+        RepositoryAccessSchema, description="What the owner and the stewards of an asset get in its repository"
     )
 
 
