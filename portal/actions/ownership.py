@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from portal.actions.contract import ActionContext, Example
+from portal.actions.made import MadeEntity, read_file
 from portal.actions.schema import ActionSchema, Texts, Value
-from portal.actions.structured import read_yaml
 from portal.errors import InputError
-from portal.model.entity import ref_of
-from portal.model.layer import accountable_owner
 from portal.model.ref import EntityRef
 
 
@@ -86,9 +84,11 @@ class OwnershipCheck:
         if given["catalog_info_path"]:
             kinds = None if given["kinds"] is None else {kind.lower() for kind in given["kinds"]}
             path = given["catalog_info_path"]
-            declared = read_yaml(context.workspace.read(path), name=path)
-            wrong, checked = _compared(declared, owner, kinds, path=path)
-            faults += wrong
+            try:
+                wrong, checked = _compared(read_file(context.workspace, path), owner, kinds, path=path)
+                faults += wrong
+            except InputError as error:
+                faults.append(error.message)
         if faults:
             raise InputError("\n".join(faults), faults)
         context.output("owner", owner)
@@ -97,25 +97,14 @@ class OwnershipCheck:
 
 
 def _compared(
-    declared: Sequence[Any], owner: EntityRef, kinds: Collection[str] | None, *, path: str
+    made: Sequence[MadeEntity], owner: EntityRef, kinds: Collection[str] | None, *, path: str
 ) -> tuple[list[str], list[EntityRef]]:
     """Return what is wrong with the owners of declared entities, and those that are right."""
-    faults: list[str] = []
-    right: list[EntityRef] = []
-    for entity in declared:
-        try:
-            ref = ref_of(entity)
-            found = accountable_owner(entity, ref)
-        except (AttributeError, KeyError, TypeError):
-            faults.append(f"{path}: found a document that is no entity; expected kind, metadata.name, spec")
-            continue
-        if ref.kind not in kinds if kinds is not None else found is None:
-            continue
-        if found == owner:
-            right.append(ref)
-        else:
-            faults.append(f"{path}: {ref} is owned by {found or 'nobody'}; expected {owner}, as was asked for")
-    if not faults and not right:
+    concerned = [item for item in made if (item.names_owner if kinds is None else item.ref.kind in kinds)]
+    if not concerned:
         wanted = " or ".join(sorted(kinds)) if kinds else "entity with an owner"
-        faults.append(f"{path}: found no {wanted}; expected one that is owned by {owner}")
-    return faults, right
+        return [f"{path}: found no {wanted}; expected one that is owned by {owner}"], []
+    faults = {item.ref: item.owner_problem(owner) for item in concerned}
+    return [str(fault) for fault in faults.values() if fault is not None], [
+        ref for ref, fault in faults.items() if fault is None
+    ]

@@ -70,7 +70,7 @@ class Target:
 
     def matches(self, path: str) -> bool:
         """Return whether the pattern names this file."""
-        return path == self.pattern or glob.globmatch(path, self.pattern, flags=_GLOB_FLAGS)
+        return path_matches(path, self.pattern)
 
     def longer_branches(self) -> list[Target]:
         """Return what else the url may mean: its branch may hold `/`, so going on into what looks like the path."""
@@ -87,6 +87,11 @@ class Target:
             prefix = f"{before}{quoted(branch)}/"
             found.append(replace(self, tree=replace(self.tree, branch=branch), pattern=pattern, prefix=prefix))
         return found
+
+
+def path_matches(path: str, pattern: str) -> bool:
+    """Return whether a path or glob pattern names the file at a path."""
+    return path == pattern or glob.globmatch(path, pattern, flags=_GLOB_FLAGS)
 
 
 def is_glob(pattern: str) -> bool:

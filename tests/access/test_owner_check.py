@@ -86,10 +86,12 @@ def test_the_catalog_file_must_have_the_owner_that_was_asked_for(check):
     given = {"owner": "team", "catalogInfoPath": "catalog-info.yaml"}
     assert check(given | {"kinds": ["Component"]})[0]["checked"] == ["component:default/made"]
     with pytest.raises(
-        InputError, match="api:default/other is owned by group:default/others; expected group:default/team"
+        InputError,
+        match=r"catalog-info.yaml:14:46 spec\.owner: .* found group:default/others; "
+        "expected group:default/team, who was asked to own api:default/other",
     ):
         check(given)
-    with pytest.raises(InputError, match="location:default/more is owned by nobody"):
+    with pytest.raises(InputError, match=r"catalog-info.yaml:9:1 spec\.owner: A required field is missing: found no"):
         check(given | {"kinds": ["Location"]})
     with pytest.raises(InputError, match="found no dataset"):
         check(given | {"kinds": ["Dataset"]})
@@ -100,8 +102,8 @@ def test_the_catalog_file_must_have_the_owner_that_was_asked_for(check):
     ("text", "error", "message"),
     [
         ("a: [", InputError, "catalog-info.yaml:2:1"),
-        ("just text", InputError, "no entity"),
-        ("kind: 1", InputError, "no entity"),
+        ("just text", InputError, "1:1: The document is not a mapping: expected an entity"),
+        ("kind: 1", InputError, "1:1: .* expected an entity, with kind, metadata.name"),
         ("", InputError, "found no entity with an owner"),
         (None, ActionError, "no file"),
     ],
