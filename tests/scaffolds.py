@@ -34,6 +34,7 @@ from portal.services.refresh import RefreshService
 from portal.services.scaffolding import ScaffoldingService
 from portal.services.sources import SourcesService
 from portal.services.task_checks import OwnershipInvariant
+from portal.services.task_promises import Promises
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -75,6 +76,9 @@ class OwnerTable:
             return []
         fix = f"Owners of the layer are {', '.join(allowed)}"
         return [Finding("owner-role", f"{owner_ref} may not own in the layer {layer}", fix)]
+
+    def default_layers(self) -> Mapping[str, str]:
+        return {}
 
 
 class EchoAction:
@@ -234,7 +238,7 @@ class Scaffold:
             self.database,
             catalog=self.catalog,
             ownership=rules,
-            locations=LocationsService(self.database, self.sources, self.refresh),
+            promises=Promises(self.catalog, LocationsService(self.database, self.sources, self.refresh)),
             jobs=self.jobs,
             engine=self.engine,
             actions=self.actions,

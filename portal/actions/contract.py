@@ -116,6 +116,9 @@ class Action(Protocol):
 
     `run` may be called again for the same step after a crash, with the workspace as it was before: what it does
     outside of the workspace must bear being done twice. It raises `PortalError` for what it cannot do.
+
+    One that brings files of the workspace to where others see them is called `publish:...`, or has an attribute
+    `publishes` that is true: the owners in the catalog files below its input `sourcePath` are compared before it runs.
     """
 
     @property

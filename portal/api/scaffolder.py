@@ -209,8 +209,9 @@ def _add_templates(blueprint: Blueprint, service: ScaffoldingService, access: Ta
     @blueprint.get("/v2/templates/<namespace>/<kind>/<name>/parameter-schema")
     @blueprint.response(200)
     def parameter_schema(namespace: str, kind: str, name: str) -> Response:
-        """Return a template's form."""
-        return _json(service.parameter_schema(f"{kind}:{namespace}/{name}", rights=access.rights()))
+        """Return a template's form, whose pickers of owners offer those who may own what it creates."""
+        ref = f"{kind}:{namespace}/{name}"
+        return _json(service.parameter_schema(ref, rights=access.rights(), actor_ref=access.user_ref()))
 
 
 def _secrets(body: dict[str, Any]) -> dict[str, Secret]:

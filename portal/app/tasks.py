@@ -21,11 +21,13 @@ from portal.services.explanation import ExplanationService
 from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
+from portal.services.owner_choice import OwnerChoice
 from portal.services.ownership import OwnershipService
+from portal.services.repository_access import RepositoryAccessService
 from portal.services.scaffolding import ScaffoldingService
 from portal.services.task_checks import OwnershipInvariant
 from portal.services.task_owners import TaskOwners
-from portal.services.task_runner import SightOf
+from portal.services.task_promises import Promises, SightOf
 from portal.services.templates import Templates
 from portal.services.vault import Vault
 from portal.services.workspaces import Workspaces
@@ -73,11 +75,12 @@ def wire_tasks(
     """Return the services that run tasks."""
     engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
     jobs = Jobs(database, lease_seconds=settings.lease_seconds, duty=duty)
+    owners = TaskOwners(catalog, ownership, explanation, sight_of=sight_of)
     actions = all_actions(
         engine,
         repositories=settings.repositories,
         policy=policy,
-        owners=TaskOwners(catalog, ownership, explanation, sight_of=sight_of),
+        owners=owners,
         portal=OwnRequests(application, base_url=settings.base_url),
     )
     templates = Templates(mirrors, integrations=integrations)
@@ -85,20 +88,27 @@ def wire_tasks(
         database,
         catalog=catalog,
         ownership=ownership,
-        locations=locations,
+        promises=Promises(
+            catalog,
+            locations,
+            owners=owners,
+            access=RepositoryAccessService(database, ownership, integrations=integrations),
+            sight_of=sight_of,
+        ),
         jobs=jobs,
         engine=engine,
         actions=actions,
         templates=templates,
         workspaces=Workspaces(settings.workspaces),
         vault=Vault(settings.data / "instance.key"),
-        sight_of=sight_of,
+        choice=OwnerChoice(catalog, ownership),
     )
     dry_runs = DryRuns(
         engine=engine,
         actions=actions,
         catalog=catalog,
         ownership=OwnershipInvariant(catalog, ownership, engine),
+        owners=owners,
         templates=templates,
         folder=settings.workspaces,
         kinds=kinds.current,

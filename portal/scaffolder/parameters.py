@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from portal.errors import InputError
+from portal.scaffolder.owner_fields import asks_for_owner
 
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 #: Keywords whose members are schemas, by name.
@@ -69,12 +70,12 @@ def values_errors(form: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) 
 def owner_parameters(form: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of the parameters that ask for an owner.
 
-    These are all with the field OwnerPicker, wherever they stand in a page, else the one called `owner`.
+    These are all with a field that asks for owners, wherever they stand in a page, else the one called `owner`.
     """
     named: dict[str, Mapping[str, Any]] = {}
     for page in form:
         _collect_properties(page, named)
-    picked = [name for name, schema in named.items() if schema.get("ui:field") == "OwnerPicker"]
+    picked = [name for name, schema in named.items() if asks_for_owner(schema)]
     return picked or [name for name in named if name == "owner"]
 
 

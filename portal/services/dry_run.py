@@ -26,10 +26,11 @@ from portal.scaffolder.parameters import pages, values_errors
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.dry_run_surroundings import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
-from portal.services.task_catalog import CatalogReader
+from portal.services.task_catalog import CatalogReader, TaskOwnerRules
 from portal.services.task_checks import OwnershipInvariant, base_url, of_portal, raise_for, secrets_errors
+from portal.services.task_promises import Promises, SightOf
 from portal.services.task_rights import TaskRights
-from portal.services.task_runner import SightOf, TaskRunner
+from portal.services.task_runner import TaskRunner
 from portal.services.task_surroundings import Environment, Sources
 from portal.store.tasks import TaskRow
 
@@ -83,6 +84,7 @@ class DryRuns:
         actions: Mapping[str, Action],
         catalog: CatalogReader,
         ownership: OwnershipInvariant | None,
+        owners: TaskOwnerRules | None = None,
         templates: Sources,
         folder: Path,
         kinds: Callable[[], Kinds],
@@ -94,6 +96,7 @@ class DryRuns:
         self._actions = actions
         self._catalog = catalog
         self._ownership = ownership
+        self._owners = owners
         self._templates = templates
         self._folder = folder
         self._kinds = kinds
@@ -163,12 +166,10 @@ class DryRuns:
             secrets=GivenSecrets(asked.secrets),
             engine=self._engine,
             actions=self._actions,
-            catalog=self._catalog,
-            locations=NoLocations(),
+            promises=Promises(self._catalog, NoLocations(), owners=self._owners, sight_of=self._sight_of),
             templates=self._templates,
             workspaces=OnePlace(workspace),
             environment=self._environment,
-            sight_of=self._sight_of,
             stand_in=_stand_in,
         ).run(task.id, AtOnce())
         *lines, last = notebook.bodies(hidden=str(folder))

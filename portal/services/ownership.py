@@ -220,6 +220,30 @@ class OwnershipService:
             told = {item.rule: item for item in _against(self._state(connection).facts, owner_ref, layer)}
         return [_told_as(item, told.get(item.rule)) for item in found]
 
+    def able_owners(
+        self, layers: Collection[str], owners: Sequence[EntityRef] | None = None, *, anywhere: bool = False
+    ) -> list[EntityRef]:
+        """Return who of some owners may own in all of some layers, given by name; of everybody if None, groups first.
+
+        With `anywhere` they may own in one at least of all the layers there are. What is not enforced forbids nothing.
+        """
+        with self._database.whole.reading() as connection:
+            facts = self._state(connection).facts
+        found = sorted(facts.people, key=lambda ref: (ref.kind != "group", ref)) if owners is None else list(owners)
+        for layer in layers:
+            found = _able(facts, found, layer)
+        if not anywhere or not facts.layers:
+            return found
+        somewhere = {owner for layer in facts.layers for owner in _able(facts, found, layer)}
+        return [owner for owner in found if owner in somewhere]
+
+    def default_layers(self) -> Mapping[str, str]:
+        """Return the layer of each kind (lower case) where nothing else says, as far as there are such layers."""
+        with self._database.whole.reading() as connection:
+            known = self._state(connection).facts.layers
+            defaults = self._kinds.seen_by(connection).default_layers
+        return {kind: name for kind, name in defaults.items() if EntityRef.of("layer", "default", name) in known}
+
     def layers(self) -> list[LayerView]:
         """Return the layers, the highest first, each with its assets; what stands in none comes last."""
         with self._database.reading() as connection:
@@ -328,6 +352,17 @@ def _against(facts: Facts, owner_ref: EntityRef, layer: str) -> list[Finding]:
         fix = f"Known layers: {', '.join(sorted(ref.name for ref in facts.layers))}."
         found.append(Finding(LayerKnown.id, "enforce", asset.ref, asset.layer, message, fix))
     return found
+
+
+def _able(facts: Facts, owners: Sequence[EntityRef], layer: str) -> list[EntityRef]:
+    """Return those of some owners that no enforced rule forbids to own in a layer."""
+    place = EntityRef.parse(layer, default_kind="layer")
+    if facts.layers and place not in facts.layers:
+        return []
+    assets = [Asset(EntityRef.of("asset", "default", str(at)), owner, place) for at, owner in enumerate(owners)]
+    found = evaluate(facts, rules=(OwnerExists(), OwnerRole()), assets=assets)
+    refused = {finding.ref for finding in found if finding.severity == "enforce"}
+    return [owner for asset, owner in zip(assets, owners, strict=True) if asset.ref not in refused]
 
 
 def _told_as(decided: Finding, readable: Finding | None) -> Finding:

@@ -21,7 +21,8 @@ from portal.scaffolder.task import cancellation, recovery, task_spec
 from portal.services.attempts import run_id
 from portal.services.jobs import Jobs
 from portal.services.journal import Journal
-from portal.services.task_catalog import CatalogReader, Registrar
+from portal.services.owner_choice import OwnerChoice
+from portal.services.task_catalog import CatalogReader
 from portal.services.task_checks import (
     OwnershipInvariant,
     OwnershipRules,
@@ -32,9 +33,10 @@ from portal.services.task_checks import (
     template_ref,
     usable,
 )
+from portal.services.task_promises import Promises
 from portal.services.task_query import TaskQuery
 from portal.services.task_rights import TaskRights
-from portal.services.task_runner import SightOf, TaskRunner
+from portal.services.task_runner import TaskRunner
 from portal.services.task_secrets import StoredSecrets
 from portal.services.task_surroundings import Environment
 from portal.services.templates import Templates
@@ -58,7 +60,7 @@ class ScaffoldingService:
         *,
         catalog: CatalogReader,
         ownership: OwnershipRules,
-        locations: Registrar,
+        promises: Promises,
         jobs: Jobs,
         engine: Engine,
         actions: Mapping[str, Action],
@@ -67,11 +69,12 @@ class ScaffoldingService:
         vault: Vault,
         environment: Environment | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
-        sight_of: SightOf = lambda _who: None,
+        choice: OwnerChoice | None = None,
     ) -> None:
         self._database = database
         self._catalog = catalog
         self._ownership = OwnershipInvariant(catalog, ownership, engine)
+        self._choice = choice
         self._jobs = jobs
         self._actions = actions
         self._vault = vault
@@ -82,12 +85,10 @@ class ScaffoldingService:
             secrets=StoredSecrets(database, vault),
             engine=engine,
             actions=actions,
-            catalog=catalog,
-            locations=locations,
+            promises=promises,
             templates=templates,
             workspaces=workspaces,
             environment=environment,
-            sight_of=sight_of,
             recorded=jobs.recorded,
         )
         jobs.register(JOB, self._runner.run, unfinished=self._unfinished, interrupt=self.journal.close)
@@ -212,11 +213,17 @@ class ScaffoldingService:
         """Return all actions by id, with their schemas and examples."""
         return [_shown_action(self._actions[name]) for name in sorted(self._actions)]
 
-    def parameter_schema(self, template_name: str, *, rights: TaskRights | None = None) -> dict[str, Any]:
-        """Return a template's form, with `rights` as who asks gets it. Raises `InputError` or `NotFoundError`."""
+    def parameter_schema(
+        self, template_name: str, *, rights: TaskRights | None = None, actor_ref: str | None = None
+    ) -> dict[str, Any]:
+        """Return a template's form, with `rights` as who asks gets it: owners are those who may own what it makes.
+
+        Raises `InputError` or `NotFoundError`.
+        """
         ref = template_ref(template_name)
         template = usable(ref, self._catalog.by_refs([ref]).get(ref))
-        return parameter_schema(template if rights is None else rights.permitted(template))
+        form = parameter_schema(template if rights is None else rights.permitted(template))
+        return form if self._choice is None else self._choice.narrowed(template, form, rights, user=actor_ref)
 
     def _task(self, task_id: str) -> TaskRow:
         task = self.journal.task(task_id)

@@ -50,6 +50,10 @@ class OwnershipRules(Protocol):
         """Return what speaks against an owner in a layer."""
         ...
 
+    def default_layers(self) -> Mapping[str, str]:
+        """Return the layer of each kind (lower case) where nothing else says, as far as there are such layers."""
+        ...
+
 
 class OwnershipInvariant:
     """Asks whether who is to own what a template creates may."""
@@ -88,26 +92,31 @@ class OwnershipInvariant:
             for name, owner in owners.items()
             if owner not in known or owner.kind not in PEOPLE
         ]
+        layers = self._layers(creates, values)
         if not faults:
-            faults = self._forbidden(creates, owners, values)
+            faults = self._forbidden(layers, owners)
         if faults:
             raise InputError("\n".join(faults), faults)
         if rights is not None:
             rights.require_owners(list(owners.values()))
         kinds = frozenset(str(item["kind"]).lower() for item in creates)
-        return ExpectedOwnership(next(iter(owners.values())), kinds)
+        return ExpectedOwnership(next(iter(owners.values())), kinds, tuple(layers))
 
-    def _forbidden(
-        self, creates: Sequence[Mapping[str, Any]], owners: Mapping[str, EntityRef], values: Mapping[str, Any]
-    ) -> list[str]:
+    def _layers(self, creates: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> list[str]:
+        """Return the layers that a template makes something in: those it says, else those that the kinds are for."""
+        defaults = self._ownership.default_layers()
+        said = [str(item.get("layer") or "") for item in creates]
+        rendered = self._engine.render_value(said, {"parameters": values}).value
+        told = rendered if isinstance(rendered, list) else said
+        found = [layer or defaults.get(str(item["kind"]).lower()) for item, layer in zip(creates, told, strict=True)]
+        return [str(layer) for layer in dict.fromkeys(found) if layer]
+
+    def _forbidden(self, layers: Sequence[str], owners: Mapping[str, EntityRef]) -> list[str]:
         """Return what the layers' rules say against the owners, where they enforce it."""
-        declared = [str(item["layer"]) for item in creates if item.get("layer")]
-        rendered = self._engine.render_value(declared, {"parameters": values}).value
-        named = [str(layer) for layer in dict.fromkeys(rendered if isinstance(rendered, list) else declared) if layer]
         return [
             f"{name}: {finding.message} (rule {finding.rule}). {finding.fix}"
             for name, owner in owners.items()
-            for layer in named
+            for layer in layers
             for finding in self._ownership.check_owner(owner, layer)
             if finding.severity == "enforce"
         ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
 
 from portal.errors import AuthenticationError, NotAllowedError
 from portal.model.ref import PEOPLE, EntityRef
@@ -13,13 +14,30 @@ from portal.services.task_checks import OwnershipRules
 from portal.store.sight import Sight, seeing
 
 
+class Placed(Protocol):
+    """An entity as graphs show it."""
+
+    @property
+    def layer(self) -> EntityRef | None:
+        """The layer that it stands in."""
+        ...
+
+
+class LayerRules(OwnershipRules, Protocol):
+    """Says who may own, and where entities stand."""
+
+    def nodes(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Placed]:
+        """Return those of the entities that are in the catalog."""
+        ...
+
+
 class TaskOwners:
     """The invariant on owners, as a step asks for it: the one that is checked before a task exists."""
 
     def __init__(
         self,
         catalog: CatalogReader,
-        ownership: OwnershipRules,
+        ownership: LayerRules,
         explanation: ExplanationService,
         *,
         sight_of: Callable[[str | None], Sight | None],
@@ -52,3 +70,7 @@ class TaskOwners:
                 except (AuthenticationError, NotAllowedError) as refusal:
                     found.append(refusal.message)
         return found
+
+    def layers_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, EntityRef | None]:
+        """Return the layer that each of the entities stands in, for whatever reason; None for none."""
+        return {ref: node.layer for ref, node in self._ownership.nodes(refs).items()}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from portal.model.filter import AnyOf, EntityFilter
 from portal.model.permission import Conditional, Criteria, parse_criteria
 from portal.model.permission_names import PERMISSIONS, SCAFFOLDER_ACTION
+from portal.model.permission_rules import entity_filter
 from portal.model.ref import EntityRef
 from portal.model.resource_rules import resource_test
 from portal.services.explanation import ExplanationService, Sought, refusal
@@ -16,6 +19,15 @@ from portal.services.permission import PermissionService
 _STEPS = PERMISSIONS["scaffolder.template.step.read"]
 _PARAMETERS = PERMISSIONS["scaffolder.template.parameter.read"]
 _EXECUTE = PERMISSIONS["scaffolder.action.execute"]
+_CREATE = PERMISSIONS["portal.asset.create"]
+
+
+@dataclass(frozen=True, slots=True)
+class Creatable:
+    """Which owners somebody may create something for, None for any, and why these."""
+
+    filter: EntityFilter | None
+    reason: str
 
 
 class TaskRights(Protocol):
@@ -35,6 +47,10 @@ class TaskRights(Protocol):
 
     def require_owners(self, owners: Collection[EntityRef]) -> None:
         """Raise `NotAllowedError` unless the person may create something for each of the owners."""
+        ...
+
+    def creatable(self) -> Creatable:
+        """Return which owners the person may create something for."""
         ...
 
 
@@ -79,7 +95,14 @@ class ActorTaskRights:
     def require_owners(self, owners: Collection[EntityRef]) -> None:
         """See `TaskRights.require_owners`."""
         refs = tuple(map(str, owners))
-        self._explanation.require(self._actor, "portal.asset.create", lambda: Sought(refs))
+        self._explanation.require(self._actor, _CREATE.name, lambda: Sought(refs))
+
+    def creatable(self) -> Creatable:
+        """See `TaskRights.creatable`."""
+        ((decision, reason),) = self._permission.rulings([_CREATE], self._actor)
+        if isinstance(decision, Conditional):
+            return Creatable(entity_filter(decision.criteria), reason)
+        return Creatable(None if decision == "ALLOW" else AnyOf(), reason or "the permission policy says so")
 
 
 def is_permitted_action(criteria: Mapping[str, Any] | None, action: str, given: Mapping[str, Any]) -> bool:

@@ -44,12 +44,11 @@ from portal.scaffolder.task import (
 from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_name, run_id
 from portal.services.error_names import error_name
 from portal.services.jobs import JobStoppedError, StepRunner
-from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
+from portal.services.task_promises import Promises, is_publishing
 from portal.services.task_rights import is_permitted_action
 from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
-from portal.store.sight import Sight
 from portal.store.tasks import TaskRow
 
 #: No name of a team or repository is as long, tokens are longer.
@@ -58,8 +57,6 @@ ANSWERS_FILE = ".portal/answers.yaml"
 _LOG = logging.getLogger(__name__)
 #: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
 _KEPT_SECONDS = 7 * 24 * 3600.0
-#: Gives what a user by reference, None for nobody in particular, may read; None: everything.
-SightOf = Callable[[str | None], Sight | None]
 #: Gives what an earlier attempt has recorded, by the names of its steps.
 Recorded = Callable[[str], Mapping[str, Any]]
 #: Gives the output that stands in for an action's own, which is not run.
@@ -118,12 +115,10 @@ class TaskRunner:
         secrets: TaskSecrets,
         engine: Engine,
         actions: Mapping[str, Action],
-        catalog: CatalogReader,
-        locations: Registrar,
+        promises: Promises,
         templates: Sources,
         workspaces: Places,
         environment: Environment | None = None,
-        sight_of: SightOf = lambda _who: None,
         recorded: Recorded = lambda _run: {},
         stand_in: StandIn | None = None,
     ) -> None:
@@ -131,12 +126,10 @@ class TaskRunner:
         self._secrets = secrets
         self._engine = engine
         self._actions = actions
-        self._catalog = catalog
-        self._locations = locations
+        self._promises = promises
         self._templates = templates
         self._workspaces = workspaces
         self._environment = environment or Environment()
-        self._sight_of = sight_of
         self._recorded = recorded
         self._stand_in = stand_in
 
@@ -270,6 +263,8 @@ class TaskRunner:
         action = self._actions.get(step.declared["action"])
         if action is None:
             raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
+        if is_publishing(action):
+            self._promises.require(step.task, workspace, [one.input for one in plan.passes if not one.is_skipped])
         skipped = None if self._stand_in is None else self._skip(step, action, plan, self._stand_in)
         return skipped or self._act(step, action, plan, workspace)
 
@@ -301,18 +296,26 @@ class TaskRunner:
                 self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
             if given is None:
                 continue
-            if action.id.startswith("publish:"):
+            if is_publishing(action):
                 self._write_answers(step, workspace, given)
             output: dict[str, Any] = {}
-            action.run(self._context(step, workspace, given, output))
+            action.run(self._context(step, workspace, one.input, given=given, output=output))
             if self._journal.is_cancelled(step.task.id):
                 raise TaskCancelledError(cancelled_message(step.id))
             outputs.append(output)
         return StepResult("completed", merge_outputs(outputs, is_each="each" in step.declared))
 
     def _context(
-        self, step: _Step, workspace: Workspace, given: Mapping[str, Any], output: dict[str, Any]
+        self,
+        step: _Step,
+        workspace: Workspace,
+        said: Mapping[str, Any],
+        *,
+        given: Mapping[str, Any],
+        output: dict[str, Any],
     ) -> ActionContext:
+        """Return what an action may touch; `said` is its input as the template has it, `given` what was made of it."""
+
         def put(name: str, value: Any) -> None:
             try:
                 output[name] = orjson.loads(orjson.dumps(value))
@@ -324,13 +327,7 @@ class TaskRunner:
             input=given,
             workspace=workspace,
             reader=self._templates.reader(_location(step.task), commit=step.commit),
-            catalog=VerifyingCatalog(
-                self._catalog,
-                self._locations,
-                expected=ExpectedOwnership.from_json(expected) if expected else None,
-                sight=self._sight_of(step.task.created_by),
-                redact=step.redact_urls,
-            ),
+            catalog=self._promises.catalog_of(step.task, workspace, said, redact=step.redact_urls),
             secrets=step.secrets,
             log=lambda message: self._log(step, message),
             output=put,

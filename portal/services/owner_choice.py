@@ -1,0 +1,173 @@
+"""Narrows the owners that a template's form offers to those who may own what it makes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+
+from portal.errors import InputError
+from portal.model.entity import ref_of
+from portal.model.filter import AllOf, Match
+from portal.model.leaves import leaves
+from portal.model.query import EntityQuery
+from portal.model.ref import PEOPLE, EntityRef
+from portal.scaffolder.owner_fields import Field, filter_of, owner_fields, with_owner_fields
+from portal.scaffolder.parameters import owner_parameters
+from portal.services.catalog import CatalogService
+from portal.services.task_checks import OwnershipRules
+from portal.services.task_rights import TaskRights
+
+#: So many owners a form offers, groups first: a browser asks for them by name, in one url.
+MOST_OFFERED = 1_000
+#: So many of the owners that a person may create for are looked at.
+_MOST_LOOKED_AT = 10_000
+_MOST_NAMED = 3
+#: A name that no entity can have.
+_NOBODY = {"kind": "Group", "metadata.name": "-"}
+
+
+class OwnerRules(OwnershipRules, Protocol):
+    """Says who may own, and where."""
+
+    def able_owners(
+        self, layers: Collection[str], owners: Sequence[EntityRef] | None = None, *, anywhere: bool = False
+    ) -> Sequence[EntityRef]:
+        """Return who of some owners may own in all of some layers; of everybody if None, groups first.
+
+        With `anywhere` they may own in one at least of all the layers there are.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Owners:
+    """Who may own what a template makes, with the document of each; `refusal` says why it is nobody."""
+
+    entities: Mapping[EntityRef, Mapping[str, Any]]
+    is_cut: bool = False
+    refusal: str = ""
+
+
+class OwnerChoice:
+    """Knows whom a person may let own what a template makes."""
+
+    def __init__(self, catalog: CatalogService, rules: OwnerRules) -> None:
+        self._catalog = catalog
+        self._rules = rules
+
+    def narrowed(
+        self, template: Mapping[str, Any], form: dict[str, Any], rights: TaskRights | None, *, user: str | None
+    ) -> dict[str, Any]:
+        """Return a form in which the pickers of owners offer those alone who may own what the template creates.
+
+        `form` is that of `parameter_schema`, `rights` are those of the person who asks, None for somebody who may do
+        anything. A picker comes back with a `catalogFilter` of names, as pickers of entities understand it; one whose
+        person may let nobody own says so in its description. A template that creates nothing is left as it is.
+        """
+        said = template["spec"].get("creates")
+        creates = [item for item in (said if isinstance(said, list) else ()) if isinstance(item, Mapping)]
+        pages = [step["schema"] for step in form["steps"]]
+        names = owner_parameters(pages)
+        if not creates or not any(True for page in pages for _ in owner_fields(page, names)):
+            return form
+        owners = self._owners(creates, rights)
+        documents = {ref: list(leaves(entity)) for ref, entity in owners.entities.items()}
+
+        def change(field: Field) -> Field:
+            wanted = filter_of(field)
+            if field.get("ui:field") == "MyGroupsPicker" and user is not None:
+                wanted = AllOf((wanted, Match.of("relations.hasMember", [user])))
+            return _narrowed(field, [ref for ref in documents if wanted.matches(documents[ref])], owners)
+
+        steps = [{**step, "schema": with_owner_fields(step["schema"], names, change)} for step in form["steps"]]
+        return {**form, "steps": steps}
+
+    def _owners(self, creates: Sequence[Mapping[str, Any]], rights: TaskRights | None) -> _Owners:
+        layers, is_told_later = self._layers(creates)
+        creatable = None if rights is None else rights.creatable()
+        if creatable is None or creatable.filter is None:
+            able = self._rules.able_owners(layers, anywhere=is_told_later)[: MOST_OFFERED + 1]
+            if not able:
+                return _Owners({}, refusal=f"Nobody may own this in {_joined(layers)}: no group holds a role for it.")
+            entities = {ref: orjson.loads(body) for ref, body in self._catalog.by_refs(able[:MOST_OFFERED]).items()}
+            return _Owners(entities, is_cut=len(able) > MOST_OFFERED)
+        people = AllOf((Match.of("kind", sorted(PEOPLE)), creatable.filter))
+        page = self._catalog.query(EntityQuery(people), limit=_MOST_LOOKED_AT, with_total=False)
+        entities = {ref_of(entity): entity for entity in map(orjson.loads, page.bodies)}
+        if not entities:
+            return _Owners({}, refusal=f"You may create this for nobody: {creatable.reason}.")
+        able = self._rules.able_owners(layers, sorted(entities, key=_groups_first), anywhere=is_told_later)
+        refusal = "" if able else self._refusal(layers, sorted(entities, key=_groups_first))
+        return _Owners(
+            {ref: entities[ref] for ref in able[:MOST_OFFERED]}, is_cut=len(able) > MOST_OFFERED, refusal=refusal
+        )
+
+    def _layers(self, creates: Sequence[Mapping[str, Any]]) -> tuple[list[str], bool]:
+        """Return the layers that a template says it makes something in, and whether values yet to come name others."""
+        defaults = self._rules.default_layers()
+        said = [str(item.get("layer") or defaults.get(str(item.get("kind")).lower()) or "") for item in creates]
+        is_told_later = any("${{" in text for text in said)
+        return [text for text in dict.fromkeys(said) if text and "${{" not in text], is_told_later
+
+    def _refusal(self, layers: Sequence[str], candidates: Sequence[EntityRef]) -> str:
+        """Say why none of those that a person may create for may own."""
+        found = (finding for layer in layers for finding in self._rules.check_owner(candidates[0], layer))
+        why = next((f" {item.message} {item.fix}" for item in found if item.severity == "enforce"), "")
+        return f"You may create this for nobody: of {_listed(candidates)} none may own it in {_joined(layers)}.{why}"
+
+
+def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field:
+    """Return a picker that offers these alone."""
+    said = field.get("ui:options")
+    options = (
+        {name: value for name, value in said.items() if name != "allowedKinds"} if isinstance(said, Mapping) else {}
+    )
+    options["catalogFilter"] = list(_filters(refs)) or [_NOBODY]
+    if not owners.is_cut:
+        options["allowArbitraryValues"] = False
+    changed = {**field, "ui:options": options}
+    if field.get("ui:field") == "MyGroupsPicker":
+        # It asks for the groups of the person by itself, and knows no option.
+        changed["ui:field"] = "OwnerPicker"
+    if not refs:
+        able = _listed(list(owners.entities)) or "nobody"
+        changed["description"] = owners.refusal or f"You may create this for {able}; this field asks for others."
+    if "default" in field and not _is_offered(field["default"], refs) and not owners.is_cut:
+        del changed["default"]
+    return changed
+
+
+def _is_offered(value: Any, refs: Collection[EntityRef]) -> bool:
+    """Return whether a value, or each of a list, is one of the owners."""
+    try:
+        return all(
+            EntityRef.parse(text, default_kind="group") in refs
+            for text in (value if isinstance(value, list) else [value])
+        )
+    except (InputError, TypeError, AttributeError):
+        return False
+
+
+def _filters(refs: Sequence[EntityRef]) -> Iterator[dict[str, Any]]:
+    """Yield the filter of each kind and namespace, as the catalog's clients write them."""
+    by_place: dict[tuple[str, str], list[str]] = {}
+    for ref in refs:
+        by_place.setdefault((ref.kind, ref.namespace), []).append(ref.name)
+    for (kind, namespace), names in sorted(by_place.items()):
+        yield {"kind": kind.capitalize(), "metadata.namespace": namespace, "metadata.name": sorted(names)}
+
+
+def _groups_first(ref: EntityRef) -> tuple[bool, EntityRef]:
+    return (ref.kind != "group", ref)
+
+
+def _listed(refs: Sequence[EntityRef]) -> str:
+    more = f" and {len(refs) - _MOST_NAMED} more" if len(refs) > _MOST_NAMED else ""
+    return f"{', '.join(refs[:_MOST_NAMED])}{more}"
+
+
+def _joined(layers: Sequence[str]) -> str:
+    return f"the layer {' and '.join(layers)}" if layers else "any layer"
