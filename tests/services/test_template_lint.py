@@ -162,6 +162,10 @@ HARMLESS = [
         "name: {type: string}",
         "name: {type: string, ui:field: OurPicker, ui:options: {regionField: region.name}}",
     ),
+    (
+        "name: {type: string}",
+        "name: {type: string, ui:field: OurPicker, ui:options: {chartField: chart}}\n        chart: {type: string}",
+    ),
     ('=== "pg"', "in ['pg', 'ora']"),
 ]
 
