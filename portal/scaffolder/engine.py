@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ from typing import Any, Literal, Self, TypeVar
 import quickjs
 
 from portal.errors import InputError, PortalError, ServiceUnavailableError, TemplateError
+from portal.scaffolder.nested import Coercion, rebuilt, texts_in
 from portal.scaffolder.plain_lines import sparing
 from portal.scaffolder.values import UNDEFINED, Undefined
 
-Coercion = Literal["none", "json"]
 Filter = Callable[..., Any]
 _T = TypeVar("_T")
 
@@ -145,9 +145,9 @@ class Engine:
         `json`, a text that is one block or expression is decoded as JSON where possible, as before scaffolder-backend
         4.0.3. Raises `TemplateError` when a limit is reached, or for a context that cannot cross to the engine.
         """
-        found = list(_texts(value, (), coercion))
+        found = list(texts_in(value, (), coercion))
         if not found:
-            return Rendered(_rebuild(value, (), {}))
+            return Rendered(rebuilt(value, (), {}))
         sources = [TextSource(".".join(map(str, path)) or "value", text) for path, text in found]
         reply = self._render("value", sources, context, failed=failed, coercion=coercion)
         results: dict[tuple[str | int, ...], Any] = {}
@@ -157,7 +157,7 @@ class Engine:
                 warnings.append(RenderWarning(".".join(map(str, path)), text, _sentence(outcome["error"])))
             else:
                 results[path] = _unwrap(outcome["value"])
-        return Rendered(_rebuild(value, (), results), tuple(warnings), reply.status_functions_called)
+        return Rendered(rebuilt(value, (), results), tuple(warnings), reply.status_functions_called)
 
     def render_texts(
         self,
@@ -419,31 +419,6 @@ def _encode(value: Any) -> str:
 
 def _unwrap(wrapped: Sequence[Any]) -> Any | Undefined:
     return wrapped[0] if wrapped else UNDEFINED
-
-
-def _texts(value: Any, path: tuple[str | int, ...], coercion: Coercion) -> Iterable[tuple[tuple[str | int, ...], str]]:
-    """Yield path and text of each text in `value` that rendering could change: no tag starts without a brace."""
-    if isinstance(value, str):
-        if "{" in value or (coercion == "json" and not value):
-            yield path, value
-    elif isinstance(value, Mapping):
-        for key, member in value.items():
-            yield from _texts(member, (*path, key), coercion)
-    elif isinstance(value, (list, tuple)):
-        for index, item in enumerate(value):
-            yield from _texts(item, (*path, index), coercion)
-
-
-def _rebuild(value: Any, path: tuple[str | int, ...], results: Mapping[tuple[str | int, ...], Any]) -> Any | Undefined:
-    if isinstance(value, str):
-        return results.get(path, value)
-    if isinstance(value, Mapping):
-        members = ((key, _rebuild(member, (*path, key), results)) for key, member in value.items())
-        return {key: member for key, member in members if member is not UNDEFINED}
-    if isinstance(value, (list, tuple)):
-        items = (_rebuild(item, (*path, index), results) for index, item in enumerate(value))
-        return [None if item is UNDEFINED else item for item in items]
-    return value
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
