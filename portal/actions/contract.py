@@ -34,8 +34,10 @@ class Fetched:
 class Reader(Protocol):
     """Reads what stands beside the template, or in another repository."""
 
-    def read(self, url: str) -> Fetched:
+    def read(self, url: str, *, token: str | None = None) -> Fetched:
         """Return what a url names: relative to the template's file, or a git url `REMOTE#BRANCH:PATH`.
+
+        A `token` is for the host of a git url.
 
         Raises `NotAllowedError` for one that leaves the template's repository, or folder, and for schemes that are not
         allowed; `InputError` for one that cannot be understood; `NotFoundError` when nothing is there.

@@ -27,7 +27,7 @@ class RenderingInput(ActionSchema):
     replace = Value(bool, default=False, description="Replace files that are there already.")
     trim_blocks = Value(bool, key="trimBlocks", default=False, description="Drop the newline after a block.")
     lstrip_blocks = Value(bool, key="lstripBlocks", default=False, description="Drop the space before a block.")
-    token = Value(str, description="Token for a repository that needs one.")
+    token = Value(str, description="Token for reading at the host of the url, from a secret.")
 
 
 class FetchTemplateInput(RenderingInput):
@@ -89,7 +89,7 @@ class FetchPlainInput(ActionSchema):
 
     url = Value(str, required=True, description=_URL)
     target_path = Value(str, key="targetPath", default="./", description=_TARGET)
-    token = Value(str, description="Token for a repository that needs one.")
+    token = Value(str, description="Token for reading at the host of the url, from a secret.")
 
 
 class FetchPlain:
@@ -107,7 +107,7 @@ class FetchPlain:
     def run(self, context: ActionContext) -> None:
         """Copy; a file is copied as the target path itself, files that are there are replaced."""
         target = context.input["target_path"]
-        fetched = context.reader.read(context.input["url"])
+        fetched = context.reader.read(context.input["url"], token=context.input["token"])
         if fetched.is_file:
             folder, name = os.path.split(target)
             if not name or name in {".", ".."}:
@@ -122,7 +122,7 @@ class FetchPlain:
 def folder_of(action_id: str, context: ActionContext) -> Sequence[SkeletonEntry]:
     """Return the files of the folder that the input names. Raises `InputError` for a file."""
     url = context.input["url"]
-    fetched = context.reader.read(url)
+    fetched = context.reader.read(url, token=context.input["token"])
     if fetched.is_file:
         raise InputError(f'{action_id}: "{url}" is a file; expected a folder')
     return fetched.entries

@@ -35,7 +35,7 @@ class CookiecutterInput(ActionSchema):
     copy_without_render = Texts(key="copyWithoutRender", description="Globs of what is copied as it is.")
     extensions = Texts(description="Extensions of Jinja2: jinja2.ext.do, .i18n, .loopcontrols.")
     image_name = Value(str, key="imageName", description="Accepted, without effect: no container is used.")
-    token = Value(str, description="Token for a repository that needs one.")
+    token = Value(str, description="Token for reading at the host of the url, from a secret.")
 
 
 class FetchCookiecutter:

@@ -22,7 +22,7 @@ class CopierInput(ActionSchema):
     url = Value(str, required=True, description="Folder relative to the template's file, or a git url.")
     target_path = Value(str, key="targetPath", default="./", description="Folder of the workspace to write to.")
     values = Value(dict, description="Answers to the questions of copier.yml; others get their defaults.")
-    token = Value(str, description="Token for a repository that needs one.")
+    token = Value(str, description="Token for reading at the host of the url, from a secret.")
 
 
 class FetchCopier:

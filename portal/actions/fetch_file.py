@@ -21,7 +21,7 @@ class FetchPlainFileInput(ActionSchema):
 
     url = Value(str, required=True, description=_URL)
     target_path = Value(str, key="targetPath", required=True, description=_TARGET)
-    token = Value(str, description="Token for a repository that needs one.")
+    token = Value(str, description="Token for reading at the host of the url, from a secret.")
 
 
 class FetchPlainFile:
@@ -99,7 +99,7 @@ class FetchTemplateFile:
 def _file(action_id: str, context: ActionContext) -> SkeletonEntry:
     """Return the file that the input names. Raises `InputError` for anything else."""
     url = context.input["url"]
-    fetched = context.reader.read(url)
+    fetched = context.reader.read(url, token=context.input["token"])
     if not fetched.is_file:
         raise InputError(f'{action_id}: "{url}" is a folder; expected a file')
     (source,) = fetched.entries

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,10 +21,14 @@ from portal.model.location import (
     relative_target,
 )
 from portal.model.login import without_credentials
+from portal.model.secret import Secret
 from portal.scaffolder.skeleton import SkeletonEntry
+from portal.services.fetched_memory import FetchedMemory
 from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
 
 _SYMLINK, _EXECUTABLE, _SUBMODULE = "120000", "100755", "160000"
+#: So many tasks of one template may come at once that asking its host for each would take longer than they do.
+_FRESH_SECONDS = 1.0
 _FILE_MODE, _EXECUTABLE_MODE = 0o644, 0o755
 
 
@@ -40,15 +45,23 @@ class Templates:
         self._mirrors = mirrors
         self._integrations = integrations
         self._size_limit_bytes = size_limit_bytes
+        self._memory = FetchedMemory()
+        self._commits: dict[str, tuple[float, str]] = {}
 
     def commit(self, location: str) -> str:
-        """Return the commit at which a template's source stands, empty for a folder.
+        """Return the commit at which a template's source stands, or stood a second ago; empty for a folder.
 
         `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes.
         Raises `PortalError` when the remote does not answer, or has no such branch.
         """
-        target = self._target(location)
-        return self.head(target).commit if target.tree.type == "git" else ""
+        asked_at, commit = self._commits.get(location, (-_FRESH_SECONDS, ""))
+        if time.monotonic() - asked_at >= _FRESH_SECONDS:
+            now, target = time.monotonic(), self._target(location)
+            commit = self.head(target).commit if target.tree.type == "git" else ""
+            self._commits = {
+                place: known for place, known in self._commits.items() if now - known[0] < _FRESH_SECONDS
+            } | {location: (now, commit)}
+        return commit
 
     def reader(self, location: str, *, commit: str) -> TemplateReader:
         """Return what reads beside the template at `location`, at that commit."""
@@ -58,6 +71,11 @@ class Templates:
     def target(self, url: str) -> Target:
         """Return what a url names. Raises `InputError`."""
         return parse_target("url", url, integrations=self._integrations, allows_login=True)
+
+    def lending(self, target: Target, token: str) -> Templates:
+        """Return the same for somebody who has a token for the host of a target. Raises `PortalError`."""
+        mirrors = self._mirrors.lending(target.tree.root, Secret(token))
+        return Templates(mirrors, size_limit_bytes=self._size_limit_bytes, integrations=self._integrations)
 
     def head(self, target: Target) -> Head:
         """Return where a target's branch stands now. Raises `PortalError`."""
@@ -105,6 +123,13 @@ class Templates:
 
     def files(self, head: Head, path: str) -> Fetched:
         """Return the folder or file at a path of a commit. Raises `NotFoundError` when there is none."""
+        found = self._memory.get(head, path)
+        if found is None:
+            found = self._read(head, path)
+            self._memory.put(head, path, found)
+        return found
+
+    def _read(self, head: Head, path: str) -> Fetched:
         fault = self._mirrors.fetch({head})[head]
         if fault is not None:
             raise fault
@@ -151,10 +176,10 @@ class TemplateReader:
     target: Target
     commit: str
 
-    def read(self, url: str) -> Fetched:
+    def read(self, url: str, *, token: str | None = None) -> Fetched:
         """Return what a url names; see `portal.actions.contract.Reader`."""
         if is_absolute_target(url):
-            return self._absolute(url)
+            return self._absolute(url, token)
         if self.target.tree.type == "folder":
             return self._in_folder(url)
         try:
@@ -168,16 +193,17 @@ class TemplateReader:
         tree = self.target.tree
         return Head(tree.root, tree.branch or "HEAD", self.commit, tree.trusted)
 
-    def _absolute(self, url: str) -> Fetched:
+    def _absolute(self, url: str, token: str | None) -> Fetched:
         if urlsplit(url).scheme == "file":
             raise NotAllowedError(f'"{url}" may not be read; expected a path relative to the template or a git url')
         base, mark, fragment = url.partition("#")
         has_path = mark and ":" in fragment
         named = self.templates.target(url if has_path or not mark else f"{base}#{fragment}:")
-        target, head = self.templates.located(named)
+        templates = self.templates.lending(named, token) if token else self.templates
+        target, head = templates.located(named)
         # The url of a whole repository or branch names no file, whatever a location would take it for.
         is_whole = target.pattern == DEFAULT_PATTERN and not base.endswith(DEFAULT_PATTERN)
-        return self.templates.files(head, "" if is_whole and not has_path else target.pattern)
+        return templates.files(head, "" if is_whole and not has_path else target.pattern)
 
     def _in_folder(self, url: str) -> Fetched:
         here = Path(self.target.tree.root) / posixpath.dirname(self.target.pattern)

@@ -19,6 +19,7 @@ from portal.errors import (
     SourceError,
     SourceUnreachableError,
 )
+from portal.model.secret import Secret
 from portal.vcs import commits, export, history, objects
 from portal.vcs.command import LOCAL_SECONDS, GitFailureError, Remote, known_remote, open_remote, run
 from portal.vcs.commits import Commit
@@ -73,6 +74,20 @@ class Mirrors:
         self._transfer_seconds = transfer_seconds
         #: Remotes that the operator has named: what is lacking of them may be fetched from any address.
         self._trusted: set[str] = set()
+
+    def lending(self, url: str, token: Secret) -> Mirrors:
+        """Return the same mirrors for somebody who has a token for the host of a url. Raises as the policy does.
+
+        Whoever reads at a branch is asked for it by the host each time: that somebody else could is no leave.
+        """
+        made = Mirrors(
+            self._root,
+            self._policy.lending(url, token),
+            answer_seconds=self._answer_seconds,
+            transfer_seconds=self._transfer_seconds,
+        )
+        made._trusted = self._trusted  # another view of itself
+        return made
 
     def heads(self, wanted: Collection[Revision]) -> Mapping[Revision, Head | PortalError]:
         """Return where each revision stands, or why that is not known; each remote is asked once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
@@ -11,6 +11,7 @@ from portal.errors import InputError, NotAllowedError
 from portal.model.integration import NO_INTEGRATIONS, Integrations, host_of
 from portal.model.login import without_credentials
 from portal.model.reading import ReadingRules
+from portal.model.secret import Secret
 from portal.vcs.addresses import host_and_port
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(.*)", re.DOTALL)
@@ -33,7 +34,8 @@ class RemotePolicy:
     of `integrations` may come with a token, for reading.
 
     A remote that the operator did not name must be at an address that `addresses` allow, unless its host is one of
-    `integrations` or of `open_hosts`, which stand as in urls, with a port where that is not the usual one.
+    `integrations` or of `open_hosts`, which stand as in urls, with a port where that is not the usual one. `lent` is a
+    host with a token that somebody has for it, which goes before that of its integration and opens no address.
     """
 
     allowed_schemes: frozenset[str] = frozenset({"https", "http", "ssh", "git"})
@@ -42,6 +44,7 @@ class RemotePolicy:
     integrations: Integrations = NO_INTEGRATIONS
     addresses: ReadingRules = field(default_factory=ReadingRules)
     open_hosts: frozenset[str] = frozenset()
+    lent: tuple[str, Secret] | None = None
 
     def check(self, remote: str, *, trusted: bool = False) -> str:
         """Return the one url that stands for `remote`, if it may be used.
@@ -89,9 +92,16 @@ class RemotePolicy:
         A token leaves for its own host only, by the scheme that the operator said: a catalog may name any url.
         """
         found = self.integrations.by_url(url)
+        if self.lent is not None and scheme_of(url) in {"http", "https"} and host_of(url) == self.lent[0]:
+            return _TOKEN_USERS.get(found.type if found else "", "x-access-token"), self.lent[1].reveal()
         if found is None or found.token is None or scheme_of(url) != found.scheme:
             return None
         return found.username or _TOKEN_USERS.get(found.type, "x-access-token"), found.token.reveal()
+
+    def lending(self, url: str, token: Secret) -> RemotePolicy:
+        """Return this policy with a token for reading at the host of a url, and no other. Raises as `check` does."""
+        normal = normal_remote(url)
+        return replace(self, lent=(host_of(normal), token)) if scheme_of(normal) in {"http", "https"} else self
 
     def _is_in_roots(self, url: str) -> bool:
         folder = folder_of(url)
