@@ -34,8 +34,10 @@ from portal.services.refresh import RefreshService
 from portal.services.scaffolding import ScaffoldingService
 from portal.services.sources import SourcesService
 from portal.services.task_checks import OwnershipInvariant
+from portal.services.task_limits import TaskLimits
 from portal.services.templates import Templates
 from portal.services.vault import Vault
+from portal.services.workspace_archive import WorkspaceArchive
 from portal.services.workspaces import Workspaces
 from portal.store.database import Database
 from portal.store.tables import entities, metadata
@@ -185,6 +187,10 @@ class Scaffold:
         owners: Mapping[str, Sequence[str]] | None = None,
         lease_seconds: float = 30.0,
         dry_run_seconds: float = 120.0,
+        tasks_at_once: int = 10,
+        limits: TaskLimits | None = None,
+        workspace_url: str = "",
+        key: Path | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -202,7 +208,7 @@ class Scaffold:
         )
         self.catalog = StoredCatalog(self.database)
         self.engine = build_engine(builtin_filters({}))
-        self.jobs = Jobs(self.database, polling_seconds=0.02, lease_seconds=lease_seconds)
+        self.jobs = Jobs(self.database, concurrency=tasks_at_once, polling_seconds=0.02, lease_seconds=lease_seconds)
         found: list[Action] = [
             FetchTemplate(self.engine),
             FetchPlain(),
@@ -220,6 +226,7 @@ class Scaffold:
         self.actions = {action.id: action for action in found}
         rules = OwnerTable(owners or {})
         templates = Templates(mirrors)
+        vault = Vault(key or folder / "instance.key")
         self.dry_runs = DryRuns(
             engine=self.engine,
             actions=self.actions,
@@ -239,8 +246,11 @@ class Scaffold:
             engine=self.engine,
             actions=self.actions,
             templates=templates,
-            workspaces=Workspaces(folder / "workspaces"),
-            vault=Vault(folder / "instance.key"),
+            workspaces=Workspaces(
+                folder / "workspaces", archive=WorkspaceArchive(workspace_url, vault=vault) if workspace_url else None
+            ),
+            vault=vault,
+            limits=limits,
         )
 
     def ingest(self, target: str) -> None:

@@ -9,6 +9,7 @@
 import { TemplateLimitError, TemplateRenderError, createTemplateRenderer } from "nunjitsu";
 
 const filters = {};
+const functions = {};
 const renderers = new Map();
 let session = null;
 
@@ -60,7 +61,7 @@ globalThis.crypto = {
 function rendererFor(mode, options) {
   const key = JSON.stringify([mode, options]);
   if (!renderers.has(key)) {
-    const globals = mode === "value" ? statusFunctions : {};
+    const globals = mode === "value" ? { ...functions, ...statusFunctions } : functions;
     renderers.set(key, createTemplateRenderer({ ...options, allowRegexExecution: true, filters, globals }));
   }
   return renderers.get(key);
@@ -107,6 +108,11 @@ function run() {
 globalThis.portalEngine = {
   configure(filterNames) {
     for (const name of JSON.parse(filterNames)) filters[name] = (...operands) => ask(name, operands);
+  },
+
+  // What Portal has beside filters; a question names it with brackets.
+  provide(functionNames) {
+    for (const name of JSON.parse(functionNames)) functions[name] = (...operands) => ask(`${name}()`, operands);
   },
 
   start(request) {

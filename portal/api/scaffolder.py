@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -17,7 +17,7 @@ from portal.api.dry_run import add_dry_run_route
 from portal.api.json_bodies import JsonParser
 from portal.errors import InputError
 from portal.model.secret import Secret
-from portal.scaffolder.extensions import templating_extensions
+from portal.scaffolder.extensions import NO_EXTENSIONS, TemplateExtensions, templating_extensions
 from portal.services.task_query import TaskQuery
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def scaffolder_blueprint(
     access: TaskAccess | None = None,
     dry_runs: DryRuns | None = None,
     autocompletes: Autocomplete | None = None,
+    extensions: Callable[[], TemplateExtensions] = lambda: NO_EXTENSIONS,
 ) -> Blueprint:
     """Return the routes below /api/scaffolder; without `access` everybody may do everything, as nobody."""
     blueprint = Blueprint("scaffolder", __name__, url_prefix="/api/scaffolder", description="Runs templates")
@@ -115,7 +116,7 @@ def scaffolder_blueprint(
     asking = access or _Anybody()
     _add_tasks(blueprint, service, asking)
     _add_events(blueprint, service)
-    _add_templates(blueprint, service, asking)
+    _add_templates(blueprint, service, asking, extensions)
     if dry_runs is not None:
         add_dry_run_route(blueprint, dry_runs, asking)
     if autocompletes is not None:
@@ -193,7 +194,9 @@ def _add_events(blueprint: Blueprint, service: ScaffoldingService) -> None:
         return _json(service.events(task_id, after=query["after"], wait_seconds=_LONG_POLL_SECONDS))
 
 
-def _add_templates(blueprint: Blueprint, service: ScaffoldingService, access: TaskAccess) -> None:
+def _add_templates(
+    blueprint: Blueprint, service: ScaffoldingService, access: TaskAccess, extensions: Callable[[], TemplateExtensions]
+) -> None:
     @blueprint.get("/v2/actions")
     @blueprint.response(200)
     def list_actions() -> Response:
@@ -203,8 +206,8 @@ def _add_templates(blueprint: Blueprint, service: ScaffoldingService, access: Ta
     @blueprint.get("/v2/templating-extensions")
     @blueprint.response(200)
     def list_templating_extensions() -> Response:
-        """List the filters and functions that expressions can use beside the template language's own."""
-        return _json(templating_extensions())
+        """List the filters, functions, values that expressions can use beside the template language's own."""
+        return _json(templating_extensions(extensions()))
 
     @blueprint.get("/v2/templates/<namespace>/<kind>/<name>/parameter-schema")
     @blueprint.response(200)

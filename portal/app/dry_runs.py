@@ -11,13 +11,12 @@ from typing import Any
 from portal.actions.request import Answer, Question
 from portal.config import Settings
 from portal.defaults.actions import all_actions
-from portal.defaults.engine import build_engine
+from portal.defaults.extensions import all_extensions, engine_with
 from portal.defaults.kinds import all_kinds
 from portal.errors import ActionError
 from portal.model.integration import Integrations
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
-from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
 from portal.services.dry_run_surroundings import DryRunLimits
 from portal.services.templates import Templates
@@ -61,7 +60,7 @@ def dry_runs_alone(settings: Settings) -> Iterator[DryRuns]:
     )
     with (
         tempfile.TemporaryDirectory(prefix="portal-") as folder,
-        build_engine(builtin_filters({host.host: host.type for host in integrations})) as engine,
+        engine_with(all_extensions(), {host.host: host.type for host in integrations}) as engine,
     ):
         yield DryRuns(
             engine=engine,

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from portal.app.own_requests import OwnRequests
 from portal.config import Settings
 from portal.defaults.actions import all_actions
-from portal.defaults.engine import build_engine
+from portal.defaults.extensions import all_extensions, engine_with
 from portal.model.integration import Integrations
 from portal.scaffolder.engine import Engine
-from portal.scaffolder.filters import builtin_filters
+from portal.scaffolder.extensions import TemplateExtensions
 from portal.services.autocomplete import Autocomplete
 from portal.services.catalog import CatalogService
 from portal.services.dry_run import DryRuns
@@ -24,6 +24,7 @@ from portal.services.locations import LocationsService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
 from portal.services.task_checks import OwnershipInvariant
+from portal.services.task_limits import TaskLimits
 from portal.services.task_owners import TaskOwners
 from portal.services.task_runner import SightOf
 from portal.services.templates import Templates
@@ -36,6 +37,8 @@ from portal.vcs.policy import RemotePolicy
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+    from portal.services.workspace_archive import WorkspaceArchive
+
 
 @dataclass(frozen=True, slots=True)
 class TaskServices:
@@ -46,6 +49,7 @@ class TaskServices:
     scaffolding: ScaffoldingService
     dry_runs: DryRuns
     autocompletes: Autocomplete
+    extensions: TemplateExtensions
 
     def close(self) -> None:
         """End the workflows and close what is open."""
@@ -71,8 +75,9 @@ def wire_tasks(
     kinds: KindsService,
 ) -> TaskServices:
     """Return the services that run tasks."""
-    engine = build_engine(builtin_filters({host.host: host.type for host in integrations}))
-    jobs = Jobs(database, lease_seconds=settings.lease_seconds, duty=duty)
+    extensions = all_extensions()
+    engine = engine_with(extensions, {host.host: host.type for host in integrations})
+    jobs = Jobs(database, concurrency=settings.tasks_at_once, lease_seconds=settings.lease_seconds, duty=duty)
     actions = all_actions(
         engine,
         repositories=settings.repositories,
@@ -81,6 +86,7 @@ def wire_tasks(
         portal=OwnRequests(application, base_url=settings.base_url),
     )
     templates = Templates(mirrors, integrations=integrations)
+    vault = Vault(settings.data / "instance.key")
     scaffolding = ScaffoldingService(
         database,
         catalog=catalog,
@@ -90,9 +96,10 @@ def wire_tasks(
         engine=engine,
         actions=actions,
         templates=templates,
-        workspaces=Workspaces(settings.workspaces),
-        vault=Vault(settings.data / "instance.key"),
+        workspaces=Workspaces(settings.workspaces, archive=_archive(settings, vault)),
+        vault=vault,
         sight_of=sight_of,
+        limits=TaskLimits(step_seconds=settings.step_seconds, task_seconds=settings.task_seconds),
     )
     dry_runs = DryRuns(
         engine=engine,
@@ -104,4 +111,13 @@ def wire_tasks(
         kinds=kinds.current,
         sight_of=sight_of,
     )
-    return TaskServices(engine, jobs, scaffolding, dry_runs, Autocomplete(integrations))
+    return TaskServices(engine, jobs, scaffolding, dry_runs, Autocomplete(integrations), extensions)
+
+
+def _archive(settings: Settings, vault: Vault) -> WorkspaceArchive | None:
+    """Return what keeps workspaces for other machines, None where their folder is for all of them."""
+    if not settings.workspace_url:
+        return None
+    from portal.services.workspace_archive import WorkspaceArchive  # noqa: PLC0415  # fsspec is for those alone
+
+    return WorkspaceArchive(settings.workspace_url, vault=vault)

@@ -93,6 +93,7 @@ def create_app(portal: Portal) -> Flask:
             access=CurrentTaskAccess(portal.access.permission, portal.access.explanation),
             dry_runs=on_demand(lambda: portal.tasks.dry_runs),
             autocompletes=on_demand(lambda: portal.tasks.autocompletes),
+            extensions=lambda: portal.tasks.extensions,
         )
     )
     api.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))

@@ -41,6 +41,10 @@ class Settings:
     base_url: str
     refresh_seconds: int
     lease_seconds: int
+    tasks_at_once: int
+    step_seconds: int
+    task_seconds: int
+    workspace_url: str
     health_port: int
     file_size_bytes: int
     yaml_depth: int
@@ -178,6 +182,23 @@ SETTINGS: tuple[Setting, ...] = (
         30,
         "Time within which other workers take over from one that has died or does not answer.",
         parsing.whole(2),
+    ),
+    Setting(
+        "tasks_at_once", 10, "Tasks that one worker runs at once; the others wait in their order.", parsing.whole(1)
+    ),
+    Setting("step_seconds", 3600, "Time that one step of a task may take; 0: as long as it likes.", parsing.whole(0)),
+    Setting(
+        "task_seconds",
+        86_400,
+        "Time that a task may take once it is taken up; 0: as long as it likes.",
+        parsing.whole(0),
+    ),
+    Setting(
+        "workspace_url",
+        "",
+        "Url of fsspec at which the files of tasks are kept from step to step, such as s3://BUCKET/FOLDER, so that "
+        "workers without a shared data folder go on with them. Empty: in the data folder alone.",
+        parsing.any_text,
     ),
     Setting(
         "health_port",

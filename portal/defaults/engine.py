@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import resources
+from types import MappingProxyType
 from typing import Any
 
 from portal.errors import SettingsError
@@ -24,6 +25,19 @@ def load_bundle(package: str = "portal.scaffolder", name: str = "engine.js") -> 
         raise SettingsError(f"{path} is missing; the build makes it: install Portal again with pip") from error
 
 
-def build_engine(filters: Mapping[str, Callable[..., Any]], *, limits: EngineLimits | None = None) -> Engine:
-    """Return an engine with these filters; the caller closes it."""
-    return Engine(load_bundle(), filters=filters, limits=limits, seeds=partial(secrets.randbits, 31))
+def build_engine(
+    filters: Mapping[str, Callable[..., Any]],
+    *,
+    functions: Mapping[str, Callable[..., Any]] = MappingProxyType({}),
+    values: Mapping[str, Any] = MappingProxyType({}),
+    limits: EngineLimits | None = None,
+) -> Engine:
+    """Return an engine with these filters, functions, values; the caller closes it."""
+    return Engine(
+        load_bundle(),
+        filters=filters,
+        functions=functions,
+        values=values,
+        limits=limits,
+        seeds=partial(secrets.randbits, 31),
+    )

@@ -16,6 +16,7 @@ Extension = TypeVar("Extension")
 GROUPS: Mapping[str, str] = {
     "portal.kinds": "a portal.model.kind.Kind",
     "portal.actions": "a portal.actions.contract.Action",
+    "portal.filters": "a TemplateFilter, TemplateFunction or TemplateValue of portal.scaffolder.extensions",
     "portal.policies": "a portal.graph.policies.Rule, or below access/ a portal.services.permission.PermissionPolicy",
 }
 #: The distribution of what ships with Portal.

@@ -21,11 +21,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import LifoQueue
+from types import MappingProxyType
 from typing import Any, Literal, Self, TypeVar
 
 import quickjs
 
 from portal.errors import InputError, PortalError, ServiceUnavailableError, TemplateError
+from portal.scaffolder.plain_lines import sparing
 from portal.scaffolder.values import UNDEFINED, Undefined
 
 Coercion = Literal["none", "json"]
@@ -94,8 +96,10 @@ class Engine:
 
     `bundle` is the text of engine.js. `filters` maps the name that a template uses to a function of the input and the
     arguments, all JSON values or `UNDEFINED`; it returns one of these or raises `InputError` for what it cannot take.
-    A filter is a pure function, for it can be called more often than a template shows; it must not render. `seeds`
-    feeds the `random` filter, which fails without it. Contexts are started when first needed, freed by `close`.
+    A filter is a pure function, for it can be called more often than a template shows; it must not render. The
+    `functions` are the same, called by name with the arguments alone; `values` are names in scope, which those of a
+    call hide. `seeds` feeds the `random` filter, which fails without it. Contexts are started when first needed, freed
+    by `close`.
     """
 
     def __init__(
@@ -103,13 +107,18 @@ class Engine:
         bundle: str,
         *,
         filters: Mapping[str, Filter],
+        functions: Mapping[str, Filter] = MappingProxyType({}),
+        values: Mapping[str, Any] = MappingProxyType({}),
         limits: EngineLimits | None = None,
         seeds: Callable[[], int] | None = None,
     ) -> None:
-        self._filters = dict(filters)
+        # Told apart in questions: a function may have the name of a filter.
+        self._called = {**filters, **{f"{name}()": function for name, function in functions.items()}}
+        self._values = dict(values)
         self._seeds = seeds
         self._limits = limits or EngineLimits()
-        self._lanes = [_Lane(bundle, list(self._filters), self._limits) for _ in range(self._limits.contexts)]
+        names = list(filters), list(functions)
+        self._lanes = [_Lane(bundle, *names, self._limits) for _ in range(self._limits.contexts)]
         self._idle: LifoQueue[_Lane] = LifoQueue()
         for lane in self._lanes:
             self._idle.put(lane)
@@ -194,11 +203,16 @@ class Engine:
             "trimBlocks": trim_blocks,
             "lstripBlocks": lstrip_blocks,
         }
-        reply = self._render("text", sources, context, options=options)
-        return [
-            _fault(source, outcome["error"]) if "error" in outcome else str(outcome["value"][0])
-            for source, outcome in zip(sources, reply.outcomes, strict=True)
-        ]
+
+        def attempt(asked: Sequence[tuple[int, str]]) -> list[str | TemplateError]:
+            named = [TextSource(sources[index].name, text) for index, text in asked]
+            reply = self._render("text", named, context, options=options)
+            return [
+                _fault(source, outcome["error"]) if "error" in outcome else str(outcome["value"][0])
+                for source, outcome in zip(named, reply.outcomes, strict=True)
+            ]
+
+        return sparing([source.text for source in sources], attempt)
 
     def _render(
         self,
@@ -214,7 +228,7 @@ class Engine:
             {
                 "mode": mode,
                 "sources": [source.text for source in sources],
-                "context": context,
+                "context": {**self._values, **context},
                 "options": options or {},
                 "coercion": coercion,
                 "failed": failed,
@@ -240,10 +254,10 @@ class Engine:
             self._idle.put(lane)
 
     def _answer(self, question: str) -> dict[str, Any]:
-        """Call the filter that a render waits for; return its result or its fault in the border's encoding."""
+        """Call what a render waits for; return its result or its fault in the border's encoding."""
         name, operands = json.loads(question)
         try:
-            result = self._filters[name](*map(_unwrap, operands))
+            result = self._called[name](*map(_unwrap, operands))
         except _FILTER_FAULTS as error:
             return {"error": error.message if isinstance(error, PortalError) else f"{type(error).__name__}: {error}"}
         return {"value": [] if result is UNDEFINED else [result]}
@@ -262,9 +276,12 @@ class _Lane:
     each has a thread of its own, started with room for it.
     """
 
-    def __init__(self, bundle: str, filter_names: Sequence[str], limits: EngineLimits) -> None:
+    def __init__(
+        self, bundle: str, filter_names: Sequence[str], function_names: Sequence[str], limits: EngineLimits
+    ) -> None:
         self._bundle = bundle
         self._filter_names = filter_names
+        self._function_names = function_names
         self._limits = limits
         self._thread: ThreadPoolExecutor | None = None
         self._context: Any = None
@@ -325,6 +342,8 @@ class _Lane:
         context.eval(self._bundle)
         bridge = {name: context.eval(f"portalEngine.{name}") for name in _BRIDGE}
         bridge["configure"](json.dumps(self._filter_names))
+        if self._function_names:
+            bridge["provide"](json.dumps(self._function_names))
         self._context, self._functions = context, bridge
 
     def _drop(self) -> None:
@@ -357,7 +376,7 @@ class _Lane:
         return TemplateError(f"{sources[current].name}: rendering {reason}")
 
 
-_BRIDGE = ("configure", "start", "resume", "current")
+_BRIDGE = ("configure", "provide", "start", "resume", "current")
 
 
 def _spawn(stack_bytes: int) -> ThreadPoolExecutor:

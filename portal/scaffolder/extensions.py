@@ -2,9 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateExtension:
+    """Something that templates can use; its name is that of its entry point in `portal.filters`."""
+
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFilter(TemplateExtension):
+    """A filter: `function` is given the value before the bar, then the arguments; see `Engine`.
+
+    `schema` has the JSON Schemas `input`, `arguments` (a list), `output`; an example `description`, `example`, `notes`.
+    """
+
+    function: Callable[..., Any]
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    examples: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateFunction(TemplateExtension):
+    """A function that every expression can call, as `TemplateFilter` but without `input`."""
+
+    function: Callable[..., Any]
+    schema: Mapping[str, Any] = field(default_factory=dict)
+    examples: Sequence[Mapping[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateValue(TemplateExtension):
+    """A JSON value that every expression can use; names of the expression itself go before it."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateExtensions:
+    """What templates can use beside what ships with Portal, by kind and name."""
+
+    filters: Mapping[str, TemplateFilter] = field(default_factory=dict)
+    functions: Mapping[str, TemplateFunction] = field(default_factory=dict)
+    values: Mapping[str, TemplateValue] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Mapping[str, TemplateExtension]) -> TemplateExtensions:
+        """Return extensions by their kind."""
+        return cls(
+            {name: item for name, item in found.items() if isinstance(item, TemplateFilter)},
+            {name: item for name, item in found.items() if isinstance(item, TemplateFunction)},
+            {name: item for name, item in found.items() if isinstance(item, TemplateValue)},
+        )
+
+
+#: Nothing.
+NO_EXTENSIONS = TemplateExtensions()
 
 _TEXT = {"type": "string"}
 _REPOSITORY = {"type": "string", "description": "A repository as a RepoUrlPicker gives it"}
@@ -100,6 +158,26 @@ FUNCTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 
 
-def templating_extensions() -> dict[str, Any]:
+def templating_extensions(added: TemplateExtensions = NO_EXTENSIONS) -> dict[str, Any]:
     """Return filters, functions, values as clients read them. Rule: scaffolder-backend 4.2."""
-    return {"filters": dict(FILTERS), "globals": {"functions": dict(FUNCTIONS), "values": {}}}
+    return {
+        "filters": dict(FILTERS) | dict(_described(added.filters)),
+        "globals": {
+            "functions": dict(FUNCTIONS) | dict(_described(added.functions)),
+            "values": {
+                name: {"description": item.description, "value": item.value} for name, item in added.values.items()
+            },
+        },
+    }
+
+
+def _described(
+    added: Mapping[str, TemplateFilter] | Mapping[str, TemplateFunction],
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, item in added.items():
+        shown: dict[str, Any] = {"description": item.description}
+        if item.schema:
+            shown["schema"] = dict(item.schema)
+        if item.examples:
+            shown["examples"] = [dict(example) for example in item.examples]
+        yield name, shown

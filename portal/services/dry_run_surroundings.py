@@ -110,6 +110,9 @@ class OnePlace:
         """Return the workspace."""
         return self._workspace, f"{index}-{run}", False
 
+    def keep(self, _task_id: str, _name: str) -> None:
+        """Do nothing: nobody else works on a dry run."""
+
     def keep_only(self, _task_id: str, _name: str) -> bool:
         """Leave everything."""
         return True

@@ -17,12 +17,13 @@ from typing import Any, Protocol
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, error
 from dbos._context import current_owner_xid
+from dbos._queue import queue_worker_thread
 
 from portal.errors import ServiceUnavailableError
 from portal.model.trace import traced
 from portal.services.duty import Duty
 from portal.store.database import Connection, Database
-from portal.store.jobs import is_jobs_owner, prepare_jobs_database
+from portal.store.jobs import is_jobs_owner, prepare_jobs_database, write_without_waiting
 from portal.store.slots import living_slots
 
 _log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ class Jobs:
         self._is_launched = False
         self._stopping = threading.Event()
         self._adopter: threading.Thread | None = None
+        self._bell = _Bell()
         self._idle = threading.Condition()
         self._running: set[str] = set()
 
@@ -152,7 +154,7 @@ class Jobs:
             self._client = DBOSClient(
                 system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
             )
-            # Before the launch, which listens to the queues that are there; it looks for new ones only each second.
+            write_without_waiting(self._client._sys_db.engine)  # noqa: SLF001  # there is no setting for it
             self._client.register_queue(
                 _QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=self._polling_seconds
             )
@@ -183,6 +185,7 @@ class Jobs:
                 },
                 job_id,
             )
+        self._bell.ring()
 
     def recorded(self, job_id: str) -> dict[str, Any]:
         """Return what the steps of a job have given so far, by name; nothing for one that is not known any more."""
@@ -204,6 +207,7 @@ class Jobs:
     def hand_back(self, *, timeout_seconds: float = 10.0) -> None:
         """Work no longer, as `stop` does, but go on handing in: a server answers requests until it has ended."""
         self._stopping.set()
+        self._bell.set()  # nothing more is taken from the queue
         for job in self._jobs.values():
             job.interrupt()
         with self._idle:
@@ -241,11 +245,17 @@ class Jobs:
             "enable_otlp": False,
             "log_level": "WARNING",
         }
-        DBOS(config=config)
+        instance = DBOS(config=config)
+        # What DBOS itself would listen to the queue with looks ten times a second, and cannot be woken.
+        DBOS.listen_queues([])
         self._is_launched = True
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
+        write_without_waiting(instance._sys_db.engine)  # noqa: SLF001  # as above
+        self._bell = _Bell()
+        queue = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
+        instance._registry.register_poller(self._bell, queue_worker_thread, self._bell, instance, queue)  # noqa: SLF001
 
     def _workflow(self, job: _Job) -> Callable[[str], None]:
         def work(job_id: str) -> None:
@@ -304,6 +314,28 @@ class Jobs:
         executors.discard(_executor(self._duty.number))
         if executors:
             DBOS._recover_pending_workflows(sorted(executors))  # noqa: SLF001  # DBOS sells the public way
+
+
+class _Bell(threading.Event):
+    """Ends a wait before its time: for good when it is set, once when it is rung."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._called = threading.Event()
+
+    def ring(self) -> None:
+        """End the wait that goes on, or the next."""
+        self._called.set()
+
+    def set(self) -> None:
+        super().set()
+        self._called.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._called.wait(timeout)
+        # Whoever rings now has written what the next look sees.
+        self._called.clear()
+        return self.is_set()
 
 
 class _Steps:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TypeVar
 
 from portal.scaffolder.task import TaskEvent
 from portal.store import tasks
 from portal.store.database import Connection, Database
 from portal.store.tasks import EventRow, TaskRow
 
+Found = TypeVar("Found")
 #: Raises where what follows in the transaction must not be written.
 Check = Callable[[Connection], None]
 
@@ -152,8 +154,11 @@ class Journal:
 
     def is_cancelled(self, task_id: str, *, seconds: float = 0) -> bool:
         """Return whether a task was cancelled, waiting for it at most so long."""
-        looks = self._looks(lambda: self.events(task_id, types=["cancelled"]), seconds)
-        return next(looks, None) is not None
+
+        def look() -> list[bool]:
+            return [True] if self._database.lookup.is_cancelled(task_id) else []
+
+        return bool(next(self._looks(look, seconds), None))
 
     @property
     def is_closed(self) -> bool:
@@ -165,7 +170,7 @@ class Journal:
         self._closed = True
         self._notify()
 
-    def _looks(self, look: Callable[[], list[EventRow]], seconds: float) -> Iterator[list[EventRow]]:
+    def _looks(self, look: Callable[[], list[Found]], seconds: float) -> Iterator[list[Found]]:
         """Yield what `look` finds, as soon as it finds something, until the time is over."""
         deadline = time.monotonic() + seconds
         while True:

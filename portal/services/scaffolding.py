@@ -32,6 +32,7 @@ from portal.services.task_checks import (
     template_ref,
     usable,
 )
+from portal.services.task_limits import TaskLimits
 from portal.services.task_query import TaskQuery
 from portal.services.task_rights import TaskRights
 from portal.services.task_runner import SightOf, TaskRunner
@@ -68,6 +69,7 @@ class ScaffoldingService:
         environment: Environment | None = None,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         sight_of: SightOf = lambda _who: None,
+        limits: TaskLimits | None = None,
     ) -> None:
         self._database = database
         self._catalog = catalog
@@ -89,6 +91,7 @@ class ScaffoldingService:
             environment=environment,
             sight_of=sight_of,
             recorded=jobs.recorded,
+            limits=limits,
         )
         jobs.register(JOB, self._runner.run, unfinished=self._unfinished, interrupt=self.journal.close)
 

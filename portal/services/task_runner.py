@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 import orjson
 
-from portal.actions.contract import Action, ActionContext, TemplateInfo
+from portal.actions.contract import Action, ActionContext
 from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
 from portal.errors import (
     ActionError,
-    InputError,
     NotAllowedError,
     NotFoundError,
     PortalError,
@@ -23,17 +22,15 @@ from portal.errors import (
     TaskCancelledError,
 )
 from portal.ingest.yaml_text import to_yaml
-from portal.model.entity import LOCATION_ANNOTATION
-from portal.model.ref import EntityRef
-from portal.model.secret import SHORTEST_PART, Secret
+from portal.model.secret import Secret
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.task import (
     Progress,
-    Redactor,
     Scope,
     StepPlan,
     StepResult,
     StepStatus,
+    TaskEvent,
     cancelled_message,
     completion,
     log,
@@ -45,15 +42,17 @@ from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_n
 from portal.services.error_names import error_name
 from portal.services.jobs import JobStoppedError, StepRunner
 from portal.services.task_catalog import CatalogReader, ExpectedOwnership, Registrar, VerifyingCatalog
+from portal.services.task_limits import Deadline, TaskLimits
+from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_rights import is_permitted_action
+from portal.services.task_step import Step, redactor
 from portal.services.task_surroundings import Diary, Environment, Places, Sources, TaskSecrets
+from portal.services.telling import Telling
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
 from portal.store.sight import Sight
 from portal.store.tasks import TaskRow
 
-#: No name of a team or repository is as long, tokens are longer.
-_SHORTEST_IN_URL = 20
 ANSWERS_FILE = ".portal/answers.yaml"
 _LOG = logging.getLogger(__name__)
 #: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
@@ -64,45 +63,6 @@ SightOf = Callable[[str | None], Sight | None]
 Recorded = Callable[[str], Mapping[str, Any]]
 #: Gives the output that stands in for an action's own, which is not run.
 StandIn = Callable[[Action], Mapping[str, Any]]
-
-
-@dataclass(slots=True)
-class _Step:
-    """A step of a task that is being carried out in one run of it.
-
-    `workspace` is the name of the one that the step before left, then of its own. `hidden` are secrets, and what the
-    steps up to this one have made with them: as long as they are held, the log of the process masks them too. `purpose`
-    is what they are sealed for.
-    """
-
-    task: TaskRow
-    index: int
-    commit: str
-    progress: Progress
-    run: StepRunner
-    workspace: str
-    purpose: str
-    hidden: set[Secret] = field(default_factory=set)
-    secrets: Mapping[str, Secret] = field(default_factory=dict)
-    redact: Redactor = field(default_factory=Redactor)
-    redact_urls: Redactor = field(default_factory=Redactor)
-
-    def hide(self, texts: Collection[str]) -> None:
-        """Mask texts that were made with secrets: in this step and in those that come after it."""
-        self.redact.hide(texts)
-        made = {Secret(text) for text in texts if len(text) >= SHORTEST_PART}
-        # A name that was given as a secret may well stand in a url that was made without it.
-        self.redact_urls = _redactor(made | {item for item in self.hidden if len(item.reveal()) >= _SHORTEST_IN_URL})
-        self.hidden |= made
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        declared: dict[str, Any] = self.task.spec["steps"][self.index]
-        return declared
-
-    @property
-    def id(self) -> str:
-        return str(self.declared["id"])
 
 
 class TaskRunner:
@@ -126,6 +86,7 @@ class TaskRunner:
         sight_of: SightOf = lambda _who: None,
         recorded: Recorded = lambda _run: {},
         stand_in: StandIn | None = None,
+        limits: TaskLimits | None = None,
     ) -> None:
         self._journal = journal
         self._secrets = secrets
@@ -139,6 +100,7 @@ class TaskRunner:
         self._sight_of = sight_of
         self._recorded = recorded
         self._stand_in = stand_in
+        self._limits = limits or TaskLimits()
 
     def run(self, run: str, step: StepRunner) -> None:
         """Carry out a task, `run` being the id of an attempt at it.
@@ -149,14 +111,18 @@ class TaskRunner:
         task = self._journal.task(task_id)
         if task is None:
             return
-        begun = step(BEGIN, lambda: self._begin(task, step, attempt))
+        firsts: list[bool] = []
+        begun = step(BEGIN, lambda: self._begin(task, step, attempt, firsts))
         kept = begun.get("kept") or {}
         progress = Progress()
         workspace = EMPTY
         hidden: set[Secret] = set()
         purpose = self._secrets.purpose(task_id)
         for index, declared in enumerate(task.spec["steps"]):
-            given = _Step(task, index, begun["commit"], progress, step, workspace, purpose, hidden)
+            told = self._telling(task, step)
+            given = Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
+            is_over = progress.is_failed  # what cleans up has time for it
+            given.deadline = Deadline(self._limits, begun=None if is_over else begun.get("began"))
             name = record_name(index, declared)
             record = step(name, lambda: self._take_over(given, kept[name]) if name in kept else self._run_step(given))  # noqa: B023
             result, hidden = self._unsealed(given, record)
@@ -165,27 +131,37 @@ class TaskRunner:
             workspace = result.get("workspace", OLD)
         step("finish", lambda: self._finish(task, begun, progress, step, hidden))
 
-    def _begin(self, task: TaskRow, run: StepRunner, attempt: int) -> dict[str, Any]:
+    def _telling(self, task: TaskRow, run: StepRunner) -> Telling:
+        """Return what writes the events of a step; those of a dry run are counted as they come."""
+
+        def write(events: Sequence[TaskEvent]) -> None:
+            self._journal.append(task.id, events, check=run.check)
+
+        return Telling(write) if self._stand_in is None else Telling(write, seconds=0)
+
+    def _begin(self, task: TaskRow, run: StepRunner, attempt: int, firsts: list[bool]) -> dict[str, Any]:
         """Take the task up; return the commit of its template, with what an earlier attempt has left.
 
-        The commit is empty when it cannot be told (a step will say why).
+        The commit is empty when it cannot be told (a step will say why). `firsts` hears whether
+        nobody took it up before.
         """
         count = len(task.spec["steps"])
-        self._journal.change(
+        is_first = self._journal.change(
             task.id,
             "processing",
             previous=["open"],
             events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
             check=run.check,
         )
+        firsts.append(is_first)
         earlier = self._recorded(run_id(task.id, attempt - 1)) if attempt else {}
         commit = (earlier.get(BEGIN) or {}).get("commit")
         if not commit:
             try:
-                commit = self._templates.commit(_location(task))
+                commit = self._templates.commit(location_of(task))
             except PortalError:
                 commit = ""
-        return {"commit": commit} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
+        return {"commit": commit, "began": time.time()} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
 
     def _kept(self, task: TaskRow, earlier: Mapping[str, Any], run: StepRunner) -> dict[str, Any]:
         """Return the results of an earlier attempt that hold: none where steps would miss the files it has made."""
@@ -198,7 +174,7 @@ class TaskRunner:
         self._journal.append(task.id, [log(told)], check=run.check)
         return {}
 
-    def _take_over(self, step: _Step, result: dict[str, Any]) -> dict[str, Any]:
+    def _take_over(self, step: Step, result: dict[str, Any]) -> dict[str, Any]:
         """Return the result that an earlier attempt has left, telling of it."""
         if result["status"] == "completed":
             self._tell(step, f"Step {step.declared['name']} is already completed", "completed")
@@ -206,22 +182,29 @@ class TaskRunner:
             self._tell_result(step, StepResult.from_json(result))
         return result
 
-    def _run_step(self, step: _Step) -> dict[str, Any]:
+    def _run_step(self, step: Step) -> dict[str, Any]:
         step.secrets = self._secrets.of(step.task.id)
         step.hidden |= {*step.secrets.values(), *self._environment.secrets.values()}
-        step.redact = _redactor(step.hidden)
+        step.redact = redactor(step.hidden)
         try:
-            result = self._attempt(step)
+            result = self._result(step)
+            self._tell_result(step, result)
+        finally:
+            step.told.close()
+        return self._sealed(step, result) | {"workspace": step.workspace}
+
+    def _result(self, step: Step) -> StepResult:
+        """Return what becomes of a step, whatever happens in it."""
+        try:
+            return self._attempt(step)
         except PortalError as error:
-            result = StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
+            return StepResult("failed", error={"name": error_name(error), "message": step.redact(error.message)})
         except Exception as error:  # noqa: BLE001  # the worker's outermost edge: a task always ends
             _LOG.exception("A step of a task failed for no known reason", extra={"task": step.task.id, "step": step.id})
             message = step.redact(f"{type(error).__name__}: {error}")
-            result = StepResult("failed", error={"name": "Error", "message": message})
-        self._tell_result(step, result)
-        return self._sealed(step, result) | {"workspace": step.workspace}
+            return StepResult("failed", error={"name": "Error", "message": message})
 
-    def _sealed(self, step: _Step, result: StepResult) -> dict[str, Any]:
+    def _sealed(self, step: Step, result: StepResult) -> dict[str, Any]:
         """Return what is recorded of a step: where there are secrets, what it made of them is for nobody to read."""
         if not step.hidden:
             return result.to_json()
@@ -229,7 +212,7 @@ class TaskRunner:
         sealed = self._secrets.seal(kept, purpose=step.purpose)
         return {"status": result.status, "error": result.error, "sealed": sealed}
 
-    def _unsealed(self, step: _Step, record: Mapping[str, Any]) -> tuple[dict[str, Any], set[Secret]]:
+    def _unsealed(self, step: Step, record: Mapping[str, Any]) -> tuple[dict[str, Any], set[Secret]]:
         """Return the result that was recorded of a step, with the texts to mask after it."""
         if "sealed" not in record:
             return dict(record), set()
@@ -243,7 +226,7 @@ class TaskRunner:
             kept = {"output": {}, "hidden": []}
         return {**record, "output": kept["output"]}, {Secret(text) for text in kept["hidden"]}
 
-    def _attempt(self, step: _Step) -> StepResult:
+    def _attempt(self, step: Step) -> StepResult:
         if self._journal.is_cancelled(step.task.id):
             if step.progress.is_failed:
                 return StepResult("skipped")
@@ -252,11 +235,9 @@ class TaskRunner:
         step.hide(plan.hidden)
         if plan.passes is None:
             return StepResult("skipped")
-        self._journal.append(
-            step.task.id,
+        step.told.tell(
             [log(f"Beginning step {step.declared['name']}", step_id=step.id, status="processing")]
-            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings],
-            check=step.run.check,
+            + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings]
         )
         workspace, step.workspace, is_again = self._workspaces.prepare(
             step.task.id,
@@ -271,9 +252,12 @@ class TaskRunner:
         if action is None:
             raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
         skipped = None if self._stand_in is None else self._skip(step, action, plan, self._stand_in)
-        return skipped or self._act(step, action, plan, workspace)
+        try:
+            return skipped or self._act(step, action, plan, workspace)
+        finally:
+            self._workspaces.keep(step.task.id, step.workspace)
 
-    def _skip(self, step: _Step, action: Action, plan: StepPlan, stand_in: StandIn) -> StepResult | None:
+    def _skip(self, step: Step, action: Action, plan: StepPlan, stand_in: StandIn) -> StepResult | None:
         """Tell what an action would be given in a dry run; return what stands in for one that does not support any."""
         for one in plan.passes or ():
             given = orjson.dumps(step.redact.value(one.input), option=orjson.OPT_INDENT_2).decode()
@@ -283,7 +267,7 @@ class TaskRunner:
         self._tell(step, f"Skipping because {action.id} does not support dry-run", "skipped")
         return StepResult("skipped", stand_in(action))
 
-    def _act(self, step: _Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
+    def _act(self, step: Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
         passes = plan.passes or ()
         loaded = [None if one.is_skipped else load_input(action.id, action.input_schema, one.input) for one in passes]
         for name in sorted({name for one in passes for name in unknown_members(action.input_schema, one.input)}):
@@ -301,6 +285,7 @@ class TaskRunner:
                 self._log(step, f"{verb} step each: {orjson.dumps(one.each).decode()}")
             if given is None:
                 continue
+            step.deadline.check()
             if action.id.startswith("publish:"):
                 self._write_answers(step, workspace, given)
             output: dict[str, Any] = {}
@@ -311,7 +296,7 @@ class TaskRunner:
         return StepResult("completed", merge_outputs(outputs, is_each="each" in step.declared))
 
     def _context(
-        self, step: _Step, workspace: Workspace, given: Mapping[str, Any], output: dict[str, Any]
+        self, step: Step, workspace: Workspace, given: Mapping[str, Any], output: dict[str, Any]
     ) -> ActionContext:
         def put(name: str, value: Any) -> None:
             try:
@@ -323,7 +308,7 @@ class TaskRunner:
         return ActionContext(
             input=given,
             workspace=workspace,
-            reader=self._templates.reader(_location(step.task), commit=step.commit),
+            reader=self._templates.reader(location_of(step.task), commit=step.commit),
             catalog=VerifyingCatalog(
                 self._catalog,
                 self._locations,
@@ -338,16 +323,18 @@ class TaskRunner:
             task_id=step.task.id,
             step_id=step.id,
             user=step.task.spec["user"],
-            template=_template(step.task, step.commit),
+            template=template_of(step.task, step.commit),
             is_dry_run=self._stand_in is not None,
-            scopes=_scopes(step.task),
+            scopes=scopes_of(step.task),
         )
 
-    def _is_cancelled(self, step: _Step, seconds: float) -> bool:
+    def _is_cancelled(self, step: Step, seconds: float) -> bool:
         """Return whether the task was cancelled, waiting for it. Raises `JobStoppedError` when Portal stops."""
-        cancelled = self._journal.is_cancelled(step.task.id, seconds=seconds)
+        cancelled = self._journal.is_cancelled(step.task.id, seconds=step.deadline.within(seconds))
         if self._journal.is_closed and not cancelled:
             raise JobStoppedError
+        if not cancelled:
+            step.deadline.check()
         return cancelled
 
     def _finish(
@@ -358,10 +345,11 @@ class TaskRunner:
         run: StepRunner,
         hidden: Collection[Secret],
     ) -> None:
-        redact = _redactor({*hidden, *self._secrets.of(task.id).values()})
+        redact = redactor({*hidden, *self._secrets.of(task.id).values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
-            scope = self._scope(_Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, ""))
+            told = self._telling(task, run)
+            scope = self._scope(Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, "", told))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
@@ -374,9 +362,9 @@ class TaskRunner:
         events = [completion(output, progress.errors)]
         self._journal.change(task.id, status, previous=tasks.LIVE, events=events, check=run.check)
 
-    def _scope(self, step: _Step) -> Scope:
+    def _scope(self, step: Step) -> Scope:
         spec = step.task.spec
-        template = _template(step.task, step.commit)
+        template = template_of(step.task, step.commit)
         return Scope(
             parameters=spec["parameters"],
             user=spec["user"],
@@ -386,13 +374,13 @@ class TaskRunner:
             environment_secrets={name: secret.reveal() for name, secret in self._environment.secrets.items()},
         )
 
-    def _write_answers(self, step: _Step, workspace: Workspace, given: Mapping[str, Any]) -> None:
+    def _write_answers(self, step: Step, workspace: Workspace, given: Mapping[str, Any]) -> None:
         """Write the file that tells what a repository was generated from, unless the skeleton has."""
         source = given.get("source_path") or given.get("sourcePath") or ""
         place = workspace.resolve(str(PurePosixPath(source) / ANSWERS_FILE))
         if place.exists():
             return
-        template = _template(step.task, step.commit)
+        template = template_of(step.task, step.commit)
         answers = {
             "template": str(template.ref),
             "commit": template.commit,
@@ -401,7 +389,7 @@ class TaskRunner:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(to_yaml(answers), "utf-8")
 
-    def _tell_result(self, step: _Step, result: StepResult) -> None:
+    def _tell_result(self, step: Step, result: StepResult) -> None:
         """Say how a step ended."""
         if result.error is not None:
             message = f"{result.error['name']}: {result.error['message']}"
@@ -409,38 +397,21 @@ class TaskRunner:
             message = f"{'Skipped' if result.status == 'skipped' else 'Finished'} step {step.declared['name']}"
         self._tell(step, message, result.status)
 
-    def _tell(self, step: _Step, message: str, status: StepStatus) -> None:
+    def _tell(self, step: Step, message: str, status: StepStatus) -> None:
         """Say that a step has a status, once an attempt: a step that is run again may have said so before."""
+        if step.is_first or not self._has_said(step, status):
+            step.told.tell([log(message, step_id=step.id, status=status)])
+        step.told.flush()
+
+    def _has_said(self, step: Step, status: StepStatus) -> bool:
         said: set[tuple[Any, Any]] = set()
         for event in self._journal.events(step.task.id, types=["log", "recovered"]):
             if event.type == "recovered":
                 said.clear()
             said.add((event.body.get("stepId"), event.body.get("status")))
-        if (step.id, status) not in said:
-            self._journal.append(step.task.id, [log(message, step_id=step.id, status=status)], check=step.run.check)
+        return (step.id, status) in said
 
-    def _log(self, step: _Step, message: str) -> None:
-        self._journal.append(step.task.id, [log(step.redact(message), step_id=step.id)], check=step.run.check)
-
-
-def _redactor(hidden: Collection[Secret]) -> Redactor:
-    return Redactor(secret.reveal() for secret in hidden)
-
-
-def _location(task: TaskRow) -> str:
-    """Return where the template of a task is; the catalog itself has written it there."""
-    metadata = task.spec["templateInfo"]["entity"]["metadata"]
-    location = (metadata.get("annotations") or {}).get(LOCATION_ANNOTATION)
-    if not location:
-        raise InputError("The template has no location in the catalog, so nothing can be read beside it")
-    return str(location)
-
-
-def _scopes(task: TaskRow) -> frozenset[str] | None:
-    found = task.spec.get("scopes")
-    return None if found is None else frozenset(found)
-
-
-def _template(task: TaskRow, commit: str) -> TemplateInfo:
-    about = task.spec["templateInfo"]
-    return TemplateInfo(EntityRef(about["entityRef"]), commit, about.get("baseUrl"), about["entity"]["metadata"])
+    @staticmethod
+    def _log(step: Step, message: str) -> None:
+        step.deadline.check()
+        step.told.tell([log(step.redact(message), step_id=step.id)])

@@ -9,7 +9,6 @@ import orjson
 
 from portal.model.secret import Secret
 from portal.services.vault import Vault
-from portal.store import tasks
 from portal.store.database import Database
 
 
@@ -22,17 +21,14 @@ class StoredSecrets:
 
     def of(self, task_id: str) -> Mapping[str, Secret]:
         """Return the secrets of a task."""
-        with self._database.reading() as connection:
-            sealed = tasks.secrets_of(connection, task_id)
-        return self._vault.open(sealed)
+        return self._vault.open(self._database.lookup.secrets_of(task_id))
 
     def purpose(self, task_id: str) -> str:
         """Return what the results of a task's steps are sealed for.
 
         It follows from the ciphertext of the task's secrets: when that is cleared, nobody can open them any more.
         """
-        with self._database.reading() as connection:
-            return f"steps of {task_id} {tasks.secrets_of(connection, task_id)}"
+        return f"steps of {task_id} {self._database.lookup.secrets_of(task_id)}"
 
     def seal(self, kept: Mapping[str, Any], *, purpose: str) -> Any:
         """Return a JSON value that tells nobody what it holds."""

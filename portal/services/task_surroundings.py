@@ -92,6 +92,10 @@ class Places(Protocol):
         """Return the workspace for a step, its name, and whether that step was begun before."""
         ...
 
+    def keep(self, task_id: str, name: str, /) -> None:
+        """Keep a workspace, as its step has left it, where another machine finds it."""
+        ...
+
     def keep_only(self, task_id: str, name: str, /) -> bool:
         """Leave of a task's workspaces the one of this name; return whether it is there."""
         ...

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from portal.actions.workspace import Workspace, copy_folder
 from portal.errors import ActionError
+
+if TYPE_CHECKING:
+    from portal.services.workspace_archive import WorkspaceArchive
 
 #: Nothing has been done yet.
 EMPTY = ""
@@ -21,10 +26,13 @@ class Workspaces:
     Every step works in a folder of its own, which no other run of the task ever writes: a copy of what the step before
     has left. So a step that a crash broke off begins anew from there and not from half-written files, and a run that
     was taken over while its process was stopped spoils nothing when it wakes.
+
+    What is not in the folder, as on another machine, comes from the `archive`, where there is one.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, archive: WorkspaceArchive | None = None) -> None:
         self._root = root
+        self._archive = archive
 
     def prepare(
         self, task_id: str, index: int, *, before: str, run: str, keeps_earlier: bool = False
@@ -33,7 +41,7 @@ class Workspaces:
 
         `before` is the name of the workspace that the last step left. Those before that go, unless `keeps_earlier`,
         which is for steps after a failure: a retry begins with what the failed one was given. Raises `ActionError`
-        when `before` has gone, as on another machine.
+        when `before` has gone.
         """
         task = self._root / task_id
         task.mkdir(parents=True, exist_ok=True)
@@ -44,35 +52,59 @@ class Workspaces:
         if before == EMPTY:
             work.mkdir()
             return Workspace(work), name, is_again
-        kept = task / before
-        if not kept.is_dir():
-            raise ActionError(f"The workspace of task {task_id} is not on this machine any more; start the task anew")
-        copy_folder(kept, work)
-        for old in () if keeps_earlier else task.iterdir():
-            if _index(old.name) < _index(before):
-                shutil.rmtree(old, ignore_errors=True)
+        self._bring(task_id, before, work)
+        if not keeps_earlier:
+            self._drop(task_id, lambda found: _index(found) < _index(before))
         return Workspace(work), name, is_again
+
+    def keep(self, task_id: str, name: str) -> None:
+        """Keep a workspace, as its step has left it, where another machine finds it.
+
+        Raises `ActionError` where that cannot be.
+        """
+        if self._archive is not None and name != EMPTY:
+            self._archive.save(task_id, name, self._root / task_id / name)
 
     def keep_only(self, task_id: str, name: str) -> bool:
         """Leave of a task's workspaces the one of this name, such as `prepare` gave; return whether it is there.
 
         `EMPTY` leaves none, which is what a task begins with.
         """
-        task = self._root / task_id
-        for other in task.iterdir() if task.is_dir() else ():
-            if other.name != name:
-                shutil.rmtree(other, ignore_errors=True)
-        return name == EMPTY or (task / name).is_dir()
+        self._drop(task_id, lambda found: found != name)
+        if name == EMPTY or (self._root / task_id / name).is_dir():
+            return True
+        return self._archive is not None and self._archive.has(task_id, name)
 
     def older_than(self, seconds: float) -> list[str]:
         """Return the tasks whose workspaces nobody has made or removed for so long."""
         limit = time.time() - seconds
         found = self._root.iterdir() if self._root.is_dir() else ()
-        return sorted(task.name for task in found if task.is_dir() and task.stat().st_mtime < limit)
+        old = {task.name for task in found if task.is_dir() and task.stat().st_mtime < limit}
+        return sorted(old | set(self._archive.older_than(seconds) if self._archive is not None else ()))
 
     def remove(self, task_id: str) -> None:
         """Remove all that a task has left."""
         shutil.rmtree(self._root / task_id, ignore_errors=True)
+        if self._archive is not None:
+            self._archive.remove(task_id)
+
+    def _bring(self, task_id: str, before: str, work: Path) -> None:
+        """Make a workspace from the one before."""
+        kept = self._root / task_id / before
+        if kept.is_dir():
+            copy_folder(kept, work)
+            return
+        work.mkdir()
+        if self._archive is None or not self._archive.restore(task_id, before, work):
+            raise ActionError(f"The workspace of task {task_id} is not on this machine any more; start the task anew")
+
+    def _drop(self, task_id: str, is_dropped: Callable[[str], bool]) -> None:
+        task = self._root / task_id
+        for found in task.iterdir() if task.is_dir() else ():
+            if is_dropped(found.name):
+                shutil.rmtree(found, ignore_errors=True)
+        if self._archive is not None:
+            self._archive.drop(task_id, [name for name in self._archive.names(task_id) if is_dropped(name)])
 
 
 def _index(name: str) -> int:

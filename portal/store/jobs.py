@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, text
 
 from portal.store.database import Database
 from portal.store.slots import jobs_file
@@ -33,6 +34,22 @@ def prepare_jobs_database(database: Database, *, idle_seconds: float) -> str:
     finally:
         connection.close()
     return url.set(database=str(path)).render_as_string()
+
+
+def write_without_waiting(engine: Engine) -> None:
+    """Let what DBOS records on SQLite outlive the process, not a machine that loses power: it waits for no disk then.
+
+    As with Portal's own tables. What is lost there is the record of steps, which bear being run again; a task makes a
+    dozen of these transactions, each of which waited for the disk.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    engine.dispose()  # those that are open were opened without
 
 
 def forget_jobs(database: Database) -> None:

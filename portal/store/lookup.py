@@ -1,4 +1,4 @@
-"""Answers the two questions that nearly every request has, each with one prepared statement."""
+"""Answers the questions that nearly every request, or step of a task, has, each with one prepared statement."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ class Lookup:
         asked = f"SELECT body, (SELECT max(revision) FROM revisions) FROM entities WHERE ref = {self._mark}"  # noqa: S608  # a mark
         row = self._first(asked, (str(ref),))
         return None if row is None else (str(row[0]), int(row[1] or 0))
+
+    def is_cancelled(self, task_id: str) -> bool:
+        """Return whether a task was cancelled."""
+        asked = f"SELECT 1 FROM task_events WHERE task_id = {self._mark} AND type = 'cancelled' LIMIT 1"  # noqa: S608  # a mark
+        return self._first(asked, (task_id,)) is not None
+
+    def secrets_of(self, task_id: str) -> str | None:
+        """Return the ciphertext of a task's secrets; None when it has none any more."""
+        row = self._first(f"SELECT secrets FROM tasks WHERE id = {self._mark}", (task_id,))  # noqa: S608  # a mark
+        return None if row is None else row[0]
 
     def close(self) -> None:
         """Close the connections of all threads."""

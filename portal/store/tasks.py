@@ -174,11 +174,6 @@ def touch_task(connection: Connection, task_id: str, *, now_ms: int) -> None:
     connection.execute(update(tasks).where(tasks.c.id == task_id).values(last_heartbeat_at_ms=now_ms))
 
 
-def secrets_of(connection: Connection, task_id: str) -> str | None:
-    """Return the ciphertext of a task's secrets; None when it has none any more."""
-    return connection.execute(select(tasks.c.secrets).where(tasks.c.id == task_id)).scalar_one_or_none()
-
-
 def clear_secrets(connection: Connection, ids: Collection[str]) -> None:
     """Forget the secrets of tasks."""
     connection.execute(update(tasks).where(tasks.c.id.in_(ids)).values(secrets=None))

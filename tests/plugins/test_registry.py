@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.defaults.extensions import engine_with
 from portal.defaults.kinds import kind_registry
 from portal.defaults.policies import rule_registry
 from portal.errors import PluginError
@@ -17,6 +18,7 @@ from portal.model.layer import Layer
 from portal.model.permission_names import PERMISSIONS
 from portal.model.ref import EntityRef
 from portal.plugins import Registry
+from portal.scaffolder.extensions import TemplateExtensions
 from portal.services.identity import ANYBODY
 from portal.services.permission_policy import PermissionPolicy
 
@@ -72,6 +74,23 @@ def test_the_action_of_the_documentation_is_an_action() -> None:
     greet().run(context)
 
     assert lines == ["hello Ann"]
+
+
+def test_the_filters_of_the_documentation_do_what_they_say() -> None:
+    found = documented("## A filter, a function, a value: `portal.filters`")
+    added = TemplateExtensions.of(
+        {
+            "costCentre": found["COST_CENTRE"],  # type: ignore[dict-item]
+            "registryOf": found["REGISTRY_OF"],  # type: ignore[dict-item]
+            "regions": found["REGIONS"],  # type: ignore[dict-item]
+        }
+    )
+    with engine_with(added, {}) as engine:
+        names = {"parameters": {"team": "sales-3"}}
+        assert engine.render_value("${{ parameters.team | costCentre }}", names).value == "SAL0003"
+        assert engine.render_value("${{ registryOf(regions[0]) }}", names).value == "north.registry.example.com"
+        (warning,) = engine.render_value("${{ 'x' | costCentre }}", names).warnings
+        assert "is no team" in warning.message
 
 
 def test_the_rule_of_the_documentation_finds_what_it_says() -> None:

@@ -101,6 +101,19 @@ def test_a_job_runs_its_steps_in_order_once(database):
     assert seen == [("a", {"n": 1}, [2])]
 
 
+def test_jobs_wait_for_no_look_at_the_queue(database):
+    done = []
+    made = Jobs(database, polling_seconds=600)
+    made.register("work", lambda job_id, step: done.append(job_id), unfinished=list)
+    made.start()
+    try:
+        for name in "ab":
+            made.enqueue("work", [name])
+            eventually(lambda: done[-1:] == [name], "the job")  # noqa: B023
+    finally:
+        made.stop()
+
+
 def test_the_stop_waits_until_the_ends_of_jobs_are_recorded(database):
     together = threading.Barrier(11)
     with jobs(database, lambda job_id, step: together.wait(10)) as working:

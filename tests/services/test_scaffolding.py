@@ -20,7 +20,6 @@ from portal.model.secret import Secret
 from portal.services.jobs import JobStoppedError
 from portal.services.task_query import TaskQuery
 from portal.services.vault import Vault
-from portal.store import tasks as stored
 from portal.store.database import Connection
 
 SKELETON = {
@@ -280,8 +279,7 @@ def test_secrets_are_in_no_event_nor_spec_and_forgotten_at_the_end(portal, offer
     offer(template("t", steps, output={"x": "${{ steps.o.output.x }}"}))
     task_id = portal.service.create_task("t", {}, secrets={"K": Secret("s3cr3t-value")})
     eventually(lambda: statuses(portal.service.events(task_id)).get("g") == "processing", "the gate")
-    with portal.database.reading() as connection:
-        sealed = stored.secrets_of(connection, task_id)
+    sealed = portal.database.lookup.secrets_of(task_id)
     assert sealed is not None
     assert "s3cr3t" not in sealed
     (portal.folder / "open-g").touch()
@@ -289,8 +287,7 @@ def test_secrets_are_in_no_event_nor_spec_and_forgotten_at_the_end(portal, offer
     everything = json.dumps([events, portal.service.get_task(task_id)]).lower()
     assert "s3cr3t" not in everything
     assert "***" in everything
-    with portal.database.reading() as connection:
-        assert stored.secrets_of(connection, task_id) is None
+    assert portal.database.lookup.secrets_of(task_id) is None
     assert (portal.folder / "instance.key").stat().st_mode & 0o777 == 0o600
 
 
