@@ -24,16 +24,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A value that is used, such as `("parameters", "name")` for `parameters.name`.
+    """A value that is used, such as `("parameters", "name")` for `parameters.name`, up to a member that is computed.
 
-    `is_open` says that a computed member follows, so that any below may be meant; `is_guarded` that the text says what
-    becomes of a value that is not there; `is_conditional` that it stands in a part that is rendered on a condition;
-    `is_subtracted` that `-` follows, as in `steps.fetch-base`.
+    `is_guarded` says that the text tells what becomes of a value that is not there; `is_conditional` that it stands in
+    a part that is rendered on a condition; `is_subtracted` that `-` follows, as in `steps.fetch-base`.
     """
 
     path: tuple[str, ...]
     place: Place
-    is_open: bool = False
     is_guarded: bool = False
     is_conditional: bool = False
     is_subtracted: bool = False
@@ -128,7 +126,6 @@ class _Walk:
                 Use(
                     tuple(kept),
                     _place(here),
-                    is_open=is_open,
                     is_guarded=guarded,
                     is_conditional=self._conditions > 0,
                     is_subtracted=is_subtracted,
