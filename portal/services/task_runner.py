@@ -349,7 +349,8 @@ class TaskRunner:
         run: StepRunner,
         hidden: Collection[Secret],
     ) -> None:
-        redact = redactor({*hidden, *self._secrets.of(task.id).values()})
+        secrets = self._secrets.of(task.id)
+        redact = redactor({*hidden, *secrets.values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
             told = self._telling(task, run)
@@ -358,7 +359,8 @@ class TaskRunner:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
                 progress.errors.append({"name": error_name(error), "message": redact(error.message)})
-        if not progress.is_failed:
+        # A retry of one with secrets begins anew, and its files may hold them.
+        if secrets or not progress.is_failed:
             self._workspaces.remove(task.id)
         for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
             self._workspaces.remove(old)
