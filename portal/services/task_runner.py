@@ -354,7 +354,7 @@ class TaskRunner:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
                 progress.errors.append({"name": error_name(error), "message": redact(error.message)})
-        if not progress.is_failed:
+        if not progress.is_failed or hidden:  # with secrets every step of a retry runs again
             self._workspaces.remove(task.id)
         for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
             self._workspaces.remove(old)
