@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from portal.errors import ServiceUnavailableError
+
 
 class Lookup:
     """One connection a thread that is never in a transaction: each statement sees what is committed.
@@ -20,6 +22,7 @@ class Lookup:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._open: list[Any] = []
+        self._is_closed = False
         self._mark = "%s" if engine.dialect.name == "postgresql" else "?"
 
     def revision(self) -> int:
@@ -48,6 +51,7 @@ class Lookup:
     def close(self) -> None:
         """Close the connections of all threads."""
         with self._lock:
+            self._is_closed = True
             for driver in self._open:
                 driver.close()
             self._open.clear()
@@ -75,5 +79,8 @@ class Lookup:
         if self._engine.dialect.name == "postgresql":
             driver.autocommit = True
         with self._lock:
-            self._open.append(driver)
-        return driver.cursor()
+            if not self._is_closed:
+                self._open.append(driver)
+                return driver.cursor()
+        driver.close()  # a job that could not be waited for goes on asking
+        raise ServiceUnavailableError("The database is closed")
