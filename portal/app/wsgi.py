@@ -45,6 +45,7 @@ from portal.api.search import search_blueprint
 from portal.api.sight import register_sight
 from portal.api.task_access import CurrentTaskAccess
 from portal.api.tokens import tokens_blueprint
+from portal.app.late_rules import LateRule
 from portal.app.logs import configure_logs
 from portal.app.measures import metrics_registry
 from portal.app.on_demand import on_demand
@@ -68,6 +69,7 @@ _FIRST, _LAST = 10, 5
 def create_app(portal: Portal) -> Flask:
     """Return the web application over wired services."""
     app = Flask("portal", static_folder=None)
+    app.url_rule_class = LateRule
     app.config["MAX_CONTENT_LENGTH"] = _BODY_BYTES
     memory = AnswerMemory()
     locations = on_demand(lambda: portal.locations)
