@@ -6,14 +6,16 @@ import logging
 import secrets
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.store.database import Database
 from portal.store.dialect import lasting_lock
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _log = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ class WorkerSlot:
         if self._file is None:
             path = jobs_file(self._database)
             path.parent.mkdir(parents=True, exist_ok=True)
+            from filelock import FileLock, Timeout  # noqa: PLC0415  # a server on PostgreSQL needs none
+
             lock = FileLock(path.with_suffix(".lock"), timeout=0, thread_local=False)
             try:
                 lock.acquire()
