@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 from sqlalchemy import create_engine, make_url, text
 
 from portal.store.database import Database
@@ -22,7 +23,9 @@ pytest_plugins = ["browsers", "repositories", "portals", "webservers"]
 #: What these ask goes through services and store, whose own tests run on both databases each time.
 _EDGES = frozenset({"access", "api", "attacks", "cli", "client", "conformance", "oidc", "web"})
 #: What takes long there, and is tried with random histories, or by killing processes, on SQLite each time.
-_LONG = frozenset({"test_killed_ingest.py", "test_past.py", "test_history.py", "test_handovers.py"})
+_LONG = frozenset(
+    {"test_killed_ingest.py", "test_past.py", "test_history.py", "test_handovers.py", "test_dependencies.py"}
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _is_long(item: pytest.Item) -> bool:
-    return item.get_closest_marker("hypothesis") is not None or item.path.name == "test_killed_ingest.py"
+    # The mark that hypothesis gives such tests may come later than this.
+    return is_hypothesis_test(getattr(item, "obj", None)) or item.path.name == "test_killed_ingest.py"
 
 
 @pytest.fixture(scope="session", autouse=True)

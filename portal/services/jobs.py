@@ -104,6 +104,8 @@ class Jobs:
         self._adopter: threading.Thread | None = None
         self._bell = _Bell()
         self._idle = threading.Condition()
+        #: Jobs that have been taken from the queue, and wait for others to end.
+        self._line: list[str] = []
         self._running: set[str] = set()
 
     @property
@@ -211,6 +213,7 @@ class Jobs:
         for job in self._jobs.values():
             job.interrupt()
         with self._idle:
+            self._idle.notify_all()
             is_idle = self._idle.wait_for(lambda: not self._running, timeout_seconds)
         if self._adopter is not None:
             self._adopter.join()
@@ -259,8 +262,7 @@ class Jobs:
 
     def _workflow(self, job: _Job) -> Callable[[str], None]:
         def work(job_id: str) -> None:
-            with self._idle:
-                self._running.add(job_id)
+            self._await_turn(job_id)
             try:
                 with traced("job", id=job_id):
                     job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
@@ -270,6 +272,22 @@ class Jobs:
                     self._idle.notify_all()
 
         return work
+
+    def _await_turn(self, job_id: str) -> None:
+        """Wait until fewer jobs run than may, the first that came first.
+
+        DBOS counts jobs a moment after it has begun them: one that looks again at once, as it is woken, takes too many.
+        """
+        with self._idle:
+            self._line.append(job_id)
+            self._idle.wait_for(
+                lambda: self._stopping.is_set() or (self._line[0] == job_id and len(self._running) < self._concurrency)
+            )
+            self._line.remove(job_id)
+            self._idle.notify_all()
+            if self._stopping.is_set():
+                raise JobStoppedError
+            self._running.add(job_id)
 
     def _before_step(self) -> None:
         """Wait until this process is on duty: others take over from one that is not."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,12 +24,11 @@ from portal.model.login import without_credentials
 from portal.model.secret import Secret
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.services.fetched_memory import FetchedMemory
+from portal.services.shared_answers import SharedAnswers
 from portal.vcs.lineage import Lineage
 from portal.vcs.mirror import Head, Mirrors, Revision, TreeEntry
 
 _SYMLINK, _EXECUTABLE, _SUBMODULE = "120000", "100755", "160000"
-#: So many tasks of one template may come at once that asking its host for each would take longer than they do.
-_FRESH_SECONDS = 1.0
 _FILE_MODE, _EXECUTABLE_MODE = 0o644, 0o755
 
 
@@ -48,22 +46,17 @@ class Templates:
         self._integrations = integrations
         self._size_limit_bytes = size_limit_bytes
         self._memory = FetchedMemory()
-        self._commits: dict[str, tuple[float, str]] = {}
+        #: Many tasks of one template may begin together; its host is asked once for them.
+        self._commits: SharedAnswers[str] = SharedAnswers()
 
     def commit(self, location: str) -> str:
-        """Return the commit at which a template's source stands, or stood a second ago; empty for a folder.
+        """Return the commit at which a template's source stands; empty for a folder.
 
         `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes.
         Raises `PortalError` when the remote does not answer, or has no such branch.
         """
-        asked_at, commit = self._commits.get(location, (-_FRESH_SECONDS, ""))
-        if time.monotonic() - asked_at >= _FRESH_SECONDS:
-            now, target = time.monotonic(), self._target(location)
-            commit = self.head(target).commit if target.tree.type == "git" else ""
-            self._commits = {
-                place: known for place, known in self._commits.items() if now - known[0] < _FRESH_SECONDS
-            } | {location: (now, commit)}
-        return commit
+        target = self._target(location)
+        return self._commits.of(target.tree, lambda: self.head(target).commit) if target.tree.type == "git" else ""
 
     def reader(self, location: str, *, commit: str) -> TemplateReader:
         """Return what reads beside the template at `location`, at that commit."""

@@ -11,11 +11,12 @@ from pathlib import Path
 from portal.errors import ConflictError, InputError, ServiceUnavailableError, SourceError
 from portal.vcs import objects
 from portal.vcs.command import GitFailureError, Remote, git_version, open_remote, run, stream
-from portal.vcs.heads import Head
+from portal.vcs.heads import Head, ask
 from portal.vcs.policy import RemotePolicy
 from portal.vcs.proposal import FETCH, tree_with
 from portal.vcs.publish import TAKEN, Author, commit_tree, drop_repositories, push_new, tree_of
 
+_ANSWER_SECONDS = 60.0
 _TRANSFER_SECONDS = 900.0
 #: The first version that merges trees without a working tree.
 _MERGING_GIT = (2, 38)
@@ -131,11 +132,16 @@ class MergePlace:
         Raises `ConflictError` where the branch is there, `SourceError` where the remote does not answer or accept.
         """
         commit = commit_tree(self._place, merged.tree, message=message, author=author, parent=self._commit)
+        taken = ConflictError(f'{self._remote.url} already has a branch "{branch}"')
         try:
+            # The same merge in the same second is the same commit, which git would be content with.
+            refs = ask(self._remote, branches={branch}, timeout_seconds=_ANSWER_SECONDS)
+            if f"refs/heads/{branch}" in refs.commits:
+                raise taken
             push_new(self._place, self._remote, commit, branch=branch)
         except GitFailureError as failure:
             if any(mark in failure.reason for mark in TAKEN):
-                raise ConflictError(f'{self._remote.url} already has a branch "{branch}"') from failure
+                raise taken from failure
             raise SourceError(str(failure), self._remote.url) from failure
         return commit
 

@@ -37,7 +37,7 @@ def test_a_plan_is_answered_with_what_it_would_change(client: FlaskClient) -> No
     assert response.status_code == 200
     answer = response.json
     assert (answer["branch"], answer["closed"]) == ("portal/reorg-close-mlops", ["group:default/mlops"])
-    assert answer["moved"] == [{"from": "group:default/mlops", "to": "group:default/ml-engineering", "count": 14}]
+    assert answer["moved"] == [{"from": "group:default/mlops", "to": "group:default/ml-engineering", "count": 19}]
     assert {
         "ref": "dataset:default/sales-raw",
         "field": "spec.owner",

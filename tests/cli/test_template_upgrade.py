@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
 from catalogs import documents, group
 from scaffolds import template
 from servers import run_portal
@@ -27,6 +28,7 @@ spec: {type: service, lifecycle: experimental, owner: team-a}
 """
 
 
+@pytest.mark.slow
 def test_a_repository_is_listed_previewed_and_upgraded(tmp_path, repo):
     source = repo(
         {
