@@ -23,7 +23,7 @@ from portal.errors import ServiceUnavailableError
 from portal.model.trace import traced
 from portal.services.duty import Duty
 from portal.store.database import Connection, Database
-from portal.store.jobs import is_jobs_owner, prepare_jobs_database, write_without_waiting
+from portal.store.jobs import is_jobs_owner, jobs_engine, prepare_jobs_database
 from portal.store.slots import living_slots
 
 _log = logging.getLogger(__name__)
@@ -98,6 +98,8 @@ class Jobs:
         self._jobs: dict[str, _Job] = {}
         self._client: DBOSClient | None = None
         self._url = ""
+        #: DBOS's own, where that is Portal's to make.
+        self._engine: Any = None
         self._may_work = False
         self._is_launched = False
         self._stopping = threading.Event()
@@ -153,10 +155,13 @@ class Jobs:
         self._url = prepare_jobs_database(self._database, idle_seconds=self._lease_seconds / 2)
         try:
             DBOS.migrate(self._url)
+            self._engine = jobs_engine(self._url)
             self._client = DBOSClient(
-                system_database_url=self._url, serializer=DBOSPortableJSONSerializer(), application_name=_APPLICATION
+                system_database_url=self._url,
+                system_database_engine=self._engine,
+                serializer=DBOSPortableJSONSerializer(),
+                application_name=_APPLICATION,
             )
-            write_without_waiting(self._client._sys_db.engine)  # noqa: SLF001  # there is no setting for it
             self._client.register_queue(
                 _QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=self._polling_seconds
             )
@@ -205,6 +210,9 @@ class Jobs:
         if self._client is not None:
             self._client.destroy()
             self._client = None
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
 
     def hand_back(self, *, timeout_seconds: float = 10.0) -> None:
         """Work no longer, as `stop` does, but go on handing in: a server answers requests until it has ended."""
@@ -240,6 +248,7 @@ class Jobs:
         config: DBOSConfig = {
             "name": _APPLICATION,
             "system_database_url": self._url,
+            "system_database_engine": self._engine,
             "application_version": _VERSION,
             "executor_id": _executor(self._duty.number),
             "serializer": DBOSPortableJSONSerializer(),
@@ -255,7 +264,6 @@ class Jobs:
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        write_without_waiting(instance._sys_db.engine)  # noqa: SLF001  # as above
         self._bell = _Bell()
         queue = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         instance._registry.register_poller(self._bell, queue_worker_thread, self._bell, instance, queue)  # noqa: SLF001

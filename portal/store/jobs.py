@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 
 from portal.store.database import Database
 from portal.store.slots import jobs_file
@@ -36,20 +36,24 @@ def prepare_jobs_database(database: Database, *, idle_seconds: float) -> str:
     return url.set(database=str(path)).render_as_string()
 
 
-def write_without_waiting(engine: Engine) -> None:
-    """Let what DBOS records on SQLite outlive the process, not a machine that loses power: it waits for no disk then.
+def jobs_engine(url: str) -> Engine | None:
+    """Return the engine of DBOS's own SQLite file, None for PostgreSQL, where DBOS makes one.
 
-    As with Portal's own tables. What is lost there is the record of steps, which bear being run again; a task makes a
-    dozen of these transactions, each of which waited for the disk.
+    What it records outlives the process, not a machine that loses power: it waits for no disk. As with Portal's own
+    tables, what is lost there is the record of steps, which bear being run again; a task makes a dozen of these
+    transactions. All else is as DBOS 2 sets its own engine up.
     """
-    if engine.dialect.name != "sqlite":
-        return
+    if make_url(url).get_backend_name() != "sqlite":
+        return None
+    engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
-        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.isolation_level = "IMMEDIATE"
+        for pragma in ("busy_timeout=30000", "foreign_keys=ON", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
 
-    engine.dispose()  # those that are open were opened without
+    return engine
 
 
 def forget_jobs(database: Database) -> None:
