@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import quote
 
 from portal.actions.contract import ActionContext
-from portal.actions.host_client import HostClient, api_root, find_host, segment, web_root
+from portal.actions.host_client import HostClient, api_root, find_host, segment
+from portal.actions.hosted_repository import Place
 from portal.errors import InputError
-from portal.model.integration import Integration, Integrations
+from portal.model.integration import Integrations
 from portal.model.repository_access import RepositoryRight
 from portal.model.secret import Secret
 from portal.scaffolder.filters import parse_repo_url
@@ -33,35 +33,14 @@ PERMISSIONS: Mapping[RepositoryRight, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a repository is, or shall be."""
+def api_path(place: Place) -> str:
+    """Return the path of a repository in the API."""
+    return f"/repos/{segment(place.owner)}/{segment(place.name)}"
 
-    host: Integration
-    owner: str
-    name: str
 
-    @property
-    def path(self) -> str:
-        """The path of the repository in the API."""
-        return f"/repos/{segment(self.owner)}/{segment(self.name)}"
-
-    @property
-    def page(self) -> str:
-        """The url of the repository's page."""
-        return f"{web_root(self.host)}/{self.owner}/{self.name}"
-
-    @property
-    def remote(self) -> str:
-        """The url that git pushes to."""
-        return f"{self.page}.git"
-
-    def contents(self, branch: str) -> str:
-        """Return the url of what is on a branch, for `catalog:register`."""
-        return f"{self.page}/blob/{quote(branch)}"
-
-    def __str__(self) -> str:
-        return f"{self.host.host}/{self.owner}/{self.name}"
+def contents_of(place: Place, branch: str) -> str:
+    """Return the url of what is on a branch, for `catalog:register`."""
+    return f"{place.url}/blob/{quote(branch)}"
 
 
 def place_of(repo_url: str, integrations: Integrations) -> Place:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from portal.actions.contract import ActionContext
-from portal.actions.github import PERMISSIONS, Place, account_name
+from portal.actions.github import PERMISSIONS, account_name, api_path
 from portal.actions.host_client import HostClient, HostFaultError, segment
+from portal.actions.hosted_repository import Place
 from portal.errors import ActionError, InputError
 from portal.model.repository_access import Grant
 
@@ -94,9 +95,9 @@ def give_access(context: ActionContext, api: HostClient, place: Place, wanted: S
     """Give access, one after the other; the log tells of a collaborator of the step's that cannot get it."""
     for one in wanted:
         if one.is_team:
-            path = f"/orgs/{segment(place.owner)}/teams/{segment(one.name)}{place.path}"
+            path = f"/orgs/{segment(place.owner)}/teams/{segment(one.name)}{api_path(place)}"
         else:
-            path = f"{place.path}/collaborators/{segment(one.name)}"
+            path = f"{api_path(place)}/collaborators/{segment(one.name)}"
         try:
             api.ask("PUT", path, body={"permission": one.permission})
         except HostFaultError as error:
@@ -105,13 +106,3 @@ def give_access(context: ActionContext, api: HostClient, place: Place, wanted: S
             context.log(f"Skipping {one.permission} access for {one}: {error.message}")
         else:
             context.log(f"{one} gets {one.permission} access")
-
-
-def code_owner(place: Place, owner: str | None, grants: Sequence[Grant]) -> str | None:
-    """Return how CODEOWNERS names the owner, a reference; None where it has no account at the host."""
-    for grant in grants:
-        account = grant.accounts.get(place.host.type, "").removeprefix("@")
-        if grant.ref == owner and account:
-            is_short_team = grant.ref.kind == "group" and "/" not in account
-            return f"@{place.owner}/{account}" if is_short_team else f"@{account}"
-    return None

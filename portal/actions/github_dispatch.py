@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portal.actions.contract import ActionContext, Example
-from portal.actions.github import open_api, place_of
+from portal.actions.github import api_path, open_api, place_of
 from portal.actions.host_client import segment, token_for
 from portal.actions.schema import ActionSchema, Value
 from portal.model.integration import Integrations
@@ -79,7 +79,7 @@ class GitHubDispatch:
             body["return_run_details"] = True
         context.log(f"Starting the workflow {workflow} of {place} on {ref}")
         with open_api(context, place, token_for(place.host, given["token"])) as api:
-            path = f"{place.path}/actions/workflows/{segment(workflow)}/dispatches"
+            path = f"{api_path(place)}/actions/workflows/{segment(workflow)}/dispatches"
             answer = api.ask("POST", path, body=body).body
         for name, told in (
             ("workflowRunId", "workflow_run_id"),

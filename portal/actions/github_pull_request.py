@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal.actions.contract import ActionContext, Example
-from portal.actions.github import Place, account_name, open_api, place_of
+from portal.actions.github import account_name, api_path, open_api, place_of
 from portal.actions.host_client import HostClient, HostFaultError, token_for
+from portal.actions.hosted_repository import Place
 from portal.actions.pushing import author_of, checked_branch
 from portal.actions.schema import ActionSchema, Texts, Value
 from portal.errors import ActionError, InputError
@@ -106,11 +107,11 @@ class GitHubPullRequest:
         if context.is_dry_run:
             told = f" and ask for it to be merged into {target or 'the default branch'}"
             context.log(f"Would push the files of {given['source_path'] or 'the workspace'} to {place}, {branch}{told}")
-            _put(context, target or branch, place.page, _DRY_NUMBER)
+            _put(context, target or branch, place.url, _DRY_NUMBER)
             return
         token = token_for(place.host, given["token"])
         with open_api(context, place, token) as api:
-            target = target or str(api.get(place.path).body["default_branch"])
+            target = target or str(api.get(api_path(place)).body["default_branch"])
             if target == branch:
                 raise InputError(f'{self.id}: found the branch "{branch}" as target too; expected another one')
             found = push_changes(
@@ -145,7 +146,7 @@ def _put(context: ActionContext, target: str, url: str, number: int) -> None:
 def _open(api: HostClient, place: Place, branch: str, target: str) -> Mapping[str, Any] | None:
     """Return the open pull request of a branch, None where there is none."""
     query = {"state": "open", "head": f"{place.owner}:{branch}", "base": target}
-    found = api.get(f"{place.path}/pulls", query=query).body
+    found = api.get(f"{api_path(place)}/pulls", query=query).body
     first: Mapping[str, Any] | None = found[0] if found else None
     return first
 
@@ -164,7 +165,7 @@ def _ask(api: HostClient, place: Place, branch: str, target: str, given: Mapping
     }
     try:
         # Where the answer to a first try is lost, the second one is told that there is a pull request already.
-        made: Mapping[str, Any] = api.ask("POST", f"{place.path}/pulls", body=body, is_repeatable=True).body
+        made: Mapping[str, Any] = api.ask("POST", f"{api_path(place)}/pulls", body=body, is_repeatable=True).body
     except HostFaultError as error:
         earlier = _open(api, place, branch, target) if error.status == _INVALID else None
         if earlier is None:
@@ -186,7 +187,7 @@ def _invite(context: ActionContext, api: HostClient, place: Place, number: int) 
     for what, path, body in asked:
         names = ", ".join(name for found in body.values() for name in found)
         try:
-            api.ask("POST", f"{place.path}{path}", body=body, is_repeatable=True)
+            api.ask("POST", f"{api_path(place)}{path}", body=body, is_repeatable=True)
         except HostFaultError as error:
             if error.status is None:
                 raise

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from portal.actions.contract import ActionContext
-from portal.actions.github import Place
+from portal.actions.github import api_path
 from portal.actions.host_client import HostAnswer, HostClient, HostFaultError, reason_of, segment
+from portal.actions.hosted_repository import Place
 from portal.errors import ActionError, TaskCancelledError
 
 _NOT_FOUND, _FORBIDDEN, _CONFLICT, _INVALID = 404, 403, 409, 422
@@ -16,13 +17,10 @@ _PROTECTION_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _PAID = "upgrade to github"
 
 
-def find_unfinished(api: HostClient, place: Place, *, mark: str) -> bool | None:
-    """Return whether the task that goes by a mark has made a repository and not finished it; None: nobody has made it.
-
-    False: somebody has made it, perhaps this task, which would have finished it then.
-    """
-    answer = api.get(place.path, expected={_NOT_FOUND})
-    return None if answer.status == _NOT_FOUND else _is_marked(answer, mark)
+def description_of(api: HostClient, place: Place) -> str | None:
+    """Return the description of a repository, None where there is none of the name."""
+    answer = api.get(api_path(place), expected={_NOT_FOUND})
+    return None if answer.status == _NOT_FOUND else str(answer.body["description"] or "")
 
 
 def make(api: HostClient, place: Place, settings: Mapping[str, Any], *, mark: str) -> None:
@@ -47,26 +45,26 @@ def make(api: HostClient, place: Place, settings: Mapping[str, Any], *, mark: st
         body = {name: value for name, value in body.items() if name not in {"visibility", "custom_properties"}}
     # Where the answer to a first try is lost, the second one is told that the name is taken: the mark tells by whom.
     made = api.ask("POST", path, body=body, expected={_INVALID}, is_repeatable=True)
-    if made.status == _INVALID and not _is_marked(api.get(place.path, expected={_NOT_FOUND}), mark):
+    if made.status == _INVALID and not _is_marked(api.get(api_path(place), expected={_NOT_FOUND}), mark):
         raise ActionError(f"{place} cannot be made: {reason_of(made)}. Nothing was changed")
 
 
 def finish(api: HostClient, place: Place, *, description: str, homepage: str | None) -> None:
     """Give a repository the description that it is to have, in place of the mark."""
     body = {"description": description} | ({"homepage": homepage} if homepage is not None else {})
-    api.ask("PATCH", place.path, body=body, is_repeatable=True)
+    api.ask("PATCH", api_path(place), body=body, is_repeatable=True)
 
 
 def set_topics(api: HostClient, place: Place, topics: list[str]) -> None:
     """Give a repository its topics, in lower case as GitHub wants them."""
-    api.ask("PUT", f"{place.path}/topics", body={"names": [topic.lower() for topic in topics]})
+    api.ask("PUT", f"{api_path(place)}/topics", body={"names": [topic.lower() for topic in topics]})
 
 
 def set_variables(api: HostClient, place: Place, variables: Mapping[str, Any]) -> None:
     """Give a repository the variables that its workflows read."""
     for name, value in variables.items():
         body = {"name": name, "value": str(value)}
-        path = f"{place.path}/actions/variables"
+        path = f"{api_path(place)}/actions/variables"
         if api.ask("POST", path, body=body, expected={_CONFLICT}).status == _CONFLICT:
             api.ask("PATCH", f"{path}/{segment(name)}", body=body, is_repeatable=True)
 
@@ -76,19 +74,19 @@ def set_token_claims(api: HostClient, place: Place, claims: Mapping[str, Any]) -
     body: dict[str, Any] = {"use_default": claims.get("useDefault", True)}
     if claims.get("includeClaimKeys") is not None:
         body["include_claim_keys"] = claims["includeClaimKeys"]
-    api.ask("PUT", f"{place.path}/actions/oidc/customization/sub", body=body)
+    api.ask("PUT", f"{api_path(place)}/actions/oidc/customization/sub", body=body)
 
 
 def subscribe(api: HostClient, place: Place) -> None:
     """Have whoever the token is of notified of all that happens in a repository."""
-    api.ask("PUT", f"{place.path}/subscription", body={"subscribed": True, "ignored": False})
+    api.ask("PUT", f"{api_path(place)}/subscription", body={"subscribed": True, "ignored": False})
 
 
 def protect(
     context: ActionContext, api: HostClient, place: Place, *, branch: str, rules: Mapping[str, Any], is_signed: bool
 ) -> None:
     """Protect a branch by the rules of GitHub's API; the log tells where the owner's plan has no protection."""
-    path = f"{place.path}/branches/{segment(branch)}/protection"
+    path = f"{api_path(place)}/branches/{segment(branch)}/protection"
     for pause in (*_PROTECTION_PAUSES_SECONDS, None):
         try:
             api.ask("PUT", path, body=rules)

@@ -1,4 +1,4 @@
-"""Names the repository that an action publishes to at GitLab or Gitea, with those who get access to it."""
+"""Names the repository that an action publishes to at a git host, with those who get access to it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", re.ASCII)
 #: Where hosts look for the owners of code, the usual place first.
 _CODEOWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
+        "github": (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"),
         "gitlab": ("CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS"),
         "gitea": ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS"),
     }
 )
 #: What stands for all files; Gitea's patterns are regular expressions.
-_ALL_FILES: Mapping[str, str] = MappingProxyType({"gitlab": "*", "gitea": ".*"})
+_ALL_FILES: Mapping[str, str] = MappingProxyType({"github": "*", "gitlab": "*", "gitea": ".*"})
+#: Where an account of a group may be a team of the organisation that the repository is in.
+_WITH_TEAMS = frozenset({"github", "gitea"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,6 @@ class Place:
         return f"{self.owner}/{self.name}"
 
     @property
-    def full_name(self) -> str:
-        """Host, owner and name."""
-        return f"{self.host.host}/{self.path}"
-
-    @property
     def url(self) -> str:
         """The url at which the host shows the repository."""
         return f"{web_root(self.host)}/{self.path}"
@@ -58,6 +56,9 @@ class Place:
     def remote(self) -> str:
         """The repository's git url."""
         return f"{self.url}.git"
+
+    def __str__(self) -> str:
+        return f"{self.host.host}/{self.path}"
 
 
 def place_of(repo_url: str, integrations: Integrations, *, kind: str, name: str | None = None) -> Place:
@@ -85,8 +86,8 @@ def grants_of(context: ActionContext) -> Sequence[Grant]:
     return context.catalog.repository_access(context.owner, None) if context.owner else ()
 
 
-def add_codeowners(context: ActionContext, place: Place, folder: str, *, grants: Sequence[Grant]) -> None:
-    """Write a CODEOWNERS file into a folder of the workspace, unless the template has one.
+def add_codeowners(context: ActionContext, place: Place, folder: str, *, grants: Sequence[Grant]) -> bool:
+    """Write a CODEOWNERS file into a folder of the workspace, unless the template has one; return if there is one.
 
     It names the owner, or where that has no account at the type of host those with accounts who may write. Without
     anybody there is no file.
@@ -94,7 +95,7 @@ def add_codeowners(context: ActionContext, place: Place, folder: str, *, grants:
     kind = place.host.type
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     if any(context.workspace.resolve(f"{prefix}{path}").exists() for path in _CODEOWNERS[kind]):
-        return
+        return True
     known = {
         grant.ref: name
         for grant in grants
@@ -105,6 +106,7 @@ def add_codeowners(context: ActionContext, place: Place, folder: str, *, grants:
         names = " ".join(dict.fromkeys(named))
         context.workspace.put(f"{prefix}{_CODEOWNERS[kind][0]}", f"{_ALL_FILES[kind]} {names}\n".encode())
         context.log(f"Wrote {_CODEOWNERS[kind][0]}: {names}")
+    return bool(named)
 
 
 def _code_owner(grant: Grant, place: Place) -> str:
@@ -112,7 +114,7 @@ def _code_owner(grant: Grant, place: Place) -> str:
     account = account_of(grant, place.host.type)
     if not _ACCOUNT.fullmatch(account):
         return ""
-    is_short_team = place.host.type == "gitea" and grant.ref.kind == "group" and "/" not in account
+    is_short_team = place.host.type in _WITH_TEAMS and grant.ref.kind == "group" and "/" not in account
     return f"@{place.owner}/{account}" if is_short_team else f"@{account}"
 
 

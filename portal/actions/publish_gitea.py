@@ -162,7 +162,7 @@ class PublishGitea:
 
         found = gitea.repository()
         access = gitea.access_of(grants)
-        mark = self._marks.mark(context.task_id, place.full_name)
+        mark = self._marks.mark(context.task_id, str(place))
         wanted = {"private": given["repo_visibility"] == "private", "default_branch": branch}
         commit = claim(
             context,
@@ -186,7 +186,7 @@ class PublishGitea:
 
 def _message(context: ActionContext, place: Place) -> str:
     """Return the text of the commit, with a change's number as Gerrit reads it: the same when it is made again."""
-    number = hashlib.sha1(f"{context.task_id} {place.full_name}".encode(), usedforsecurity=False).hexdigest()
+    number = hashlib.sha1(f"{context.task_id} {place}".encode(), usedforsecurity=False).hexdigest()
     return f"{context.input['git_commit_message']}\n\nChange-Id: I{number}"
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from portal.actions.contract import ActionContext, Example
-from portal.actions.github import Place, open_api, place_of
-from portal.actions.github_access import Access, check_teams, code_owner, give_access, wanted_access
+from portal.actions.github import contents_of, open_api, place_of
+from portal.actions.github_access import Access, check_teams, give_access, wanted_access
 from portal.actions.github_repository import (
-    find_unfinished,
+    description_of,
     finish,
     make,
     protect,
@@ -24,18 +24,15 @@ from portal.actions.github_repository import (
 )
 from portal.actions.github_secrets import set_secrets
 from portal.actions.host_client import HostClient, token_for
+from portal.actions.hosted_repository import Place, add_codeowners, claim, grants_of
 from portal.actions.publish_github_input import PublishGitHubInput, PublishGitHubOutput
 from portal.actions.pushing import author_of, checked_branch, push_patiently, source_folder
 from portal.actions.repository_mark import RepositoryMarks
-from portal.errors import ActionError, ConflictError
 from portal.model.integration import Integrations
-from portal.model.repository_access import Grant
 from portal.model.secret import Secret
 from portal.vcs.policy import RemotePolicy
 from portal.vcs.publish import Author
 
-#: Where GitHub looks for the file, in this order.
-_CODE_OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 _NO_COMMIT = "0" * 40
 
 
@@ -101,19 +98,23 @@ class PublishGitHub:
         branch = checked_branch(given["default_branch"], action_id=self.id)
         source = source_folder(context, given["source_path"], action_id=self.id)
         author = author_of(given["git_author_name"], given["git_author_email"])
-        grants = context.catalog.repository_access(context.owner, None) if context.owner else ()
+        grants = grants_of(context)
         wanted = wanted_access(
             context, place, access=given["access"], collaborators=given["collaborators"] or (), grants=grants
         )
-        if given["require_code_owner_reviews"]:
-            _write_code_owners(context, source, place, grants)
+        if given["require_code_owner_reviews"] and not add_codeowners(
+            context, place, given["source_path"], grants=grants
+        ):
+            context.log(
+                "No account at GitHub is known for the owner, so there is no CODEOWNERS file: nobody has to review"
+            )
         if context.is_dry_run:
             _tell(context, place, branch, wanted)
             commit = _NO_COMMIT
         else:
             commit = self._publish(context, place, source, branch=branch, author=author, wanted=wanted)
         context.output("remoteUrl", place.remote)
-        context.output("repoContentsUrl", place.contents(branch))
+        context.output("repoContentsUrl", contents_of(place, branch))
         context.output("commitHash", commit)
 
     def _publish(
@@ -172,22 +173,13 @@ class PublishGitHub:
         push: Callable[..., str],
     ) -> str:
         """Make the repository, unless this task has; return the commit of one that is finished, else nothing."""
-        mark = self._marks.mark(context.task_id, str(place))
-        is_unfinished = find_unfinished(api, place, mark=mark)
-        if is_unfinished is None:
+
+        def begin() -> None:
             check_teams(api, place, wanted)
             make(api, place, _settings(context.input), mark=mark)
-            context.log(f"Made {place}")
-            return ""
-        if is_unfinished:
-            context.log(f"Going on with {place}, which this task has made before")
-            return ""
-        try:
-            return push(is_made=False)
-        except ConflictError as error:
-            raise ActionError(
-                f"{place} is there already, and this task has not made it; nothing was changed. Choose another name"
-            ) from error
+
+        mark = self._marks.mark(context.task_id, str(place))
+        return claim(context, place, mark=mark, description=description_of(api, place), make=begin, push=push)
 
 
 def _tell(context: ActionContext, place: Place, branch: str, wanted: Sequence[Access]) -> None:
@@ -255,19 +247,3 @@ def _protection(given: Mapping[str, Any]) -> dict[str, Any]:
         "block_creations": given["block_creations"],
         "required_conversation_resolution": given["required_conversation_resolution"],
     }
-
-
-def _write_code_owners(context: ActionContext, source: Path, place: Place, grants: Sequence[Grant]) -> None:
-    """Name the owner in CODEOWNERS, unless the template has: reviews of code owners would ask nobody."""
-    if any((source / path).exists() for path in _CODE_OWNERS):
-        return
-    name = code_owner(place, context.owner, grants)
-    if name is None:
-        context.log(
-            "There is no CODEOWNERS file, and no account at GitHub is known for the owner: nobody has to review"
-        )
-        return
-    # Through the workspace: a link that a template brought must not lead out.
-    relative = context.workspace.relative(source)
-    context.workspace.put(f"{relative}/{_CODE_OWNERS[0]}", f"* {name}\n".encode())
-    context.log(f"Wrote {_CODE_OWNERS[0]}: {name} reviews")

@@ -205,7 +205,7 @@ class PublishGitLab:
     ) -> None:
         given = context.input
         branch = given["default_branch"]
-        mark = self._marks.mark(context.task_id, place.full_name)
+        mark = self._marks.mark(context.task_id, str(place))
         found = gitlab.project_at(place.path)
         is_ours = found is None or found.get("description") == mark
         if found is not None and not is_ours and given["skip_existing"]:
