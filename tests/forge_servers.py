@@ -12,12 +12,11 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from webservers import run_server, serve_git
+from webservers import HostHandler, serve_git, serving_host
 
 TOKEN = "a-token-of-a-test-0123456789"
 Answer = tuple[int, Any]
@@ -112,8 +111,8 @@ class Forge:
 def serving(forge: Forge) -> Iterator[Forge]:
     """Serve a host, and check at the end that all was asked as it has to be."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(HostHandler):
+        def _answer(self) -> None:
             parts = urlsplit(self.path)
             if not parts.path.startswith(f"{forge.api}/"):
                 self._git(parts.path)
@@ -129,14 +128,14 @@ def serving(forge: Forge) -> Iterator[Forge]:
             )
             forge.asked.append(asked)
             if asked.token not in forge.logins:
-                self._send(401, {"message": "401 Unauthorized"})
+                self.send_json(401, {"message": "401 Unauthorized"})
                 return
             instead = forge.before(asked)
             answer = instead or forge.answer(asked)
             forge.check(asked, None if instead else answer[0])
-            self._send(*answer)
+            self.send_json(*answer)
 
-        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  # the names that the server looks for
+        do_GET = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815  # the names that the server looks for
 
         def _login(self) -> tuple[str, str]:
             kind, _, text = self.headers.get("authorization", "").partition(" ")
@@ -147,33 +146,10 @@ def serving(forge: Forge) -> Iterator[Forge]:
             user, token = self._login()
             status = 401 if token not in forge.logins else 503 if forge.refuses_pushes and "receive" in self.path else 0
             if status:
-                self.send_response(status)
-                self.send_header("www-authenticate", "Basic")
-                self.send_header("content-length", "0")
-                self.end_headers()
+                self.refuse_git(status)
                 return
             forge.git_users.add(user)
             serve_git(self, forge.root, path, user=forge.logins[token])
 
-        def _send(self, status: int, content: Any) -> None:
-            text = b"" if content is None else json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    def started(port: int) -> None:
-        forge.port = port
-
-    running = run_server(Handler, started)
-    next(running)
-    try:
+    with serving_host(Handler, forge):
         yield forge
-    finally:
-        for _ in running:
-            pass
-    assert not forge.faults, "\n".join(forge.faults)

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,7 +22,7 @@ import httpx
 from nacl.public import PrivateKey, SealedBox
 from npm import NODE, install
 from servers import free_port
-from webservers import run_server, serve_git
+from webservers import HostHandler, serve_git, serving_host
 
 FOLDER = Path(__file__).parent / "github"
 TOKEN = "ghp-a-token-of-a-test-0123456789"
@@ -276,8 +275,8 @@ def github_at(root: Path, prism: str) -> Iterator[GitHub]:
     hub = GitHub(root, prism)
     one_at_a_time = threading.Lock()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(HostHandler):
+        def _answer(self) -> None:
             parts = urlsplit(self.path)
             if not parts.path.startswith("/api/v3/"):
                 self._git(parts.path)
@@ -291,17 +290,17 @@ def github_at(root: Path, prism: str) -> Iterator[GitHub]:
             )
             hub.asked.append(asked)
             if self.headers["authorization"] != f"Bearer {TOKEN}":
-                self._send(401, {"message": "Bad credentials"})
+                self.send_json(401, {"message": "Bad credentials"})
                 return
             instead = hub.before(asked)
             if instead is not None:
-                self._send(*instead)
+                self.send_json(*instead)
                 return
             with one_at_a_time:
                 status, over = hub.answer(asked)
-            self._send(status, self._checked(asked, parts.query, status, over, body))
+            self.send_json(status, self._checked(asked, parts.query, status, over, body))
 
-        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  # the names that the server looks for
+        do_GET = do_POST = do_PUT = do_PATCH = _answer  # noqa: N815  # the names that the server looks for
 
         def _checked(self, asked: Asked, query: str, status: int, over: Any, body: bytes) -> Any:
             """Return Prism's answer with what is written over it; note what it has to complain of."""
@@ -327,36 +326,13 @@ def github_at(root: Path, prism: str) -> Iterator[GitHub]:
             if not status and hub.refused:
                 status = hub.refused.pop(0)
             if status:
-                self.send_response(status)
-                self.send_header("www-authenticate", "Basic")
-                self.send_header("content-length", "0")
-                self.end_headers()
+                self.refuse_git(status)
                 return
             # Portal reads by the url of the page, which has no ".git".
             serve_git(self, hub.root, re.sub(r"^(/[^/]+/[^/]+?)(?:\.git)?/", r"\1.git/", path), user="ann")
 
-        def _send(self, status: int, content: Any) -> None:
-            text = b"" if content is None else json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    def started(port: int) -> None:
-        hub.port = port
-
-    running = run_server(Handler, started)
-    next(running)
-    try:
+    with serving_host(Handler, hub):
         yield hub
-    finally:
-        for _ in running:
-            pass
-    assert not hub.faults, "\n".join(hub.faults)
 
 
 def _description() -> dict[str, Any]:

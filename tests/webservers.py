@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
+
+
+class Host(Protocol):
+    """What is served: it is told its port, and notes what is asked wrongly."""
+
+    port: int
+    faults: list[str]
+
+
+AnyHost = TypeVar("AnyHost", bound=Host)
 
 
 @dataclass
@@ -95,6 +108,39 @@ def run_server(handler: type[BaseHTTPRequestHandler], started: Callable[[int], N
     thread.join()
 
 
+class HostHandler(BaseHTTPRequestHandler):
+    """Answers as the API of a git host does, in JSON."""
+
+    def send_json(self, status: int, content: Any) -> None:
+        text = b"" if content is None else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def refuse_git(self, status: int) -> None:
+        """Ask git for a login, or tell it that something is wrong."""
+        self.send_response(status)
+        self.send_header("www-authenticate", "Basic")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving_host(handler: type[HostHandler], host: AnyHost) -> Iterator[AnyHost]:
+    """Serve a host, and check at the end that it noted no faults."""
+
+    def started(port: int) -> None:
+        host.port = port
+
+    yield from _served(run_server(handler, started), host)
+    assert not host.faults, "\n".join(host.faults)
+
+
 @pytest.fixture
 def web() -> Iterator[WebServer]:
     """A web server, empty at first; it knows etags."""
@@ -166,6 +212,8 @@ def git_host(tmp_path: Path) -> Iterator[GitHost]:
 
 def _served(running, served):
     next(running)
-    yield served
-    for _ in running:
-        pass
+    try:
+        yield served
+    finally:
+        for _ in running:
+            pass

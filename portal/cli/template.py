@@ -97,7 +97,11 @@ template.add_command(upgrade)
 @template.command()
 @click.argument("name")
 @click.option(
-    "--values", "values_file", type=click.File("rb"), required=True, help="Values, YAML or JSON; - for stdin."
+    "--values",
+    "values_file",
+    type=click.File("rb"),
+    required=True,
+    help="Values, YAML or JSON, alone or as a case has them; - for stdin.",
 )
 @click.option("--secret", "secrets", multiple=True, metavar="NAME=VALUE", help="A secret; may be repeated.")
 @click.option("--as", "actor_ref", metavar="REF", help="The user who asks, such as user:default/ann.")
@@ -115,7 +119,9 @@ def run(
     database: str | None,
 ) -> None:
     """Run the template NAME (such as shared-dataset) and show its steps; exit with 1 when it fails."""
-    values = _values(values_file.read(), values_file.name)
+    from portal.services.template_cases import values_of  # noqa: PLC0415  # who runs none need not import a dry run
+
+    values = values_of(_values(values_file.read(), values_file.name))
     given = dict(_secret(text) for text in secrets)
     with build(load(database=database)) as portal:
         portal.migrate()

@@ -60,6 +60,12 @@ def read_template(file: Path) -> dict[str, Any]:
     return found[0]
 
 
+def values_of(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values of a case, or of a file that holds the values alone."""
+    is_case = isinstance(given.get("values"), dict) and given.keys() <= _MEMBERS
+    return given["values"] if is_case else given
+
+
 def read_cases(folder: Path) -> list[Case]:
     """Return the cases in the folder `tests` beside a template. Raises `InputError` for one that is none."""
     return [_case(path) for path in sorted((folder / "tests").glob("*.yaml"))]

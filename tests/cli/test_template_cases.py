@@ -11,7 +11,7 @@ from servers import run_portal
 from portal.app.dry_runs import dry_runs_alone
 from portal.config import load_settings
 from portal.errors import InputError
-from portal.services.template_cases import read_cases, read_template, try_case
+from portal.services.template_cases import read_cases, read_template, try_case, values_of
 
 TEMPLATE = """
 apiVersion: scaffolder.backstage.io/v1beta3
@@ -175,3 +175,34 @@ def test_all_templates_below_a_folder_are_tried(folder):
     told = json.loads(result.stdout)
     assert [(item["passed"], item["updated"]) for item in told] == [(True, False), (False, False)]
     assert "instance.name" in told[1]["faults"][0]
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ({"values": {"n": 1}, "expect": {"files": []}, "secrets": {"K": "k"}}, {"n": 1}),
+        ({"values": {"n": 1}}, {"n": 1}),
+        ({"n": 1}, {"n": 1}),
+        ({"values": [1]}, {"values": [1]}),
+        ({"values": {"n": 1}, "other": 2}, {"values": {"n": 1}, "other": 2}),
+    ],
+)
+def test_the_values_of_a_case_are_those_of_a_run(given, values) -> None:
+    assert values_of(given) == values
+
+
+@pytest.mark.slow
+def test_a_run_takes_the_file_of_a_case(tmp_path, repo) -> None:
+    steps = [{"id": "say", "action": "debug:log", "input": {"message": "n is ${{ parameters.n }}"}}]
+    made = {
+        "apiVersion": "scaffolder.backstage.io/v1beta3",
+        "kind": "Template",
+        "metadata": {"name": "says"},
+        "spec": {"type": "service", "steps": steps, "output": {"n": "${{ parameters.n }}"}},
+    }
+    (tmp_path / "case.yaml").write_text("values: {n: seven}\nexpect: {output: {n: seven}}\n")
+    run_portal("ingest", repo({"catalog-info.yaml": json.dumps(made)}).url, folder=tmp_path)
+
+    done = run_portal("template", "run", "says", "--values", "case.yaml", "--json", folder=tmp_path)
+
+    assert json.loads(done.stdout)["output"] == {"n": "seven"}, done.stderr
