@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import orjson
@@ -159,6 +159,17 @@ def lasting_lock(engine: Engine, key: int, number: int, *, silence_seconds: floa
         return connection
     connection.close()
     return None
+
+
+def let_go(engine: Engine, connection: Any) -> None:
+    """Close a connection that `lasting_lock` returned; what it held is free for others when this returns.
+
+    A server lets the locks of a closed connection go a moment later, when others may have asked already, so they are
+    given back first. Where it does not answer, it has let go or will by itself.
+    """
+    with suppress(engine.dialect.loaded_dbapi.Error):
+        connection.execute("SELECT pg_advisory_unlock_all()")
+    connection.close()
 
 
 def take_stock(engine: Engine, names: Sequence[str]) -> None:

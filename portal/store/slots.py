@@ -12,7 +12,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from portal.store.database import Database
-from portal.store.dialect import lasting_lock
+from portal.store.dialect import lasting_lock, let_go
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -59,7 +59,7 @@ class WorkerSlot:
         """Leave the place to others."""
         with self._lock:
             if self._connection is not None:
-                self._connection.close()
+                let_go(self._database.engine, self._connection)
                 self._connection = None
             if self._file is not None:
                 self._file.release()
