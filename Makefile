@@ -37,11 +37,11 @@ bench: install ## print rates and ratios; never part of the tests
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml hatch_build.py $(wildcard frontend/*/package-lock.json) $(wildcard frontend/*/*.js)
+$(STAMP): pyproject.toml hatch_build.py $(wildcard frontend/*/*) $(wildcard portal/web/translations/*/LC_MESSAGES/*.po)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgres]' --group dev
 	touch $@
 
 clean:
-	rm -rf .venv .portal portal/scaffolder/engine.js portal/actions/jsonata.js
+	rm -rf .venv .portal portal/scaffolder/engine.js portal/actions/jsonata.js portal/web/static/built

@@ -148,6 +148,8 @@ RIGHTS: Mapping[str, Right] = {
     "tokens.list_tokens": _asks("portal.token.read"),
     "tokens.revoke_token": _asks("portal.token.revoke"),
     "web.anything_else": OPEN,
+    "web.asset": OPEN,
+    "web.choose_language": OPEN,
     "web.entity": READ,
     "web.entity_history": READ,
     "web.favicon": OPEN,
@@ -156,7 +158,6 @@ RIGHTS: Mapping[str, Right] = {
     "web.sign_in_page": OPEN,
     "web.sign_out": OPEN,
     "web.sign_out_page": OPEN,
-    "web.stylesheet": OPEN,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
 

@@ -8,6 +8,7 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from flask import Flask
+from flask_compress import Compress
 from flask_smorest import Blueprint
 
 from portal.api.audit import audit_blueprint, register_audit
@@ -49,6 +50,7 @@ from portal.app.late_rules import LateRule
 from portal.app.logs import configure_logs
 from portal.app.measures import metrics_registry
 from portal.app.on_demand import on_demand
+from portal.app.pages import pages_blueprint
 from portal.app.portal import Portal, build
 from portal.app.sign_in import register_sign_in, trust_hosts
 from portal.app.stopping import when_asked_to_end
@@ -58,7 +60,7 @@ from portal.services.identity import ANYBODY
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.services.task_query import creators_of
-from portal.web import error_page, web_blueprint
+from portal.web import error_page
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
@@ -102,11 +104,12 @@ def create_app(portal: Portal) -> Flask:
     app.register_blueprint(events_blueprint(on_demand(lambda: portal.events)))
     for permission_routes in (catalog_permission_blueprint, scaffolder_permission_blueprint):
         app.register_blueprint(permission_routes(portal.access.permission))
-    pages = web_blueprint(
-        portal.catalog, portal.ownership, portal.kinds, portal.history, impacts=on_demand(lambda: portal.answers.impact)
-    )
+    pages = pages_blueprint(portal)
     register_sign_in(app, portal, pages)
     app.register_blueprint(pages)
+    # What programs ask for stays as it is: they are near, and packing costs more than sending.
+    app.config["COMPRESS_MIMETYPES"] = ["text/html", "text/css", "text/javascript", "image/svg+xml"]
+    Compress(app)
     register_openapi(app)
     register_sight(app, portal.access.visibility)
     register_rights(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from urllib.parse import urlsplit
 
 import orjson
@@ -15,13 +14,13 @@ from portal.model.secret import Secret
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.services.dry_run import DryRunResult
 from portal.services.preview import Preview
+from portal.web.assets import asset_name, asset_response
 from portal.web.preview_form import form_pages, read_form
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_STATIC = {"portal.css": "text/css", "preview.css": "text/css", "preview.js": "text/javascript"}
 _SECRET = "secret/"  # noqa: S105  # what the names of inputs begin with
 _LONGEST_SHOWN = 200_000
 
@@ -75,6 +74,7 @@ def _pages(preview: Preview) -> Blueprint:
         shown = form_pages(look.form, look.values)
         return render_template(
             "preview.html",
+            asset_url=lambda name: url_for("preview.static", name=asset_name(name)),
             look=look,
             pages=shown,
             secret_prefix=_SECRET,
@@ -95,9 +95,7 @@ def _pages(preview: Preview) -> Blueprint:
 
     @blueprint.get("/static/<name>")
     def static(name: str) -> Response:
-        if name not in _STATIC:
-            abort(404)
-        return Response(files("portal.web").joinpath("static", name).read_bytes(), mimetype=_STATIC[name])
+        return asset_response(name)
 
     @blueprint.get("/favicon.ico")
     def favicon() -> Response:

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.services.sessions import Session
 from portal.services.sign_in import SignInService
+from portal.web.answers import content_policy
 
 SIGN_IN_PAGE = "/sign-in"
 _SIGN_OUT_PAGE = "/sign-out"
@@ -59,9 +60,7 @@ def add_sign_in_pages(
         # The answer to the form may lead on to the provider, which browsers count as the form's own place.
         ends_at = sign_in.end_endpoint(found)
         targets = " ".join(["'self'", *([_origin(ends_at)] if ends_at is not None else [])])
-        response.headers["Content-Security-Policy"] = (
-            f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action {targets}; frame-ancestors 'none'"
-        )
+        response.headers["Content-Security-Policy"] = content_policy(forms=targets)
         return response
 
     @blueprint.post(_SIGN_OUT_PAGE)

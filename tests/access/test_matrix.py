@@ -190,6 +190,8 @@ ROWS = {
     "tokens.list_tokens": Row("GET", "/api/auth/v1/tokens", {*PEOPLE}),
     "tokens.revoke_token": Row("DELETE", "/api/auth/v1/tokens/ghost", {*PEOPLE}, 404),
     "web.anything_else": reads("/nonsense", 404),
+    "web.asset": reads("/static/nonsense", 404),
+    "web.choose_language": reads("/language/en", 303),
     "web.entity": reads("/catalog/default/component/thing"),
     "web.entity_history": reads("/catalog/default/component/thing/history"),
     "web.favicon": reads("/favicon.ico", 204),
@@ -199,7 +201,6 @@ ROWS = {
     # A form without its token is refused, of whomever.
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
-    "web.stylesheet": reads("/static/nonsense", 404),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
     for plugin in ("auth", "catalog", "permission", "scaffolder", "search")

@@ -1,8 +1,5 @@
 """The pages in a real browser, over the reference organisation."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,51 +7,11 @@ from browsers import needs_chromium
 from catalogs import component
 from playwright.sync_api import Browser, Page
 from repositories import MakeRepository
-from servers import ROOT
-from werkzeug.serving import make_server
+from seen import served, violations
 
-from portal.app import Portal, build
-from portal.app.wsgi import create_app
-from portal.config import load_settings
+from portal.app import Portal
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("pages")
-    with _served(folder, lambda portal: portal.ingest([("file", str(ROOT / "catalog-info.yaml"))])) as found:
-        yield found
-
-
-@contextmanager
-def _served(folder: Path, fill: Callable[[Portal], object]) -> Iterator[str]:
-    """Serve a catalog that `fill` puts together."""
-    with build(load_settings(environment={}, overrides={"data": str(folder / "data")})) as portal:
-        portal.migrate()
-        fill(portal)
-        server = make_server("127.0.0.1", 0, create_app(portal), threaded=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
-
-
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    context = browser.new_context(base_url=url)
-    opened = context.new_page()
-    faults: list[str] = []
-    opened.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("request", lambda request: None if request.url.startswith(url) else faults.append(request.url))
-    yield opened
-    context.close()
-    assert faults == []
 
 
 def test_the_home_page_shows_the_layers_from_top_to_bottom(page: Page) -> None:
@@ -92,9 +49,9 @@ def test_the_page_can_be_used_by_keyboard(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_colours_of_the_system_and_fits_a_phone(
-    scheme: str, browser: Browser, url: str, tmp_path: Path
+    scheme: str, browser: Browser, reference_url: str, tmp_path: Path
 ) -> None:
-    context = browser.new_context(base_url=url, color_scheme=scheme, viewport={"width": 390, "height": 800})
+    context = browser.new_context(base_url=reference_url, color_scheme=scheme, viewport={"width": 390, "height": 800})
     opened = context.new_page()
     opened.goto("/")
 
@@ -116,7 +73,7 @@ def test_an_entity_shows_who_changed_what_of_it(browser: Browser, repo: MakeRepo
         made.commit({"x.yaml": None, "billing.yaml": component("billing", owner="team-6", more="system: system-6")})
         portal.refresh.refresh()
 
-    with _served(tmp_path, fill) as address:
+    with served(tmp_path, fill) as address:
         context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 1400})
         page = context.new_page()
         page.goto("/catalog/default/component/billing")
@@ -140,3 +97,21 @@ def test_an_entity_shows_who_changed_what_of_it(browser: Browser, repo: MakeRepo
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.screenshot(path=str(tmp_path / "phone.png"))
         context.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/kinds", "/sign-in", "/catalog/default/dataset/sales-daily/history"])
+def test_axe_finds_nothing_wrong(path: str, page: Page) -> None:
+    page.goto(path)
+
+    assert violations(page) == []
+
+
+def test_a_reader_chooses_the_language_and_comes_back_to_the_page(page: Page) -> None:
+    page.goto("/kinds?x=1")
+    page.get_by_role("link", name="中文").click()
+
+    page.wait_for_url("**/kinds?x=1")
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans"
+    page.get_by_role("link", name="English").click()
+    page.wait_for_url("**/kinds?x=1")
+    assert page.evaluate("document.documentElement.lang") == "en"

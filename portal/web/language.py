@@ -1,0 +1,86 @@
+"""The language of the pages: what a reader has chosen, else what the browser asks for."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, redirect, request
+from flask.typing import ResponseReturnValue
+
+from portal.web.sign_in import local_path
+
+#: The languages that there are, by the name that HTML has for them; English is what the messages are written in.
+LANGUAGES = {"en": "English", "zh-Hans": "中文"}
+_COOKIE = "portal_language"
+_YEAR_SECONDS = 31_536_000
+#: What Babel calls a language where that differs.
+_LOCALES = {"zh-Hans": "zh"}
+
+
+def gettext(message: str, **values: Any) -> str:
+    """Return a message in the reader's language, `%(name)s` replaced by the values."""
+    babel = _babel()
+    return str(babel.gettext(message, **values))
+
+
+def ngettext(one: str, many: str, num: int, **values: Any) -> str:
+    """Return one of two messages by a number, which is the value `num` too."""
+    babel = _babel()
+    return str(babel.ngettext(one, many, num, **values))
+
+
+def number(value: float) -> str:
+    """Return a number as the reader's language writes it."""
+    return str(_babel().format_decimal(value))
+
+
+def language() -> str:
+    """Return the language of the request as HTML names it."""
+    chosen = request.cookies.get(_COOKIE, "")
+    if chosen in LANGUAGES:
+        return chosen
+    asked = request.accept_languages.best_match(["en", "zh", "zh-CN", "zh-SG", "zh-Hans", "zh-TW", "zh-HK"], "en")
+    return "zh-Hans" if asked.startswith("zh") else "en"
+
+
+def register_language(app: Flask) -> None:
+    """Give the templates of an application their messages; nothing of it is imported before the first is needed."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    # Jinja puts the values in itself, escaped.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
+        lambda message: _babel().get_translations().ugettext(message),
+        lambda one, many, num: _babel().get_translations().ungettext(one, many, num),
+        newstyle=True,
+    )
+    app.jinja_env.filters["number"] = number
+
+
+def add_language(blueprint: Blueprint) -> None:
+    """Add the way to choose a language, which the browser keeps."""
+
+    @blueprint.app_context_processor
+    def context() -> dict[str, Any]:
+        return {"language": language(), "languages": LANGUAGES}
+
+    @blueprint.get("/language/<name>")
+    def choose_language(name: str) -> ResponseReturnValue:
+        response = redirect(local_path(request.args.get("return", "/")), 303)
+        if name in LANGUAGES:
+            response.set_cookie(_COOKIE, name, max_age=_YEAR_SECONDS, httponly=True, samesite="Lax")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+def _babel() -> Any:
+    """Return Flask-Babel, made known to the application when a first message is wanted: it takes long to import."""
+    import flask_babel  # noqa: PLC0415
+
+    if "babel" not in current_app.extensions:
+        flask_babel.Babel(
+            current_app,
+            configure_jinja=False,
+            default_translation_directories=str(files("portal.web").joinpath("translations")),
+            locale_selector=lambda: _LOCALES.get(language(), language()),
+        )
+    return flask_babel
