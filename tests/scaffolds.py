@@ -198,6 +198,7 @@ class Scaffold:
         limits: TaskLimits | None = None,
         workspace_url: str = "",
         key: Path | None = None,
+        workspaces: Workspaces | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -257,7 +258,8 @@ class Scaffold:
             engine=self.engine,
             actions=self.actions,
             templates=templates,
-            workspaces=Workspaces(
+            workspaces=workspaces
+            or Workspaces(
                 folder / "workspaces", archive=WorkspaceArchive(workspace_url, vault=vault) if workspace_url else None
             ),
             vault=vault,

@@ -34,6 +34,8 @@ _VERSION = "1"
 _QUEUE = "portal-jobs"
 #: How many looks at other workers come between two at jobs that were never handed in.
 _LOOKS = 8
+#: How a job has ended that will not go on by itself, though it has not done its work.
+_BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 #: How DBOS names the threads that run jobs.
 _RECORDERS = "dbos-executor-"
 #: Held by the one `Jobs` of the process that works, as DBOS has one instance a process.
@@ -68,6 +70,7 @@ class _Job:
     run: Callable[[str, StepRunner], None]
     unfinished: Callable[[], Collection[str]]
     interrupt: Callable[[], None]
+    broken: Callable[[str], None]
 
 
 class JobStoppedError(BaseException):
@@ -132,14 +135,16 @@ class Jobs:
         *,
         unfinished: Callable[[], Collection[str]],
         interrupt: Callable[[], None] = lambda: None,
+        broken: Callable[[str], None] = lambda _job: None,
     ) -> None:
         """Make a kind of job known, before `start`.
 
         `unfinished` returns the ids of those that are not over; they are handed in again at the start and by workers
         now and then, which does nothing for those that have been: a process can die between storing a task and handing
-        it in. `interrupt` is called at the stop; steps that wait raise `JobStoppedError` then.
+        it in. `interrupt` is called at the stop; steps that wait raise `JobStoppedError` then. `broken` is told of an
+        unfinished one that will not go on, as when the database was away for too long while it ran.
         """
-        self._jobs[name] = _Job(run, unfinished, interrupt)
+        self._jobs[name] = _Job(run, unfinished, interrupt, broken)
 
     def start(self, *, worker: bool = True, alone: bool = False) -> None:
         """Begin: recover what dead processes left, and work on jobs if `worker`.
@@ -320,13 +325,16 @@ class Jobs:
                 _log.exception("looking for jobs of other workers failed")
 
     def _hand_in(self) -> None:
-        """Hand in what was stored by a process that died before it could."""
+        """Hand in what was stored by a process that died before it could; say which jobs have broken."""
         if self._client is not None:
             for name, job in self._jobs.items():
                 wanted = list(job.unfinished())
                 known = self._client.list_workflows(workflow_ids=wanted, load_input=False, load_output=False)
-                there = {found.workflow_id for found in known} if wanted else set()
+                there = {found.workflow_id: found.status for found in known} if wanted else {}
                 self.enqueue(name, [job_id for job_id in wanted if job_id not in there])
+                for job_id, status in there.items():
+                    if status in _BROKEN:
+                        job.broken(job_id)
 
     def adopt(self) -> None:
         """Take over the jobs of workers that are not alive any more; a worker does this by itself now and then."""

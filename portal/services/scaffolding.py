@@ -94,7 +94,13 @@ class ScaffoldingService:
             recorded=jobs.recorded,
             limits=limits,
         )
-        jobs.register(JOB, self._runner.run, unfinished=self._unfinished, interrupt=self.journal.close)
+        jobs.register(
+            JOB,
+            self._runner.run,
+            unfinished=self._unfinished,
+            interrupt=self.journal.close,
+            broken=lambda run: self._runner.give_up(run, "it broke off"),
+        )
 
     def create_task(
         self,

@@ -42,6 +42,7 @@ from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_n
 from portal.services.error_names import error_name
 from portal.services.generation import Generation, keep_in, makes_repository, published_folder
 from portal.services.jobs import JobStoppedError, StepRunner
+from portal.services.journal import Check
 from portal.services.task_limits import Deadline, TaskLimits
 from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_promises import Promises, is_publishing
@@ -56,6 +57,8 @@ from portal.store.tasks import TaskRow
 _LOG = logging.getLogger(__name__)
 #: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
 _KEPT_SECONDS = 7 * 24 * 3600.0
+#: How long after a look at them comes the next: there may be many.
+_SWEEP_SECONDS = 600.0
 #: Gives what an earlier attempt has recorded, by the names of its steps.
 Recorded = Callable[[str], Mapping[str, Any]]
 #: Gives what stands in for the output of an action that is not run, None for one that is: by the id of its step, the
@@ -95,6 +98,7 @@ class TaskRunner:
         self._recorded = recorded
         self._stand_in = stand_in
         self._limits = limits or TaskLimits()
+        self._swept = -_SWEEP_SECONDS
 
     def run(self, run: str, step: StepRunner) -> None:
         """Carry out a task, `run` being the id of an attempt at it.
@@ -105,13 +109,32 @@ class TaskRunner:
         task = self._journal.task(task_id)
         if task is None:
             return
+        try:
+            self._carry_out(task, attempt, step)
+        except Exception as error:  # noqa: BLE001
+            # The job's outermost edge: whatever else happens, a task ends, and people see that it has.
+            _LOG.exception("A task failed for no known reason", extra={"task": task_id})
+            self.give_up(run, type(error).__name__, check=step.check)
+
+    def give_up(self, run: str, reason: str, *, check: Check | None = None) -> None:
+        """End the task of a run that will not go on, telling people so."""
+        message = f"Portal could not carry the task out ({reason}); its log says more"
+        self._journal.change(
+            parse_run_id(run)[0],
+            "failed",
+            previous=tasks.LIVE,
+            events=[completion({}, [{"name": "Error", "message": message}])],
+            check=check,
+        )
+
+    def _carry_out(self, task: TaskRow, attempt: int, step: StepRunner) -> None:
         firsts: list[bool] = []
         begun = step(BEGIN, lambda: self._begin(task, step, attempt, firsts))
         kept = begun.get("kept") or {}
         progress = Progress()
         workspace = EMPTY
         hidden: set[Secret] = set()
-        purpose = self._secrets.purpose(task_id)
+        purpose = self._secrets.purpose(task.id)
         for index, declared in enumerate(task.spec["steps"]):
             told = self._telling(task, step)
             given = Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
@@ -362,14 +385,22 @@ class TaskRunner:
         # A retry of one with secrets begins anew, and its files may hold them.
         if secrets or not progress.is_failed:
             self._workspaces.remove(task.id)
-        for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
-            self._workspaces.remove(old)
+        self._sweep()
         status = "failed" if progress.is_failed else "completed"
         events = [completion(output, progress.errors)]
         commit = begun["commit"]
         self._journal.change(
             task.id, status, previous=tasks.LIVE, events=events, check=run.check, template_commit=commit
         )
+
+    def _sweep(self) -> None:
+        """Remove the files that failed tasks have left long ago, now and then."""
+        now = time.monotonic()
+        if now < self._swept + _SWEEP_SECONDS:
+            return
+        self._swept = now
+        for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
+            self._workspaces.remove(old)
 
     def _scope(self, step: Step) -> Scope:
         spec = step.task.spec

@@ -79,7 +79,7 @@ class Workspaces:
         """Return the tasks whose workspaces nobody has made or removed for so long."""
         limit = time.time() - seconds
         found = self._root.iterdir() if self._root.is_dir() else ()
-        old = {task.name for task in found if task.is_dir() and task.stat().st_mtime < limit}
+        old = {task.name for task in found if (made := _made_at(task)) is not None and made < limit}
         return sorted(old | set(self._archive.older_than(seconds) if self._archive is not None else ()))
 
     def remove(self, task_id: str) -> None:
@@ -105,6 +105,14 @@ class Workspaces:
                 shutil.rmtree(found, ignore_errors=True)
         if self._archive is not None:
             self._archive.drop(task_id, [name for name in self._archive.names(task_id) if is_dropped(name)])
+
+
+def _made_at(task: Path) -> float | None:
+    """Return when a task's folder has last changed, None for one that has gone since it was seen."""
+    try:
+        return task.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _index(name: str) -> int:

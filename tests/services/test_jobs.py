@@ -20,6 +20,7 @@ from waiting import eventually
 from portal.model.secret import Secret
 from portal.services.jobs import Jobs, JobStoppedError
 from portal.services.task_query import TaskQuery
+from portal.services.workspaces import Workspaces
 from portal.store.database import Database
 from portal.store.tables import sources
 
@@ -351,3 +352,39 @@ def test_on_sqlite_a_second_process_works_when_the_first_has_gone(tmp_path):
             assert done.wait(60)
         finally:
             made.stop()
+
+
+def test_a_job_that_broke_is_told_of_while_it_is_unfinished(database):
+    broken = threading.Event()
+
+    def fail(job_id, step):
+        raise OSError("no space left")
+
+    made = Jobs(database, polling_seconds=0.02, lease_seconds=0.6)
+    made.register("work", fail, unfinished=lambda: ["a"], broken=lambda job_id: job_id == "a" and broken.set())
+    made.start()
+    try:
+        assert broken.wait(60)
+    finally:
+        made.stop()
+
+
+class BrokenWorkspaces(Workspaces):
+    """Workspaces on a disk that breaks when a task has ended."""
+
+    def remove(self, task_id):
+        raise OSError("the disk is gone")
+
+
+def test_a_task_ends_whatever_breaks(database_url, tmp_path, repo):
+    folder = tmp_path / "data"
+    steps = [{"id": "say", "action": "debug:log", "input": {"message": "hello"}}]
+    source = repo({"catalog-info.yaml": json.dumps(template("simple", steps))})
+    with scaffold(database_url, folder, workspaces=BrokenWorkspaces(folder / "workspaces")) as running:
+        running.ingest(f"{source.url}#main:catalog-info.yaml")
+        events = running.run("simple")
+        assert statuses(events) == {"say": "completed"}
+        assert events[-1]["body"]["error"]["message"] == (
+            "Portal could not carry the task out (OSError); its log says more"
+        )
+        assert running.service.get_task(events[-1]["taskId"])["status"] == "failed"
