@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import forks
 import orjson
 import psutil
 from waiting import eventually
@@ -30,9 +31,8 @@ def free_port() -> int:
 
 def run_portal(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a portal command in a folder."""
-    command = [sys.executable, "-m", "portal", "--data", str(folder / "data"), *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "160"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return forks.run(["--data", str(folder / "data"), *arguments], folder=folder, environment=environment)
 
 
 def told(folder: Path, *words: str) -> str:

@@ -32,6 +32,7 @@ _APPLICATION = "portal"
 #: Changes when the steps of a job change so that half-done work of an older Portal cannot go on.
 _VERSION = "1"
 _QUEUE = "portal-jobs"
+_CALL = "jobs"
 #: How many looks at other workers come between two at jobs that were never handed in.
 _LOOKS = 8
 #: How a job has ended that will not go on by itself, though it has not done its work.
@@ -198,6 +199,8 @@ class Jobs:
                 job_id,
             )
         self._bell.ring()
+        if ids:
+            self._database.calls.say(_CALL)  # another worker may have room
 
     def recorded(self, job_id: str) -> dict[str, Any]:
         """Return what the steps of a job have given so far, by name; nothing for one that is not known any more."""
@@ -270,6 +273,7 @@ class Jobs:
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
         self._bell = _Bell()
+        self._database.calls.hear(_CALL, lambda: self._bell.ring())  # noqa: PLW0108  # that of the day
         queue = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         instance._registry.register_poller(self._bell, queue_worker_thread, self._bell, instance, queue)  # noqa: SLF001
 

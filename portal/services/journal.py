@@ -16,8 +16,9 @@ Found = TypeVar("Found")
 #: Raises where what follows in the transaction must not be written.
 Check = Callable[[Connection], None]
 
-#: How often a waiting reader looks at what other processes have written.
+#: How often a waiting reader looks at what other processes have written, should it not hear of it.
 _LOOK_SECONDS = 1.0
+_CALL = "tasks"
 #: How long a reader that follows a task is left without a sign of life.
 _SILENCE_SECONDS = 5.0
 
@@ -31,6 +32,7 @@ class Journal:
         self._changed = threading.Condition()
         self._generation = 0
         self._closed = False
+        self._hears = False
 
     def now_ms(self) -> int:
         """Return the time."""
@@ -47,6 +49,7 @@ class Journal:
             # The task's row first: its lock keeps the numbers of a task's events in the order of their commits.
             tasks.touch_task(connection, task_id, now_ms=now_ms)
             tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
+            self._database.calls.call(connection, _CALL)
         self._notify()
 
     def change(
@@ -72,6 +75,7 @@ class Journal:
             )
             if changed:
                 tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
+                self._database.calls.call(connection, _CALL)
         self._notify()
         return changed
 
@@ -81,6 +85,7 @@ class Journal:
         with self._database.recording() as connection:
             tasks.clear_secrets(connection, [task_id])
             tasks.append_events(connection, task_id, _pairs([event]), now_ms=now_ms)
+            self._database.calls.call(connection, _CALL)
         self._notify()
 
     def retry(self, task_id: str, *, secrets: str | None, recovered: TaskEvent) -> int | None:
@@ -95,6 +100,7 @@ class Journal:
             if not tasks.reopen_task(connection, task_id, secrets=secrets, event=event, now_ms=now_ms):
                 return None
             attempt = tasks.attempts_of(connection, [task_id])[task_id]
+            self._database.calls.call(connection, _CALL)
         self._notify()
         return attempt
 
@@ -185,8 +191,15 @@ class Journal:
             remaining = deadline - time.monotonic()
             if remaining <= 0 or self._closed:
                 return
+            self._hear()
             with self._changed:
                 self._changed.wait_for(lambda: self._generation != seen, min(remaining, _LOOK_SECONDS))  # noqa: B023
+
+    def _hear(self) -> None:
+        """Wait for what other processes write too, from the first wait on."""
+        if not self._hears:
+            self._hears = True
+            self._database.calls.hear(_CALL, self._notify)
 
     def _notify(self) -> None:
         with self._changed:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from portal.model.visibility import ALL, Visibility
 from portal.store import bulk, dialect, sight, turns
+from portal.store.calls import Calls
 from portal.store.lookup import Lookup
 from portal.store.statements import trace_statements
 from portal.store.tables import derived, entities, findings, postings, refs, relation_types, relations, surveys, terms
@@ -44,6 +45,7 @@ class Database:
         self._lease_seconds = lease_seconds
         self.engine = dialect.open_engine(url, maps_file=maps_file)
         self.lookup = Lookup(self.engine)
+        self.calls = Calls(self.engine)
         self._guarded = sight.guarded(self.engine)
         self._sees_everything = False
 
@@ -110,6 +112,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        self.calls.close()
         self.lookup.close()
         self.engine.dispose()
 
