@@ -22,6 +22,7 @@ from portal.services.past import PastOrganisations
 from portal.services.reorg import ReorganisationService
 from portal.services.rules import RulesService
 from portal.services.subgraph import SubGraphService
+from portal.services.trend import TrendService
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 from portal.vcs.policy import RemotePolicy
@@ -40,6 +41,7 @@ class AnswerServices:
     reorganisation: ReorganisationService
     rules: RulesService
     subgraphs: SubGraphService
+    trend: TrendService
 
 
 def wire_answers(
@@ -56,6 +58,7 @@ def wire_answers(
     integrations: Integrations,
 ) -> AnswerServices:
     """Return these services as the settings describe them."""
+    layers = LayersService(database, kinds, ownership, past)
     return AnswerServices(
         balance=BalanceService(database, ownership),
         drift=DriftService(
@@ -68,7 +71,7 @@ def wire_answers(
         ),
         handovers=HandoversService(database, kinds),
         impact=ImpactService(database, ownership, kinds),
-        layers=LayersService(database, kinds, ownership, past),
+        layers=layers,
         reorganisation=ReorganisationService(
             database,
             ownership,
@@ -80,4 +83,5 @@ def wire_answers(
         ),
         rules=RulesService(database, ownership, known_rules),
         subgraphs=SubGraphService(database, ownership, kinds),
+        trend=TrendService(database, layers, past),
     )

@@ -19,7 +19,7 @@ class LateRule(Rule):
     def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:  # noqa: FBT001, FBT002  # Werkzeug's own
         compiled = cache(super()._compile_builder)
 
-        def build(rule: Rule, **values: Any) -> tuple[str, str]:
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
             return compiled(append_unknown)(rule, **values)
 
         return build

@@ -4,19 +4,42 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from portal.api.browser import current_session
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
+from portal.services.news import NewsService
+from portal.services.own_assets import OwnAssetsService
+from portal.services.places import PlacesService
 from portal.web import web_blueprint
 from portal.web.entity import add_entity
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
+from portal.web.layers import add_layers
+from portal.web.problems import add_problems
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = web_blueprint()
-    add_home(blueprint, portal.ownership)
+    add_home(
+        blueprint,
+        portal.ownership,
+        portal.kinds,
+        on_demand(lambda: portal.answers.layers),
+        portal.problems,
+        news=NewsService(portal.database),
+        own_assets=OwnAssetsService(portal.database, portal.ownership),
+        session=current_session,
+    )
+    add_layers(
+        blueprint,
+        on_demand(lambda: portal.answers.layers),
+        on_demand(lambda: portal.answers.rules),
+        on_demand(lambda: portal.answers.trend),
+        portal.ownership,
+    )
+    add_problems(blueprint, portal.problems, portal.ownership, PlacesService(portal.database, portal.integrations))
     add_kinds(blueprint, portal.ownership, portal.kinds)
     add_entity(
         blueprint,

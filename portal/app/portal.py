@@ -186,7 +186,12 @@ class Portal:
 
         def lists(connection: Connection) -> dict[str, list[Any]]:
             # Asked for where there are layers alone: an ingest of what stands in none need not import it.
-            return self.answers.layers.lists(connection) | self.accountability.lists(connection)
+            answers = self.answers
+            return (
+                answers.layers.lists(connection)
+                | answers.trend.lists(connection)
+                | self.accountability.lists(connection)
+            )
 
         return SurveyService(self.database.whole, self.ownership, lists=lists)
 

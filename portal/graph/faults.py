@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from portal.model.layer import Finding
@@ -16,6 +16,10 @@ SEVERITIES = ("error", "enforce", "warning", "warn")
 GRAVE = frozenset({"error", "enforce"})
 #: By what faults are counted.
 FACETS = ("rule", "layer", "owner", "severity")
+
+
+#: A field of a selection that chooses nothing, so that all are taken.
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,12 @@ class Fault:
 class Selection:
     """Which faults are meant: those that have one of the values in each field that names any; "" stands for none."""
 
-    rules: frozenset[str] = frozenset()
-    layers: frozenset[str] = frozenset()
-    owners: frozenset[str] = frozenset()
-    severities: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    refs: frozenset[str] = frozenset()
+    rules: frozenset[str] = NOTHING
+    layers: frozenset[str] = NOTHING
+    owners: frozenset[str] = NOTHING
+    severities: frozenset[str] = NOTHING
+    kinds: frozenset[str] = NOTHING
+    refs: frozenset[str] = NOTHING
 
     def holds(self, fault: Fault) -> bool:
         """Return whether a fault is meant."""
@@ -70,6 +74,29 @@ def counted(faults: Iterable[Fault]) -> dict[str, dict[str, int]]:
     for fault in faults:
         for name, value in zip(FACETS, (fault.rule, fault.layer, fault.owner, fault.severity), strict=True):
             found[name][value] = found[name].get(value, 0) + 1
+    return {name: dict(sorted(counts.items())) for name, counts in found.items()}
+
+
+def facets(faults: Iterable[Fault], chosen: Selection) -> dict[str, dict[str, int]]:
+    """Return how many faults there would be by each of `FACETS` and value if that facet chose nothing, sorted.
+
+    So a reader sees what else could be chosen in a facet beside what is; "" stands for none.
+    """
+    found: dict[str, dict[str, int]] = {name: {} for name in FACETS}
+    wanted = (chosen.rules, chosen.layers, chosen.owners, chosen.severities)
+    others = replace(chosen, rules=NOTHING, layers=NOTHING, owners=NOTHING, severities=NOTHING)
+    for fault in faults:
+        if not others.holds(fault):
+            continue
+        values = (fault.rule, fault.layer, fault.owner, fault.severity)
+        missed = [
+            place for place, (value, some) in enumerate(zip(values, wanted, strict=True)) if some and value not in some
+        ]
+        if len(missed) > 1:
+            continue
+        for place, (name, value) in enumerate(zip(FACETS, values, strict=True)):
+            if not missed or missed[0] == place:
+                found[name][value] = found[name].get(value, 0) + 1
     return {name: dict(sorted(counts.items())) for name, counts in found.items()}
 
 

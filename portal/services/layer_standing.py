@@ -139,8 +139,15 @@ class Seen:
     documents_of: DocumentsOf
 
 
-def seen_then(past: Past) -> Seen:
-    """Return what reports on the layers of a past look at."""
+class _Uses(NamedTuple):
+    """What belongs to each project, and who uses each asset."""
+
+    belonging: Mapping[EntityRef, Collection[str]]
+    used: Mapping[str, Use]
+
+
+def seen_then(past: Past, *, findings: bool = True) -> Seen:
+    """Return what reports on the layers of a past look at; rules take longest, and can be left out."""
     organisation = past.organisation
     people = organisation.facts.people
     counts = Counter((node.layer, node.kind, node.owner, node.owner in people) for node in organisation.nodes.values())
@@ -148,7 +155,7 @@ def seen_then(past: Past) -> Seen:
         organisation.layer_views,
         organisation.kinds.layered,
         [Standing(*key, count) for key, count in counts.items()],
-        organisation.findings(past.documents_of),
+        organisation.findings(past.documents_of) if findings else (),
         organisation.all_steps(DEPENDENCY_TYPES),
         organisation.all_steps(PART_TYPES),
         organisation.types,
@@ -158,23 +165,29 @@ def seen_then(past: Past) -> Seen:
 
 def standings_of(seen: Seen) -> Standings:
     """Return how each layer stands, and the near-duplicates in the highest."""
-    views = seen.views
-    known = {view.layer.ref for view in views if view.layer is not None}
-    nodes = {node.ref: node for view in views for node in view.nodes}
-    layers: dict[str, str | None] = {ref: node.layer for ref, node in nodes.items()}
-    projects = [ref for ref in nodes if ref.kind == "project"]
+    uses = _uses(seen)
+    return Standings(_reports(seen, uses), _duplicates(seen, uses))
+
+
+def reports_of(seen: Seen) -> list[LayerStanding]:
+    """Return how each layer stands."""
+    return _reports(seen, _uses(seen))
+
+
+def _uses(seen: Seen) -> _Uses:
+    layers: dict[str, str | None] = {node.ref: node.layer for view in seen.views for node in view.nodes}
+    projects = [node.ref for view in seen.views for node in view.nodes if node.kind == "project"]
     ahead = frozenset(projects)
     needs = _grouped((source, target) for source, target in seen.needs if source in ahead)
     belonging = belongings(projects, needs=needs, parts=_grouped(seen.parts), layers=layers)
-    used = uses(seen.needs, belonging)
-    highest = max((view.layer.rank for view in views if view.layer is not None), default=0)
-    assets = {
-        view.layer.ref: [node for node in view.nodes if node.kind in seen.layered - _NO_ASSETS]
-        for view in views
-        if view.layer is not None
-    }
+    return _Uses(belonging, uses(seen.needs, belonging))
+
+
+def _reports(seen: Seen, found: _Uses) -> list[LayerStanding]:
+    known = {view.layer.ref for view in seen.views if view.layer is not None}
+    highest = _highest(seen)
     reports = []
-    for view in views:
+    for view in seen.views:
         ref = None if view.layer is None else view.layer.ref
         is_reused = view.layer is not None and view.layer.rank < highest
         reports.append(
@@ -182,20 +195,34 @@ def standings_of(seen: Seen) -> Standings:
                 view,
                 [item for item in seen.counts if (item.layer if item.layer in known else None) == ref],
                 [item for item in seen.findings if (item.layer if item.layer in known else None) == ref],
-                [Reused(node, used.get(node.ref, Use())) for node in assets[ref]] if ref and is_reused else None,
+                [Reused(node, found.used.get(node.ref, Use())) for node in _assets(seen, view)] if is_reused else None,
             )
         )
-    top = [node for view in views if view.layer and view.layer.rank == highest for node in assets[view.layer.ref]]
-    below = next((view.layer for view in views if view.layer and view.layer.rank < highest), None)
-    homes = _homes(top, belonging)
+    return reports
+
+
+def _duplicates(seen: Seen, found: _Uses) -> list[Duplicate]:
+    highest = _highest(seen)
+    top = [node for view in seen.views if view.layer and view.layer.rank == highest for node in _assets(seen, view)]
+    nodes = {node.ref: node for node in top}
+    below = next((view.layer for view in seen.views if view.layer and view.layer.rank < highest), None)
+    homes = _homes(top, found.belonging)
     pairs = candidates([Described(node.ref, node.title, seen.types.get(node.ref, ""), homes[node.ref]) for node in top])
     documents = seen.documents_of({ref for pair in pairs for ref in pair})
     duplicates = [
-        _duplicate(pair, (nodes[pair.first], nodes[pair.second]), homes, used, below)
+        _duplicate(pair, (nodes[pair.first], nodes[pair.second]), homes, found.used, below)
         for pair in alike(pairs, documents)
     ]
-    duplicates.sort(key=lambda item: (-item.pair.alike, item.pair.first, item.pair.second))
-    return Standings(reports, duplicates)
+    return sorted(duplicates, key=lambda item: (-item.pair.alike, item.pair.first, item.pair.second))
+
+
+def _highest(seen: Seen) -> int:
+    return max((view.layer.rank for view in seen.views if view.layer is not None), default=0)
+
+
+def _assets(seen: Seen, view: LayerView) -> list[Node]:
+    kinds = seen.layered - _NO_ASSETS
+    return [node for node in view.nodes if node.kind in kinds]
 
 
 def _report(

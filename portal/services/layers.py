@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from portal.errors import InputError
+from portal.model.layer import Layer, Role, layer_of, role_of
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
@@ -23,18 +24,23 @@ from portal.services.layer_standing import (
     Reused,
     Seen,
     Standings,
+    reports_of,
     seen_then,
     standings_of,
 )
 from portal.services.memory import cycles_kept
 from portal.services.organisation import AsOf
-from portal.services.ownership import OwnershipService
+from portal.services.ownership import FRAME_KINDS, LayerView, OwnershipService
 from portal.services.past import PastOrganisations
-from portal.store import derived, graph, sources, standing
+from portal.store import derived, findings, graph, sources, standing
 from portal.store.database import Connection, Database
+from portal.store.findings import Survey
 from portal.store.graph import Node
+from portal.store.sight import visibility_of
 
 _PER_MILLE = 1000
+#: Whoever looks at a catalog of more entities is not kept waiting until all of them have been looked at.
+_MANY = 5_000
 #: What the lists are kept under: the heads, then those of each layer by its place.
 _HEADS, _DUPLICATES, _COUNTS = "layers", "layers/duplicates", "layers/counts"
 _LISTS = ("owners", "reused", "unused")
@@ -120,6 +126,26 @@ class LayersAnswer:
         } | (self.as_of.to_json() if self.as_of is not None else {})
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How the layers stood at a revision, which may be older than the `newest`; `asked` is what it was worked out for.
+
+    `layers` and `roles` are what is declared, `projects` the first of all by title.
+    """
+
+    answer: LayersAnswer
+    layers: Mapping[EntityRef, Layer]
+    roles: Mapping[EntityRef, Role]
+    projects: list[Node]
+    revision: int
+    newest: int
+    asked: tuple[int, Survey, bool, int]
+
+    def named(self, roles: Iterable[EntityRef]) -> list[Role]:
+        """Return roles, those too that nothing declares."""
+        return [self.roles.get(ref) or Role(ref, ref.name) for ref in roles]
+
+
 class LayersService:
     """Answers from the layers as a whole: from what the newest survey has kept, or else from the catalog itself."""
 
@@ -132,6 +158,7 @@ class LayersService:
         self._past = past
         self._lock = threading.Lock()
         self._known: ByVisibility[tuple[int, Standings]] = ByVisibility()
+        self._glanced: ByVisibility[Glance] = ByVisibility()
 
     def layers(
         self, *, layer: str | None = None, limit: int = 20, offset: int = 0, at: Moment | None = None
@@ -150,7 +177,7 @@ class LayersService:
                 kept = None
                 if self._ownership.keeps_findings(connection):
                     kept = _kept(connection, limit=limit, offset=offset)
-                found = kept or _answer(self._state(connection), limit=limit, offset=offset)
+                found = kept or _answer(self.seen_by(connection), limit=limit, offset=offset)
         reports = found.reports
         if layer is not None:
             wanted = EntityRef.parse(layer, default_kind="layer")
@@ -161,9 +188,37 @@ class LayersService:
         is_highest = reports[:1] == found.reports[:1]
         return LayersAnswer(reports, found.duplicates if is_highest else Page(0, []), as_of)
 
+    def glance(self, *, limit: int) -> Glance:
+        """Return how the layers stand for those who do not wait.
+
+        Of a large catalog it is what the newest survey kept, although more may have come since; where no layer makes
+        rules, entities are only counted.
+        """
+        with self._database.reading() as connection:
+            revision = sources.current_revision(connection)
+            survey = findings.last_survey(connection)
+            is_kept = self._ownership.keeps_findings(connection)
+            asked = (revision, survey, is_kept, limit)
+            known = self._glanced.get(connection)
+            if known is not None and known.asked == asked:
+                return known
+            declared = graph.declared_of_kinds(connection, ("layer", "role"))
+            layers = {ref: layer_of(body, ref) for ref, body in declared.items() if ref.kind == "layer"}
+            roles = {ref: role_of(body, ref) for ref, body in declared.items() if ref.kind == "role"}
+            told_at, answer = survey.revision, None
+            if is_kept or (visibility_of(connection).is_all and graph.count(connection) > _MANY):
+                answer = _kept(connection, limit=limit, offset=0)
+            if answer is None:
+                whole = self.seen_by(connection) if layers else self._counted(connection)
+                told_at, answer = revision, _answer(whole, limit=limit, offset=0)
+            projects = self._ownership.of_kind_seen_by(connection, "project", limit=limit)
+            found = Glance(answer, layers, roles, projects, told_at, revision, asked)
+            self._glanced.keep(connection, found)
+        return found
+
     def lists(self, connection: Connection) -> dict[str, list[Any]]:
         """Return what a survey keeps, so that each page is read alone: JSON values by the name of their list."""
-        whole = self._state(connection)
+        whole = self.seen_by(connection)
         found: dict[str, list[Any]] = {
             _HEADS: [_head(item) for item in whole.layers],
             _DUPLICATES: [item.to_json() for item in whole.duplicates],
@@ -173,7 +228,8 @@ class LayersService:
                 found[f"{_HEADS}/{place}/{name}"] = told
         return found | {_COUNTS: [len(whole.duplicates)]}
 
-    def _state(self, connection: Connection) -> Standings:
+    def seen_by(self, connection: Connection) -> Standings:
+        """Return how all layers stand, as this connection sees the catalog; worked out once for each revision."""
         revision = sources.current_revision(connection)
         # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
         with self._lock:
@@ -185,6 +241,13 @@ class LayersService:
             if known is None or known[0] < revision:
                 self._known.keep(connection, (revision, state))
             return state
+
+    def _counted(self, connection: Connection) -> Standings:
+        """Return how the catalog stands where there is no layer: nothing can be broken or reused."""
+        counts = self._ownership.standings_seen_by(connection)
+        is_asset = any(item.kind not in FRAME_KINDS for item in counts)
+        views = [LayerView(None, [], [])] if is_asset else []
+        return Standings(reports_of(Seen(views, frozenset(), counts, (), (), (), {}, lambda _: {})), [])
 
     def _seen_now(self, connection: Connection) -> Seen:
         kinds = self._kinds.seen_by(connection)

@@ -39,7 +39,7 @@ FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 #: What is told of a refusal whose reasons may not be read.
 _UNTOLD = "The rules of the layer do not allow it."
 #: Grows when what a survey keeps takes another form: what older programs have kept is then worked out again.
-_KEPT_FORM = 2
+_KEPT_FORM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +184,17 @@ class OwnershipService:
         revision = sources.current_revision(connection)
         return Survey(revision, self._facts.today().isoformat(), f"{_KEPT_FORM} {self._facts.rules_digest}")
 
-    def _found_on(self, connection: Connection, refs: Collection[EntityRef]) -> list[Finding]:
-        facts = self._facts.about(
+    def facts_about(self, connection: Connection, refs: Collection[EntityRef]) -> Facts:
+        """Return what the rules look at on some entities, for the catalog as a connection sees it."""
+        return self._facts.about(
             connection,
             self.nodes_seen_by(connection, refs),
             graph.declared_of_kinds(connection, RULE_KINDS),
             nodes_of=lambda others: self.nodes_seen_by(connection, others),
         )
+
+    def _found_on(self, connection: Connection, refs: Collection[EntityRef]) -> list[Finding]:
+        facts = self.facts_about(connection, refs)
         wanted = set(refs)
         return [
             finding
@@ -282,6 +286,11 @@ class OwnershipService:
         """Return a page of all that some answer for, sorted, for the catalog as a connection sees it."""
         layers = self._kinds.seen_by(connection).default_layers
         return graph.owned_page(connection, owners, limit=limit, offset=offset, default_layers=layers)
+
+    def of_kind_seen_by(self, connection: Connection, kind: str, *, limit: int) -> list[Node]:
+        """Return the first entities of a kind (lower case), by title, for the catalog as a connection sees it."""
+        layers = self._kinds.seen_by(connection).default_layers
+        return graph.of_kind(connection, kind, limit=limit, default_layers=layers)
 
     def standings_seen_by(self, connection: Connection) -> list[Standing]:
         """Return how many entities of which kind each owner has in which layer, as a connection sees the catalog."""

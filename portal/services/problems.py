@@ -15,6 +15,7 @@ from portal.graph.faults import (
     Fault,
     Selection,
     counted,
+    facets,
     fault_of_finding,
     fault_of_problem,
     mark_of,
@@ -152,6 +153,20 @@ class ProblemsService:
             asked.since,
             is_exact,
         )
+
+    def of_files(self) -> Mapping[str, int]:
+        """Return how many problems files have, by severity: without what rules find."""
+        with self._database.reading() as connection:
+            return sources.counts_of_problems(connection)
+
+    def facets(self, asked: Asked) -> Mapping[str, Mapping[str, int]]:
+        """Return how many faults each value of a facet would give beside what is asked for in the others.
+
+        "" stands for none. Raises `InputError` as `ask` does.
+        """
+        with self._database.reading() as connection:
+            state = self._state(connection)
+            return facets(state.faults, self._selection(connection, state, asked))
 
     def about(self, ref: EntityRef) -> Faults:
         """Return how much is wrong with an entity, without telling what. Raises `NotFoundError`.

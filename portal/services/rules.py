@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from portal.graph.declared_rules import declared_rules
 from portal.graph.policies import Facts, Rule
 from portal.model.layer import Exemption
-from portal.model.policy import Policy
+from portal.model.policy import Policy, policy_of
 from portal.model.ref import EntityRef
 from portal.plugins import Registry
 from portal.plugins.registry import Unavailable
 from portal.services.ownership import OwnershipService
-from portal.store.database import Database
+from portal.store import graph
+from portal.store.database import Connection, Database
 
 
 class Granted(NamedTuple):
@@ -85,11 +86,24 @@ class RulesService:
     def book(self) -> RuleBook:
         """Return all rules."""
         with self._database.reading() as connection:
-            facts = self._ownership.facts_seen_by(connection)
+            facts = self._facts(connection)
         rules = [_known(facts, rule, self._registry.distribution(name)) for name, rule in self._registry.items()]
         for rule, policy in declared_rules(facts):
             rules.append(_known(facts, rule, policy.ref, policy))
         return RuleBook(sorted(rules, key=lambda rule: rule.id), list(self._registry.unavailable))
+
+    def _facts(self, connection: Connection) -> Facts:
+        """Return what rules and exemptions follow from, without looking at all of the catalog where layers tell."""
+        policies = graph.declared_of_kinds(connection, ("layer", "policy"))
+        if not any(ref.kind == "layer" for ref in policies):
+            return self._ownership.facts_seen_by(connection)
+        exempted = {
+            exemption.entity
+            for ref, body in policies.items()
+            if ref.kind == "policy"
+            for exemption in policy_of(body, ref).exemptions
+        }
+        return self._ownership.facts_about(connection, exempted)
 
 
 def _known(facts: Facts, rule: Rule, source: str, policy: Policy | None = None) -> KnownRule:

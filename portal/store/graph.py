@@ -142,6 +142,12 @@ def owned_page(
     return list(_made(rows, _default_layers(default_layers)))
 
 
+def of_kind(connection: Connection, kind: str, *, limit: int, default_layers: Mapping[str, str]) -> list[Node]:
+    """Return the first entities of a kind (lower case), by title."""
+    wanted = _nodes().where(entities.c.kind == kind).order_by(entities.c.title, entities.c.ref)
+    return list(_made(connection.execute(wanted.limit(limit)).all(), _default_layers(default_layers)))
+
+
 def count(connection: Connection) -> int:
     """Return how many entities there are."""
     return connection.execute(select(func.count()).select_from(entities)).scalar_one()

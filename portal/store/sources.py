@@ -312,6 +312,12 @@ def list_problems(connection: Connection, *, source_ids: Collection[str] | None 
     return [problem_of_row(row) for row in connection.execute(statement)]
 
 
+def counts_of_problems(connection: Connection) -> dict[str, int]:
+    """Return how many problems there are of each severity."""
+    counted = select(problems.c.severity, func.count()).group_by(problems.c.severity)
+    return {severity: count for severity, count in connection.execute(counted)}  # noqa: C416  # rows are no pairs to mypy
+
+
 def dated_problems(connection: Connection) -> list[tuple[Problem, int]]:
     """Return the problems of all sources, by file and line, each with the revision that first showed it."""
     statement = select(problems).order_by(problems.c.location, problems.c.line, problems.c.id)

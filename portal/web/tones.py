@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from portal.model.ref import EntityRef
 from portal.services.ownership import LayerView
@@ -11,12 +11,13 @@ from portal.services.ownership import LayerView
 _TONES = 6
 
 
-def tones(views: Collection[LayerView]) -> list[int]:
-    """Return a colour for each layer: its place from below, from 1; 0 for what stands in none."""
-    layers = sum(view.layer is not None for view in views)
-    return [(layers - 1 - place) % _TONES + 1 if view.layer else 0 for place, view in enumerate(views)]
+def tones_from_above(layers: Sequence[object | None]) -> list[int]:
+    """Return a colour for each layer, of which the highest comes first: its place from below, from 1; 0 for None."""
+    count = sum(layer is not None for layer in layers)
+    return [(count - 1 - place) % _TONES + 1 if layer is not None else 0 for place, layer in enumerate(layers)]
 
 
 def tones_by_layer(views: Collection[LayerView]) -> Mapping[EntityRef, int]:
     """Return the colour of each layer."""
-    return {view.layer.ref: tone for view, tone in zip(views, tones(views), strict=True) if view.layer}
+    tones = tones_from_above([view.layer for view in views])
+    return {view.layer.ref: tone for view, tone in zip(views, tones, strict=True) if view.layer}

@@ -91,15 +91,6 @@ def test_every_page_has_landmarks_one_first_heading_and_ids_that_are_its_own(pat
     assert dict(tags)["html"] == {"lang": "en"}
 
 
-def test_the_home_page_tells_problems_with_their_place(client: FlaskClient) -> None:
-    page = client.get("/").get_data(as_text=True)
-
-    assert "Problems in files" in page
-    assert "Rules broken" not in page
-    assert "catalog-info.yaml:13" in page
-    assert "spec.owner" in page
-
-
 @pytest.mark.parametrize(
     "path", ["/catalog/default/component/nothing", "/nowhere", "/catalog/a%00/b/c", "/static/portal-0.css", "/api"]
 )
@@ -140,7 +131,7 @@ def test_a_long_list_is_cut_and_the_rest_counted(tmp_path: Path, repo: MakeRepos
         hub = client.get("/catalog/default/component/hub").get_data(as_text=True)
 
     assert "61 entities" in home
-    assert "and 11 more" in home
+    assert "/n59" not in home
     assert "60 entities are hit" in hub
     assert "and 10 more" in hub
     assert hub.count("<tr>") == 51
@@ -164,7 +155,7 @@ def test_layers_have_their_own_colours_whatever_they_are_called(tmp_path: Path, 
     bands = [attributes["class"] for tag, attributes in outline(home) if "band" in attributes.get("class", "").split()]
     assert bands == ["band tone-2", "band tone-1", "band tone-0"]
     assert '<span class="layer tone-2">roof</span>' in lamp
-    assert "It stands in no layer" in home
+    assert "In no layer" in home
 
 
 def test_the_style_is_cached_for_ever_under_its_content(client: FlaskClient) -> None:
