@@ -149,6 +149,8 @@ RIGHTS: Mapping[str, Right] = {
     "tokens.revoke_token": _asks("portal.token.revoke"),
     "web.anything_else": OPEN,
     "web.asset": OPEN,
+    "web.catalog": READ,
+    "web.catalog_csv": READ,
     "web.choose_language": OPEN,
     "web.entity": READ,
     "web.entity_history": READ,

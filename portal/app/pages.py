@@ -6,7 +6,9 @@ from flask import Blueprint
 
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
+from portal.services.table import TableService
 from portal.web import web_blueprint
+from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
 from portal.web.history import add_history
 from portal.web.home import add_home
@@ -17,6 +19,7 @@ def pages_blueprint(portal: Portal) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = web_blueprint()
     add_home(blueprint, portal.ownership)
+    add_catalog(blueprint, TableService(portal.database, portal.kinds), portal.catalog)
     add_kinds(blueprint, portal.ownership, portal.kinds)
     add_entity(
         blueprint,

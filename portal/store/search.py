@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Connection, Float, Subquery, case, column, func, or_, select, table, text
+import orjson
+from sqlalchemy import BigInteger, Connection, Float, Subquery, Text, case, cast, column, func, or_, select, table, text
 
 from portal.model.filter import EntityFilter
 from portal.model.query import EntityQuery
@@ -87,6 +88,17 @@ def find(
         bodies = readable(connection, {row.ref: row.body for row in rows})
         return Hits([bodies[row.ref] for row in rows], rows[0].total if rows else 0)
     return Hits([], find(connection, phrases, entity_filter, term=term, offset=0, limit=1).total)
+
+
+def ids_having(connection: Connection, phrases: Sequence[Phrase]) -> Sequence[int]:
+    """Return the ids of all entities that contain the phrases, whoever may read them, in no order.
+
+    They come as one text: to fetch a hundred thousand rows takes ten times as long as to find them.
+    """
+    hits = hits_of(connection, phrases)
+    told = connection.execute(select(func.aggregate_strings(cast(hits.c.id, Text), ","))).scalar_one()
+    found: Sequence[int] = orjson.loads(f"[{told or ''}]")
+    return found
 
 
 def hits_of(connection: Connection, phrases: Sequence[Phrase]) -> Subquery:
