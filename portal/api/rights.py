@@ -157,6 +157,7 @@ RIGHTS: Mapping[str, Right] = {
     "web.favicon": OPEN,
     "web.home": READ,
     "web.kinds_page": READ,
+    "web.search": READ,
     "web.sign_in_page": OPEN,
     "web.sign_out": OPEN,
     "web.sign_out_page": OPEN,

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
+from portal.services.search import SearchService
 from portal.services.table import TableService
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
@@ -13,13 +14,16 @@ from portal.web.entity import add_entity
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
+from portal.web.search import add_search
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = web_blueprint()
     add_home(blueprint, portal.ownership)
-    add_catalog(blueprint, TableService(portal.database, portal.kinds), portal.catalog)
+    table = TableService(portal.database, portal.kinds)
+    add_catalog(blueprint, table, portal.catalog)
+    add_search(blueprint, SearchService(portal.database), table)
     add_kinds(blueprint, portal.ownership, portal.kinds)
     add_entity(
         blueprint,

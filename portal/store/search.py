@@ -110,9 +110,11 @@ def hits_of(connection: Connection, phrases: Sequence[Phrase]) -> Subquery:
             "words, asked, 1) AS score FROM search_words, CAST(:asked AS tsquery) AS asked WHERE words @@ asked"
         ).bindparams(asked=" & ".join(map(_tsquery, phrases)))
     else:
+        # The limit, which is none, keeps SQLite from looking words up anew for each entity that a filter leaves
+        # (measured: 1.5 s for 6,000 of a kind, 25 ms so).
         found = text(
             f"SELECT rowid AS id, bm25(search_words, {_NAMES}, {_MARKS}, {_TEXT}) AS score FROM search_words "  # noqa: S608  # numbers
-            "WHERE search_words MATCH :asked"
+            "WHERE search_words MATCH :asked LIMIT -1"
         ).bindparams(asked=" AND ".join(map(_fts_query, phrases)))
     return found.columns(column("id", BigInteger), column("score", Float)).subquery("hits")
 

@@ -46,6 +46,11 @@ class Facet:
     choices: list[Choice]
     total: int
 
+    @property
+    def tells(self) -> bool:
+        """Whether there is anything to choose: that nothing has a value is not."""
+        return any(choice.value != NONE or choice.is_chosen for choice in self.choices)
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -88,7 +93,7 @@ def add_catalog(blueprint: Blueprint, table: TableService, catalog: CatalogServi
                 "catalog.html",
                 state=state,
                 titles=_titles(),
-                facets=[_facet(view, state, name) for name in FACETS],
+                facets=[facet for facet in (_facet(view, state, name) for name in FACETS) if facet.tells],
                 chips=_chips(view.columns, state),
                 all_columns=COLUMNS,
                 sorts=SORTS,

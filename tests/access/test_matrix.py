@@ -199,6 +199,7 @@ ROWS = {
     "web.favicon": reads("/favicon.ico", 204),
     "web.home": reads("/"),
     "web.kinds_page": reads("/kinds"),
+    "web.search": reads("/search?q=thing"),
     "web.sign_in_page": reads("/sign-in"),
     # A form without its token is refused, of whomever.
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
