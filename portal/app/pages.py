@@ -10,13 +10,17 @@ from portal.app.portal import Portal
 from portal.services.news import NewsService
 from portal.services.own_assets import OwnAssetsService
 from portal.services.places import PlacesService
+from portal.services.search import SearchService
+from portal.services.table import TableService
 from portal.web import web_blueprint
+from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 from portal.web.layers import add_layers
 from portal.web.problems import add_problems
+from portal.web.search import add_search
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
@@ -40,6 +44,10 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         portal.ownership,
     )
     add_problems(blueprint, portal.problems, portal.ownership, PlacesService(portal.database, portal.integrations))
+    add_home(blueprint, portal.ownership)
+    table = TableService(portal.database, portal.kinds)
+    add_catalog(blueprint, table, portal.catalog)
+    add_search(blueprint, SearchService(portal.database), table)
     add_kinds(blueprint, portal.ownership, portal.kinds)
     add_entity(
         blueprint,

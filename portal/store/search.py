@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Connection, Float, Subquery, case, column, func, or_, select, table, text
+import orjson
+from sqlalchemy import BigInteger, Connection, Float, Subquery, Text, case, cast, column, func, or_, select, table, text
 
 from portal.model.filter import EntityFilter
 from portal.model.query import EntityQuery
@@ -89,6 +90,17 @@ def find(
     return Hits([], find(connection, phrases, entity_filter, term=term, offset=0, limit=1).total)
 
 
+def ids_having(connection: Connection, phrases: Sequence[Phrase]) -> Sequence[int]:
+    """Return the ids of all entities that contain the phrases, whoever may read them, in no order.
+
+    They come as one text: to fetch a hundred thousand rows takes ten times as long as to find them.
+    """
+    hits = hits_of(connection, phrases)
+    told = connection.execute(select(func.aggregate_strings(cast(hits.c.id, Text), ","))).scalar_one()
+    found: Sequence[int] = orjson.loads(f"[{told or ''}]")
+    return found
+
+
 def hits_of(connection: Connection, phrases: Sequence[Phrase]) -> Subquery:
     """Return (id, score) of the entities that contain the phrases; a smaller score is better."""
     if connection.dialect.name == "postgresql":
@@ -98,9 +110,11 @@ def hits_of(connection: Connection, phrases: Sequence[Phrase]) -> Subquery:
             "words, asked, 1) AS score FROM search_words, CAST(:asked AS tsquery) AS asked WHERE words @@ asked"
         ).bindparams(asked=" & ".join(map(_tsquery, phrases)))
     else:
+        # The limit, which is none, keeps SQLite from looking words up anew for each entity that a filter leaves
+        # (measured: 1.5 s for 6,000 of a kind, 25 ms so).
         found = text(
             f"SELECT rowid AS id, bm25(search_words, {_NAMES}, {_MARKS}, {_TEXT}) AS score FROM search_words "  # noqa: S608  # numbers
-            "WHERE search_words MATCH :asked"
+            "WHERE search_words MATCH :asked LIMIT -1"
         ).bindparams(asked=" AND ".join(map(_fts_query, phrases)))
     return found.columns(column("id", BigInteger), column("score", Float)).subquery("hits")
 

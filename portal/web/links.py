@@ -23,6 +23,7 @@ def add_links(blueprint: Blueprint) -> None:
             "asset_url": asset_url,
             "entity_url": entity_url,
             "history_url": history_url,
+            "page_url": page_url,
             "navigation": _navigation(),
             "page_url": page_url,
             "here": request.full_path.rstrip("?"),
@@ -81,3 +82,8 @@ def _navigation() -> list[tuple[str, str, bool]]:
             url = url_for(endpoint)
             found.append((url, name, request.path == url or (url != "/" and request.path.startswith(f"{url}/"))))
     return found
+
+
+def page_url(endpoint: str, **values: Any) -> str | None:
+    """Return the address of a page, None where this Portal has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None

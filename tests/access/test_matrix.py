@@ -191,6 +191,8 @@ ROWS = {
     "tokens.revoke_token": Row("DELETE", "/api/auth/v1/tokens/ghost", {*PEOPLE}, 404),
     "web.anything_else": reads("/nonsense", 404),
     "web.asset": reads("/static/nonsense", 404),
+    "web.catalog": reads("/catalog"),
+    "web.catalog_csv": reads("/catalog.csv"),
     "web.choose_language": reads("/language/en", 303),
     "web.entity": reads("/catalog/default/component/thing"),
     "web.entity_history": reads("/catalog/default/component/thing/history"),
@@ -200,6 +202,7 @@ ROWS = {
     "web.layer": reads("/layers/default/backbone"),
     "web.layers": reads("/layers"),
     "web.problems": reads("/problems"),
+    "web.search": reads("/search?q=thing"),
     "web.sign_in_page": reads("/sign-in"),
     # A form without its token is refused, of whomever.
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
