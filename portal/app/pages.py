@@ -6,8 +6,10 @@ from flask import Blueprint
 
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
+from portal.services.search import SearchService
 from portal.web import web_blueprint
 from portal.web.entity import add_entity
+from portal.web.graph import GraphServices, add_graph
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
@@ -25,6 +27,17 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         portal.kinds,
         portal.history,
         impacts=on_demand(lambda: portal.answers.impact),
+    )
+    add_graph(
+        blueprint,
+        GraphServices(
+            on_demand(lambda: portal.answers.subgraphs),
+            on_demand(lambda: portal.answers.overview),
+            on_demand(lambda: portal.answers.impact),
+            SearchService(portal.database),
+            portal.ownership,
+            portal.kinds,
+        ),
     )
     add_history(blueprint, portal.history, portal.ownership)
     return blueprint

@@ -142,10 +142,12 @@ class SubGraphService:
             )
             return walked.told_between(found)
 
-    def hidden_steps(self, found: SubGraph, *, types: Collection[str] | None = None) -> dict[EntityRef, int]:
-        """Return how many entities beside those of a graph each of its entities is related to; none are left out."""
+    def hidden_steps(
+        self, found: SubGraph, *, direction: Direction = "both", types: Collection[str] | None = None
+    ) -> dict[EntityRef, int]:
+        """Return how many entities beside those of a graph a walk from each of its entities leads to, where it does."""
         with self._database.reading() as connection:
-            course = Course.of(types, "both", known=self._kinds.told_by(connection).relation_types)
+            course = Course.of(types, direction, known=self._kinds.told_by(connection).relation_types)
             counts = graph.neighbour_counts(connection, [node.ref for node in found.nodes], types=course.followed)
         beside: dict[EntityRef, set[EntityRef]] = {}
         for edge in found.edges:
