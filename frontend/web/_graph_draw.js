@@ -5,6 +5,9 @@ import { HEIGHT, WIDTH } from "./_graph_layout.js";
 const TONES = 6;
 const FONT = "system-ui, sans-serif";
 const FEW_EDGES = 24;
+// An edge that would run behind the nodes between its ends bends so far to the side.
+const LONG = 150;
+const BEND = 2 * (WIDTH / 2 + 18);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -68,10 +71,15 @@ function elementsOf(graph, layout) {
     return [made, badge];
   });
   const shown = new Map();
+  const bend = ({ source, target }) => {
+    const [from, to] = [layout.positions.get(source), layout.positions.get(target)];
+    if (Math.abs(from.y - to.y) < LONG || Math.abs(from.x - to.x) > WIDTH * 0.75) return 0;
+    return shown.size % 2 ? BEND : -BEND;
+  };
   for (const edge of graph.edges) {
     const key = `${edge.source} ${edge.target}`;
     if (shown.has(key)) shown.get(key).data.label += `, ${edge.label}`;
-    else shown.set(key, { data: { id: key, source: edge.source, target: edge.target, label: edge.label, width: 1.2 + Math.log2(edge.count ?? 1) / 2 }, classes: way.has(edge.source) && way.has(edge.target) ? "is-way" : "" });
+    else shown.set(key, { data: { id: key, source: edge.source, target: edge.target, label: edge.label, bend: bend(edge), width: 1.2 + Math.log2(edge.count ?? 1) / 2 }, classes: way.has(edge.source) && way.has(edge.target) ? "is-way" : "" });
   }
   if (shown.size <= FEW_EDGES) for (const edge of shown.values()) edge.classes += " is-told";
   return [...bands, ...nodes, ...shown.values()];
@@ -88,7 +96,8 @@ function styleOf(colour) {
     { selector: ".is-way", style: { "border-width": 3 } },
     { selector: ".is-missing", style: { "border-style": "dashed", "border-color": colour.bad, color: colour.bad } },
     { selector: ".more", style: { shape: "round-rectangle", "corner-radius": 9, width: (node) => 16 + 7 * node.data("label").length, height: 18, "background-color": colour.ink, label: "data(label)", color: colour.card, "font-size": 11, "text-valign": "center", "z-index": 4 } },
-    { selector: "edge", style: { width: "data(width)", "line-color": colour.strong, "target-arrow-color": colour.strong, "target-arrow-shape": "triangle", "arrow-scale": 0.9, "curve-style": "bezier", "font-family": FONT, "font-size": 10, color: colour.soft, "text-background-color": colour.card, "text-background-opacity": 0.9, "text-background-padding": 2, "text-rotation": "autorotate", "z-index-compare": "manual", "z-index": 2, "overlay-opacity": 0 } },
+    { selector: "edge", style: { width: "data(width)", "line-color": colour.strong, "target-arrow-color": colour.strong, "target-arrow-shape": "triangle", "arrow-scale": 0.9, "curve-style": "bezier", "font-family": FONT, "font-size": 10, color: colour.soft, "text-background-color": colour.card, "text-background-opacity": 0.9, "text-background-padding": 2, "z-index-compare": "manual", "z-index": 2, "overlay-opacity": 0 } },
+    { selector: "edge[bend != 0]", style: { "curve-style": "unbundled-bezier", "control-point-distances": "data(bend)", "control-point-weights": 0.5 } },
     { selector: "edge.is-told, edge.is-near", style: { label: "data(label)" } },
     { selector: "edge.is-way, edge.is-near", style: { "line-color": colour.link, "target-arrow-color": colour.link, width: 2.5 } },
     { selector: ".is-far", style: { opacity: 0.25 } },

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import orjson
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from portal.errors import InputError
 from portal.model.layer import Layer
@@ -53,10 +53,10 @@ class Item:
     hidden: int = 0
     distance: int | None = None
     is_expanded: bool = False
-    relations: list[tuple[str, Item]] = field(default_factory=list)
+    relations: list[Related] = field(default_factory=list)
 
     @property
-    def related(self) -> Sequence[tuple[str, Item]]:
+    def related(self) -> Sequence[Related]:
         """The relations that are told at once."""
         return self.relations[:_NAMED]
 
@@ -64,6 +64,14 @@ class Item:
     def more(self) -> int:
         """How many others there are."""
         return len(self.relations) - len(self.related)
+
+
+class Related(NamedTuple):
+    """How something is related to another; `times` says how often, 0 where it is as any relation is."""
+
+    words: str
+    item: Item
+    times: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +87,21 @@ def add_graph(blueprint: Blueprint, services: GraphServices) -> None:
     """Add the page."""
 
     @blueprint.get("/graph")
-    def graph() -> Response:
+    def graph() -> str:
         asked = Asked.of(request.args)
         root, offered = _meant(services, asked.root)
         to, offered_to = _meant(services, asked.to)
         shown: dict[str, Any] = {}
-        if root is not None and (to is not None or not asked.to):
-            asked = replace(asked, root=root, to=to or "")
+        if root is not None:
+            asked = replace(asked, root=root, to=to or asked.to)
             shown = _around(services, asked, root, to)
         elif not asked.root:
             shown = _overview(services)
-        page = render_template(
+        return render_template(
             "graph.html",
             asked=asked,
             root=root,
+            to=to,
             offers=[(asked.url(root=ref), title, kind) for ref, title, kind in offered],
             offers_to=[(asked.url(to=ref), title, kind) for ref, title, kind in offered_to],
             depths=range(1, DEEPEST + 1),
@@ -105,8 +114,6 @@ def add_graph(blueprint: Blueprint, services: GraphServices) -> None:
             relation_name=relation_name,
             **shown,
         )
-        is_there = bool(shown) or bool(offered) or bool(offered_to)
-        return make_response(page, 200 if is_there else 404)
 
 
 def _meant(services: GraphServices, typed: str) -> tuple[EntityRef | None, Sequence[tuple[EntityRef, str, str]]]:
@@ -166,8 +173,8 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         for node in found.nodes
     }
     for edge in sorted(found.edges, key=lambda edge: (group_of(edge.type), edge)):
-        items[edge.source].relations.append((relation_name(edge.type), items[edge.target]))
-        items[edge.target].relations.append((relation_name(inverses[edge.type]), items[edge.source]))
+        items[edge.source].relations.append(Related(relation_name(edge.type), items[edge.target]))
+        items[edge.target].relations.append(Related(relation_name(inverses[edge.type]), items[edge.source]))
     return {
         "found": found,
         "known": known,
@@ -197,8 +204,8 @@ def _overview(services: GraphServices) -> dict[str, Any]:
     tones = tones_by_layer(services.ownership.layers())
     items = {part.key: Item(_id(part.key), part, _part_url(part)) for part in found.parts}
     for (source, target), count in found.needs.items():
-        items[source].relations.append((gettext("needs, %(count)s times:", count=count), items[target]))
-        items[target].relations.append((gettext("needed, %(count)s times, by", count=count), items[source]))
+        items[source].relations.append(Related(gettext("needs"), items[target], count))
+        items[target].relations.append(Related(gettext("needed by"), items[source], count))
     return {
         "overview": found,
         "bands": _bands(found.layers, items.values(), tones),
