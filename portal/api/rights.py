@@ -155,6 +155,7 @@ RIGHTS: Mapping[str, Right] = {
     "web.entity": READ,
     "web.entity_history": READ,
     "web.favicon": OPEN,
+    "web.graph": READ,
     "web.home": READ,
     "web.kinds_page": READ,
     "web.layer": READ,

@@ -17,6 +17,7 @@ from portal.services.handovers import HandoversService
 from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.layers import LayersService
+from portal.services.overview import OverviewService
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.reorg import ReorganisationService
@@ -38,6 +39,7 @@ class AnswerServices:
     handovers: HandoversService
     impact: ImpactService
     layers: LayersService
+    overview: OverviewService
     reorganisation: ReorganisationService
     rules: RulesService
     subgraphs: SubGraphService
@@ -72,6 +74,8 @@ def wire_answers(
         handovers=HandoversService(database, kinds),
         impact=ImpactService(database, ownership, kinds),
         layers=layers,
+        layers=LayersService(database, kinds, ownership, past),
+        overview=OverviewService(database, ownership),
         reorganisation=ReorganisationService(
             database,
             ownership,

@@ -12,9 +12,11 @@ from portal.services.own_assets import OwnAssetsService
 from portal.services.places import PlacesService
 from portal.services.search import SearchService
 from portal.services.table import TableService
+from portal.services.search import SearchService
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
+from portal.web.graph import GraphServices, add_graph
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
@@ -56,6 +58,17 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         portal.kinds,
         portal.history,
         impacts=on_demand(lambda: portal.answers.impact),
+    )
+    add_graph(
+        blueprint,
+        GraphServices(
+            on_demand(lambda: portal.answers.subgraphs),
+            on_demand(lambda: portal.answers.overview),
+            on_demand(lambda: portal.answers.impact),
+            SearchService(portal.database),
+            portal.ownership,
+            portal.kinds,
+        ),
     )
     add_history(blueprint, portal.history, portal.ownership)
     return blueprint

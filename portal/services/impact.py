@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,14 @@ class Impact:
 
 
 @dataclass(frozen=True, slots=True)
+class Distances:
+    """How many steps some entities are from one that changes, those that it reaches; how many it reaches in all."""
+
+    total: int
+    steps: Mapping[EntityRef, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeSet:
     """What changed between two revisions, of which a page is told, and whom that reaches."""
 
@@ -99,6 +107,14 @@ class ImpactService:
         if broken is None:
             return Impact(root, reached)
         return Impact(root, reached, len(broken), broken[offset : offset + limit])
+
+    def distances(self, ref: EntityRef, others: Collection[EntityRef]) -> Distances:
+        """Return which of some entities a change of one reaches, how far away; its own distance is 0."""
+        with self._database.reading() as connection:
+            numbers = dependencies.numbers_of(connection, {ref, *others})
+            reach = self._dependencies.seen_by(connection).reach([numbers[ref]] if ref in numbers else [])
+        found = {other: reach.distances[number] for other, number in numbers.items() if number in reach.distances}
+        return Distances(len(reach.reached), {EntityRef(other): steps for other, steps in found.items()})
 
     def of_changes(self, since: str, *, limit: int = 500, offset: int = 0) -> ChangeSet:
         """Return what changed after a commit, or after a revision written as `revision:N`, and what that reaches.

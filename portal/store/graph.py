@@ -65,6 +65,22 @@ def steps_from(
         yield from rows
 
 
+def neighbour_counts(
+    connection: Connection, refs: Collection[EntityRef], *, types: Collection[str]
+) -> dict[EntityRef, int]:
+    """Return to how many others relations of some types lead from each of some entities; those without are left out."""
+    number = func.count(TARGETS.c.id.distinct())
+    return {
+        EntityRef(source): found
+        for chunk in in_chunks(sorted(_storable(refs)))
+        for source, found in connection.execute(
+            relations_by_ref(SOURCES.c.ref, number)
+            .where(is_of_types(types), SOURCES.c.ref.in_(chunk))
+            .group_by(SOURCES.c.ref)
+        ).all()
+    }
+
+
 def steps_beyond(
     connection: Connection, refs: Collection[EntityRef], *, types: Collection[str]
 ) -> dict[EntityRef, list[EntityRef]]:

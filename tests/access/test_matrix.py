@@ -197,6 +197,7 @@ ROWS = {
     "web.entity": reads("/catalog/default/component/thing"),
     "web.entity_history": reads("/catalog/default/component/thing/history"),
     "web.favicon": reads("/favicon.ico", 204),
+    "web.graph": reads("/graph?root=component:default/thing"),
     "web.home": reads("/"),
     "web.kinds_page": reads("/kinds"),
     "web.layer": reads("/layers/default/backbone"),

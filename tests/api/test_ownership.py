@@ -126,6 +126,20 @@ def test_a_graph_shows_kinds_and_layers(client: FlaskClient) -> None:
     assert kinds["truncated"] is False
 
 
+def test_a_graph_shows_the_ways_between_two_and_what_is_expanded(client: FlaskClient) -> None:
+    root = "/api/ownership/graph?root=model:forecast"
+
+    ways = client.get(f"{root}&to=dataset:sales-daily&direction=out").json
+    expanded = client.get(f"{root}&relations=trainedOn&direction=out&expand=featureset:shop-features").json
+
+    assert ways["way"][0] == "model:default/forecast"
+    assert ways["way"][-1] == "dataset:default/sales-daily"
+    assert [layer["rank"] for layer in ways["layers"]] == sorted([layer["rank"] for layer in ways["layers"]])[::-1]
+    assert len(expanded["nodes"]) >= len(client.get(f"{root}&relations=trainedOn&direction=out").json["nodes"])
+    assert client.get(f"{root}&to=dataset:none").status_code == 404
+    assert client.get(f"{root}&to=dataset:sales-daily&expand=dataset:sales-daily").status_code == 400
+
+
 def test_a_removal_tells_what_would_break(client: FlaskClient) -> None:
     answer = client.get("/api/ownership/impact/dataset/default/sales-daily?removed=true&limit=2").json
 
@@ -245,7 +259,7 @@ def test_the_routes_are_described(client: FlaskClient) -> None:
     paths = client.get("/api/openapi.json").json["paths"]
 
     parameters = {item["name"]: item for item in paths["/api/ownership/graph"]["get"]["parameters"]}
-    assert set(parameters) == {"root", "depth", "direction", "relations", "kinds", "layers", "format"}
+    assert set(parameters) == {"root", "to", "depth", "direction", "relations", "kinds", "layers", "expand", "format"}
     assert parameters["root"]["required"]
     assert {"/api/ownership/impact/{kind}/{namespace}/{name}", "/api/ownership/problems"} <= set(paths)
 

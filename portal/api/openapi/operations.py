@@ -97,6 +97,10 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "driftLayer": _query("layer", WORD, "Only what stands in this layer."),
         "driftLimit": _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_DRIFTS}),
         "root": _query("root", WORD, "Reference of the entity that the walk begins at.", required=True),
+        "wayTo": _query(
+            "to", WORD, "Reference of another entity: the graph is all shortest ways to it, of at most `depth` steps."
+        ),
+        "expand": _query("expand", _TEXTS, "References of entities, where shown, from which to go one step further."),
         "depth": _query("depth", {"type": "integer", "minimum": 0, "maximum": MOST_DEPTH}),
         "direction": _query("direction", one_of("in", "out", "both")),
         "relations": _query("relations", _TEXTS, "Types; every relation in its declared sense without."),
@@ -272,7 +276,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "ownership.graph": Operation(
             "ownership",
             {200: ref("Graph")},
-            ["root", "depth", "direction", "relations", "kinds", "layers", "format"],
+            ["root", "wayTo", "depth", "direction", "relations", "kinds", "layers", "expand", "format"],
             faults=[404],
             other_media_types=[*MEDIA_TYPES.values()],
         ),

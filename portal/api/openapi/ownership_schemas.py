@@ -40,6 +40,9 @@ OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
                 "nodes": many(ref("Node")),
                 "edges": many(members({"source": TEXT, "target": TEXT, "type": TEXT})),
                 "truncated": {"type": "boolean"},
+                "leftOut": COUNT,
+                "layers": many(members({"ref": TEXT, "title": TEXT, "rank": {"type": "integer"}})),
+                "way": many(TEXT),
             }
         ),
         "Reached": members(
