@@ -149,7 +149,9 @@ RIGHTS: Mapping[str, Right] = {
     "tokens.revoke_token": _asks("portal.token.revoke"),
     "web.anything_else": OPEN,
     "web.asset": OPEN,
+    "web.begin_task": _asks("scaffolder.task.create"),
     "web.choose_language": OPEN,
+    "web.create": READ,
     "web.entity": READ,
     "web.entity_history": READ,
     "web.favicon": OPEN,
@@ -158,6 +160,7 @@ RIGHTS: Mapping[str, Right] = {
     "web.sign_in_page": OPEN,
     "web.sign_out": OPEN,
     "web.sign_out_page": OPEN,
+    "web.template": READ,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
 

@@ -45,6 +45,11 @@ def history_url(ref: EntityRef, before: int | None = None) -> str:
     return url_for("web.entity_history", namespace=ref.namespace, kind=ref.kind, name=ref.name, before=before)
 
 
+def page_url(endpoint: str, **values: Any) -> str | None:
+    """Return the address of a page, None where this Portal has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
+
+
 def words(name: str) -> str:
     """Return a name in camel case as words: `dependsOn` is "depends on"."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
