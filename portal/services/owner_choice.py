@@ -99,12 +99,13 @@ class OwnerChoice:
         """Return why a person may let nobody own what some templates make; those that are missing they can use."""
         found: dict[EntityRef, str] = {}
         known: dict[tuple[tuple[str, ...], bool], str] = {}
+        defaults = self._rules.default_layers()
         mine = None if rights is None else self._creatable(rights.creatable())
         for ref, template in templates.items():
             creates = creates_of(template)
             if not creates:
                 continue
-            layers, is_told_later = self._layers(creates)
+            layers, is_told_later = _layers(creates, defaults)
             key = (tuple(layers), is_told_later)
             if key not in known:
                 is_able = bool(self._able(layers, mine, anywhere=is_told_later))
@@ -129,7 +130,7 @@ class OwnerChoice:
         return _Mine(entities, sorted(entities, key=_groups_first), creatable.reason)
 
     def _owners(self, creates: Sequence[Mapping[str, Any]], rights: TaskRights | None) -> _Owners:
-        layers, is_told_later = self._layers(creates)
+        layers, is_told_later = _layers(creates, self._rules.default_layers())
         mine = None if rights is None else self._creatable(rights.creatable())
         able = self._able(layers, mine, anywhere=is_told_later)
         if not able:
@@ -140,13 +141,6 @@ class OwnerChoice:
         else:
             entities = {ref: mine.entities[ref] for ref in wanted}
         return _Owners(entities, is_cut=len(able) > MOST_OFFERED)
-
-    def _layers(self, creates: Sequence[Mapping[str, Any]]) -> tuple[list[str], bool]:
-        """Return the layers that a template says it makes something in, and whether values yet to come name others."""
-        defaults = self._rules.default_layers()
-        said = [str(item.get("layer") or defaults.get(str(item.get("kind")).lower()) or "") for item in creates]
-        is_told_later = any("${{" in text for text in said)
-        return [text for text in dict.fromkeys(said) if text and "${{" not in text], is_told_later
 
     def _refusal(self, layers: Sequence[str], mine: _Mine | None) -> str:
         """Say why none of those that a person may create for, None for everybody, may own."""
@@ -163,6 +157,13 @@ def creates_of(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return what a template says it creates: each a kind, with a layer where it says one."""
     said = template["spec"].get("creates")
     return [item for item in (said if isinstance(said, list) else ()) if isinstance(item, Mapping)]
+
+
+def _layers(creates: Sequence[Mapping[str, Any]], defaults: Mapping[str, str]) -> tuple[list[str], bool]:
+    """Return the layers that a template says it makes something in, and whether values yet to come name others."""
+    said = [str(item.get("layer") or defaults.get(str(item.get("kind")).lower()) or "") for item in creates]
+    is_told_later = any("${{" in text for text in said)
+    return [text for text in dict.fromkeys(said) if text and "${{" not in text], is_told_later
 
 
 def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field:

@@ -1,24 +1,14 @@
 // The wizard: a page of the form at a time, then a look at all of it, a trial, and the task.
-// Not by its index, which wants ajv.
-import Form from "@rjsf/core/lib/components/Form.js";
-import { createSchemaUtils, ErrorSchemaBuilder } from "@rjsf/utils";
-import { Component, useEffect, useMemo, useRef, useState } from "react";
+import { ErrorSchemaBuilder } from "@rjsf/utils";
+import { useEffect, useMemo, useRef, useState } from "react";
 
-import { checksOf } from "./checks.js";
 import { DryRun } from "./dry_run.js";
 import { forget, keep, kept } from "./kept.js";
-import { pickers } from "./pickers.js";
-import { repositoryFields } from "./repositories.js";
+import { isComplete, PageForm, withDefaults } from "./page_form.js";
 import { Review, submitted } from "./review.js";
 import { isObject, pagesOf, secretNames, without } from "./schema.js";
 import { ask } from "./server.js";
-import { templates, Text, widgets } from "./theme.js";
-import { validator } from "./validator.js";
 import { word } from "./words.js";
-
-const FIELDS = { ...pickers, ...repositoryFields };
-// As Backstage's form has it.
-const DEFAULTS = { allOf: "populateDefaults" };
 
 const stepOfUrl = () => Math.max(0, (Number.parseInt(new URLSearchParams(location.search).get("step"), 10) || 1) - 1);
 
@@ -42,22 +32,6 @@ function begun(template, secrets) {
     }
   }
   return without(kept(template), secrets);
-}
-
-// What the form of a page is given: fields that other pages have are none that somebody has added.
-function valuesOf(page, pages, values) {
-  if (!page.schema.additionalProperties) return values;
-  const others = new Set(pages.filter((other) => other !== page).flatMap((other) => [...other.names]));
-  return without(values, new Set([...others].filter((name) => !page.names.has(name))));
-}
-
-function withDefaults(page, values) {
-  return createSchemaUtils(validator, page.schema, DEFAULTS).getDefaultFormState(page.schema, values, false);
-}
-
-function isComplete(page, values, context) {
-  const utils = createSchemaUtils(validator, page.schema, DEFAULTS);
-  return validator.validateFormData(values, utils.retrieveSchema(page.schema, values), checksOf(context), undefined, page.uiSchema).errors.length === 0;
 }
 
 // Returns the first page, of those before a step, that lacks something, else the step.
@@ -88,18 +62,6 @@ function sorted(error, pages) {
     }
   }
   return { byPage: new Map([...builders].map(([index, builder]) => [index, builder.ErrorSchema])), rest: rest.join("\n") };
-}
-
-class Boundary extends Component {
-  state = { error: null };
-
-  static getDerivedStateFromError(error) {
-    return { error };
-  }
-
-  render() {
-    return this.state.error ? <p className="alert alert-danger" role="alert">{word("This page of the form cannot be shown: %(reason)s. Tell the template's owner.", { reason: this.state.error.message })}</p> : this.props.children;
-  }
 }
 
 function Progress({ pages, step, onStep }) {
@@ -208,42 +170,30 @@ export function Wizard({ page: told }) {
           <>
             <Review pages={pages} values={submitted(pages, values)} onPage={go} />
             {refusal && <p className="alert alert-warning">{refusal}</p>}
-            <div className="actions">
+            <DryRun asked={asked} onRefused={refuse}>
               {back}
               <button type="button" className="btn btn-primary" onClick={create} disabled={isSending}>{isSending ? word("Starting …") : labels.createButtonText ?? word("Create")}</button>
-            </div>
-            <DryRun asked={asked} onRefused={refuse} />
+            </DryRun>
           </>
         ) : (
-          <Boundary key={`${step}-${fresh}`}>
-            {page.description && <div className="lead"><Text>{page.description}</Text></div>}
-            <Form
-              schema={page.schema} uiSchema={page.uiSchema} formData={valuesOf(page, pages, values)} formContext={context} validator={validator} customValidate={checksOf(context)}
-              fields={FIELDS} templates={templates} widgets={widgets} translateString={word_} experimental_defaultFormStateBehavior={DEFAULTS} extraErrors={faults.byPage.get(step)}
-              idPrefix={`p${step + 1}`} noHtml5Validate showErrorList={false} autoComplete="off"
-              onChange={({ formData }) => setValues((all) => ({ ...all, ...absent(all, formData, page), ...formData }))}
-              onError={() => requestAnimationFrame(() => focusFirst(heading.current))}
-              onSubmit={() => {
-                setFaults({ byPage: new Map([...faults.byPage].filter(([index]) => index !== step)), rest: "" });
-                go(step + 1);
-              }}
-            >
-              <div className="actions">
-                {back}
-                <button type="submit" className="btn btn-primary">{step === pages.length - 1 ? labels.reviewButtonText ?? word("Review") : word("Next")}</button>
-                <button type="button" className="btn btn-link" onClick={startAnew}>{word("Start anew")}</button>
-              </div>
-            </Form>
-          </Boundary>
+          <PageForm
+            key={`${step}-${fresh}`} page={page} pages={pages} index={step} values={values} context={context} extraErrors={faults.byPage.get(step)} onChange={setValues}
+            onError={() => requestAnimationFrame(() => focusFirst(heading.current))}
+            onSubmit={() => {
+              setFaults({ byPage: new Map([...faults.byPage].filter(([index]) => index !== step)), rest: "" });
+              go(step + 1);
+            }}
+          >
+            <div className="actions">
+              {back}
+              <button type="submit" className="btn btn-primary">{step === pages.length - 1 ? labels.reviewButtonText ?? word("Review") : word("Next")}</button>
+              <button type="button" className="btn btn-link" onClick={startAnew}>{word("Start anew")}</button>
+            </div>
+          </PageForm>
         )}
       </section>
     </>
   );
-}
-
-// What a page has lost since its form was asked last.
-function absent(all, formData, page) {
-  return Object.fromEntries([...page.names].filter((name) => name in all && !(name in (formData ?? {}))).map((name) => [name, undefined]));
 }
 
 // Leads to the first field that is wrong, else to the step's heading.
@@ -251,5 +201,3 @@ function focusFirst(heading) {
   const wrong = heading?.closest("section").querySelector("[aria-invalid], .has-errors, .is-invalid");
   (wrong ?? heading)?.focus();
 }
-
-const word_ = (text, values = []) => values.reduce((made, value, index) => made.replace(`%${index + 1}`, value), word(text));

@@ -77,7 +77,8 @@ function Steps({ result }) {
   );
 }
 
-export function DryRun({ asked, onRefused }) {
+// The button that tries stands beside what else can be done, `children`.
+export function DryRun({ asked, onRefused, children }) {
   const [state, setState] = useState({});
   const heading = useRef(null);
   const { result, isBusy } = state;
@@ -95,7 +96,10 @@ export function DryRun({ asked, onRefused }) {
   }, [result]);
   return (
     <>
-      <button type="button" className="btn btn-outline-primary" onClick={run} disabled={isBusy}>{isBusy ? word("Trying …") : word("Try it without making anything")}</button>
+      <div className="actions">
+        {children}
+        <button type="button" className="btn btn-outline-primary" onClick={run} disabled={isBusy}>{isBusy ? word("Trying …") : word("Try it without making anything")}</button>
+      </div>
       <span role="status" className="hidden">{isBusy ? word("Trying …") : ""}</span>
       {result && (
         <section className="tried" aria-labelledby="tried">

@@ -116,7 +116,8 @@ function extract(schema, ui) {
   if (!isObject(schema)) return;
   for (const [keyword, value] of Object.entries(schema)) {
     if (!keyword.startsWith("ui:") && !keyword.startsWith("backstage:")) continue;
-    if (keyword.startsWith("ui:")) ui[keyword] = value;
+    // Layouts are components of Backstage's own applications: the usual ones stand in.
+    if (keyword.startsWith("ui:") && !keyword.endsWith("Template")) ui[keyword] = value;
     delete schema[keyword];
   }
   if (schema.enumNames) {
