@@ -37,7 +37,7 @@ bench: install ## print rates and ratios; never part of the tests
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml hatch_build.py $(wildcard frontend/*/*) $(wildcard portal/web/translations/*/LC_MESSAGES/*.po)
+$(STAMP): pyproject.toml hatch_build.py $(wildcard frontend/*/* frontend/*/*/*) $(wildcard portal/web/translations/*/LC_MESSAGES/*.po)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgres]' --group dev

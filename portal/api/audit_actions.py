@@ -55,6 +55,12 @@ def _new_task(response: Response) -> str:
     return f"{template} task {task_id}" if task_id else template
 
 
+def _begun_task(response: Response) -> str:
+    template = f"template:{_argument('namespace')}/{_argument('name')}"
+    task_id = (response.location or "").rpartition("/tasks/")[2]
+    return f"{template} task {task_id}" if task_id else template
+
+
 def _new_token(response: Response) -> str:
     return f"token {_made(response, 'id')}".strip()
 
@@ -98,6 +104,7 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "sign_in.refresh": _SIGN_IN,
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
+        "web.begin_task": Audited("task.create", _begun_task),
         "web.sign_out": _SIGN_OUT,
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 from flask_smorest import Blueprint
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields, validates_schema
 
 from portal.api.answers import answer
 from portal.api.errors import fault_answer
@@ -42,12 +42,23 @@ class UploadedFile(_Lenient):
 
 
 class DryRunInput(_Lenient):
-    """The body of a request for a dry run."""
+    """The body of a request for a dry run: a template with what stands beside it, or the reference of one.
 
-    template = fields.Dict(keys=fields.String(), required=True)
+    A reference is Portal's own addition: Backstage runs what the request brings alone.
+    """
+
+    template = fields.Dict(keys=fields.String())
+    templateRef = fields.String(metadata={"description": "Reference of a template of the catalog."})  # noqa: N815  # as for tasks
     values = fields.Dict(keys=fields.String(), required=True)
     secrets = fields.Dict(keys=fields.String(), values=fields.String())
-    directoryContents = fields.List(fields.Nested(UploadedFile), required=True)  # noqa: N815  # as Backstage has it
+    directoryContents = fields.List(fields.Nested(UploadedFile))  # noqa: N815  # as Backstage has it
+
+    @validates_schema
+    def require_template(self, body: dict[str, Any], **_more: Any) -> None:
+        """Refuse a request that tells of no template."""
+        missing = [name for name in ("template", "directoryContents") if name not in body]
+        if missing and "templateRef" not in body:
+            raise ValidationError({name: [fields.Field.default_error_messages["required"]] for name in missing})
 
 
 def add_dry_run_route(blueprint: Blueprint, dry_runs: DryRuns, access: TaskAccess) -> None:
@@ -57,21 +68,26 @@ def add_dry_run_route(blueprint: Blueprint, dry_runs: DryRuns, access: TaskAcces
     @blueprint.arguments(DryRunInput)
     @blueprint.response(200)
     def dry_run(body: dict[str, Any]) -> Response:
-        """Run a template that the request brings, and return what it would make."""
+        """Run a template, and return what it would make.
+
+        The request brings the template, or `templateRef` names one of the catalog. That one is answered with what it
+        made before it failed, beside its `error`; of the other, as Backstage has it, the error is the answer.
+        """
         from portal.services.dry_run import DryRun  # noqa: PLC0415  # who tries no template need not import it
 
-        result = dry_runs.run(
-            DryRun(
-                body["template"],
-                body["values"],
-                secrets={name: Secret(text) for name, text in (body.get("secrets") or {}).items()},
-                files=_files(body["directoryContents"]),
-                actor_ref=access.user_ref(),
-                rights=access.rights(),
+        secrets = {name: Secret(text) for name, text in (body.get("secrets") or {}).items()}
+        user, rights = access.user_ref(), access.rights()
+        if "templateRef" in body:
+            result = dry_runs.run_stored(
+                body["templateRef"], body["values"], secrets=secrets, actor_ref=user, rights=rights
             )
-        )
-        if result.error is not None:
-            return fault_answer(result.error["name"], result.error["message"])
+        else:
+            files = _files(body["directoryContents"])
+            result = dry_runs.run(
+                DryRun(body["template"], body["values"], secrets=secrets, files=files, actor_ref=user, rights=rights)
+            )
+            if result.error is not None:
+                return fault_answer(result.error["name"], result.error["message"])
         return answer(
             {
                 "log": [{"body": line} for line in result.log],
@@ -79,6 +95,7 @@ def add_dry_run_route(blueprint: Blueprint, dry_runs: DryRuns, access: TaskAcces
                 "output": result.output,
                 "directoryContents": [_shown(entry) for entry in result.files],
             }
+            | ({} if result.error is None else {"error": result.error})
         )
 
 

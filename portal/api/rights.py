@@ -151,7 +151,9 @@ RIGHTS: Mapping[str, Right] = {
     "web.asset": OPEN,
     "web.catalog": READ,
     "web.catalog_csv": READ,
+    "web.begin_task": _asks("scaffolder.task.create"),
     "web.choose_language": OPEN,
+    "web.create": READ,
     "web.entity": READ,
     "web.entity_history": READ,
     "web.favicon": OPEN,
@@ -165,6 +167,7 @@ RIGHTS: Mapping[str, Right] = {
     "web.sign_in_page": OPEN,
     "web.sign_out": OPEN,
     "web.sign_out_page": OPEN,
+    "web.template": READ,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
 

@@ -13,6 +13,10 @@ from portal.services.places import PlacesService
 from portal.services.search import SearchService
 from portal.services.table import TableService
 from portal.services.search import SearchService
+from portal.api.creating import CurrentCreator
+from portal.app.on_demand import on_demand
+from portal.app.portal import Portal
+from portal.services.gallery import GalleryService
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
@@ -23,6 +27,11 @@ from portal.web.kinds import add_kinds
 from portal.web.layers import add_layers
 from portal.web.problems import add_problems
 from portal.web.search import add_search
+from portal.web.gallery import add_gallery
+from portal.web.history import add_history
+from portal.web.home import add_home
+from portal.web.kinds import add_kinds
+from portal.web.wizard import add_wizard
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
@@ -71,4 +80,16 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         ),
     )
     add_history(blueprint, portal.history, portal.ownership)
+    creator = CurrentCreator(portal.access.permission, portal.access.explanation)
+    gallery = GalleryService(portal.catalog, portal.ownership)
+    add_gallery(blueprint, gallery, portal.ownership, creator)
+    add_wizard(
+        blueprint,
+        on_demand(lambda: portal.serving_tasks),
+        portal.catalog,
+        gallery,
+        portal.ownership,
+        creator=creator,
+        integrations=portal.integrations,
+    )
     return blueprint

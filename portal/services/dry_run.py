@@ -28,7 +28,15 @@ from portal.scaffolder.skeleton import SkeletonEntry
 from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.dry_run_surroundings import AtOnce, DryRunLimits, GivenSecrets, NoLocations, Notebook, OnePlace
 from portal.services.task_catalog import CatalogReader, TaskOwnerRules
-from portal.services.task_checks import OwnershipInvariant, base_url, of_portal, raise_for, secrets_errors
+from portal.services.task_checks import (
+    OwnershipInvariant,
+    base_url,
+    of_portal,
+    raise_for,
+    secrets_errors,
+    template_ref,
+    usable,
+)
 from portal.services.task_promises import Promises, SightOf
 from portal.services.task_rights import TaskRights
 from portal.services.task_runner import StandIn, TaskRunner
@@ -46,7 +54,7 @@ class DryRun:
     """What is asked for.
 
     `files` stand beside the template. Instead of them `location` may name the template's own file, as the catalog's
-    annotation does.
+    annotation does; the template is then known as `ref`.
     """
 
     template: Mapping[str, Any]
@@ -54,6 +62,7 @@ class DryRun:
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     files: Sequence[SkeletonEntry] = ()
     location: str | None = None
+    ref: EntityRef = TEMPLATE_REF
     actor_ref: str | None = None
     rights: TaskRights | None = None
 
@@ -121,6 +130,27 @@ class DryRuns:
         template, spec = self._checked(asked)
         with self.room() as folder:
             return self._run(asked, template, spec, folder)
+
+    def run_stored(
+        self,
+        template_name: str,
+        values: Mapping[str, Any],
+        *,
+        secrets: Mapping[str, Secret] | None = None,
+        actor_ref: str | None = None,
+        rights: TaskRights | None = None,
+    ) -> DryRunResult:
+        """Run a template of the catalog to its end, with what stands beside it there.
+
+        Raises as `run` does, and `NotFoundError` for a template that is not there, or may not be read.
+        """
+        ref = template_ref(template_name)
+        found = usable(ref, self._catalog.by_refs([ref]).get(ref))
+        # What the catalog adds to it is no part of a template.
+        template = {name: found[name] for name in ("apiVersion", "kind", "metadata", "spec")}
+        location = template["metadata"]["annotations"][LOCATION_ANNOTATION]
+        asked = DryRun(template, values, secrets or {}, location=location, ref=ref, actor_ref=actor_ref, rights=rights)
+        return self.run(asked)
 
     @contextmanager
     def room(self) -> Iterator[Path]:
@@ -192,7 +222,7 @@ class DryRuns:
         spec = task_spec(
             placed,
             asked.values,
-            template_ref=str(TEMPLATE_REF),
+            template_ref=str(asked.ref),
             base_url=base_url(placed),
             user=self.user(asked.actor_ref),
         )

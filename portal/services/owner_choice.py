@@ -18,7 +18,7 @@ from portal.scaffolder.owner_fields import Field, filter_of, owner_fields, with_
 from portal.scaffolder.parameters import owner_parameters
 from portal.services.catalog import CatalogService
 from portal.services.task_checks import OwnershipRules
-from portal.services.task_rights import TaskRights
+from portal.services.task_rights import Creatable, TaskRights
 
 #: So many owners a form offers, groups first: a browser asks for them by name, in one url.
 MOST_OFFERED = 1_000
@@ -51,6 +51,15 @@ class _Owners:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Mine:
+    """Whom a person may create for, with the document of each; `refs` has them in order, groups first."""
+
+    entities: Mapping[EntityRef, Mapping[str, Any]]
+    refs: Sequence[EntityRef]
+    reason: str
+
+
 class OwnerChoice:
     """Knows whom a person may let own what a template makes."""
 
@@ -67,8 +76,7 @@ class OwnerChoice:
         anything. A picker comes back with a `catalogFilter` of names, as pickers of entities understand it; one whose
         person may let nobody own says so in its description. A template that creates nothing is left as it is.
         """
-        said = template["spec"].get("creates")
-        creates = [item for item in (said if isinstance(said, list) else ()) if isinstance(item, Mapping)]
+        creates = creates_of(template)
         pages = [step["schema"] for step in form["steps"]]
         names = owner_parameters(pages)
         if not creates or not any(True for page in pages for _ in owner_fields(page, names)):
@@ -85,38 +93,77 @@ class OwnerChoice:
         steps = [{**step, "schema": with_owner_fields(step["schema"], names, change)} for step in form["steps"]]
         return {**form, "steps": steps}
 
-    def _owners(self, creates: Sequence[Mapping[str, Any]], rights: TaskRights | None) -> _Owners:
-        layers, is_told_later = self._layers(creates)
-        creatable = None if rights is None else rights.creatable()
-        if creatable is None or creatable.filter is None:
-            able = self._rules.able_owners(layers, anywhere=is_told_later)[: MOST_OFFERED + 1]
-            if not able:
-                return _Owners({}, refusal=f"Nobody may own this in {_joined(layers)}: no group holds a role for it.")
-            entities = {ref: orjson.loads(body) for ref, body in self._catalog.by_refs(able[:MOST_OFFERED]).items()}
-            return _Owners(entities, is_cut=len(able) > MOST_OFFERED)
+    def refusals(
+        self, templates: Mapping[EntityRef, Mapping[str, Any]], rights: TaskRights | None
+    ) -> Mapping[EntityRef, str]:
+        """Return why a person may let nobody own what some templates make; those that are missing they can use."""
+        found: dict[EntityRef, str] = {}
+        known: dict[tuple[tuple[str, ...], bool], str] = {}
+        defaults = self._rules.default_layers()
+        mine = None if rights is None else self._creatable(rights.creatable())
+        for ref, template in templates.items():
+            creates = creates_of(template)
+            if not creates:
+                continue
+            layers, is_told_later = _layers(creates, defaults)
+            key = (tuple(layers), is_told_later)
+            if key not in known:
+                is_able = bool(self._able(layers, mine, anywhere=is_told_later))
+                known[key] = "" if is_able else self._refusal(layers, mine)
+            if known[key]:
+                found[ref] = known[key]
+        return found
+
+    def _able(self, layers: Sequence[str], mine: _Mine | None, *, anywhere: bool) -> Sequence[EntityRef]:
+        """Return who may own in some layers, of those whom a person may create for, None for everybody."""
+        if mine is not None and not mine.refs:
+            return []
+        return self._rules.able_owners(layers, None if mine is None else mine.refs, anywhere=anywhere)
+
+    def _creatable(self, creatable: Creatable) -> _Mine | None:
+        """Return whom a person may create for, groups first; None for everybody."""
+        if creatable.filter is None:
+            return None
         people = AllOf((Match.of("kind", sorted(PEOPLE)), creatable.filter))
         page = self._catalog.query(EntityQuery(people), limit=_MOST_LOOKED_AT, with_total=False)
         entities = {ref_of(entity): entity for entity in map(orjson.loads, page.bodies)}
-        if not entities:
-            return _Owners({}, refusal=f"You may create this for nobody: {creatable.reason}.")
-        able = self._rules.able_owners(layers, sorted(entities, key=_groups_first), anywhere=is_told_later)
-        refusal = "" if able else self._refusal(layers, sorted(entities, key=_groups_first))
-        return _Owners(
-            {ref: entities[ref] for ref in able[:MOST_OFFERED]}, is_cut=len(able) > MOST_OFFERED, refusal=refusal
-        )
+        return _Mine(entities, sorted(entities, key=_groups_first), creatable.reason)
 
-    def _layers(self, creates: Sequence[Mapping[str, Any]]) -> tuple[list[str], bool]:
-        """Return the layers that a template says it makes something in, and whether values yet to come name others."""
-        defaults = self._rules.default_layers()
-        said = [str(item.get("layer") or defaults.get(str(item.get("kind")).lower()) or "") for item in creates]
-        is_told_later = any("${{" in text for text in said)
-        return [text for text in dict.fromkeys(said) if text and "${{" not in text], is_told_later
+    def _owners(self, creates: Sequence[Mapping[str, Any]], rights: TaskRights | None) -> _Owners:
+        layers, is_told_later = _layers(creates, self._rules.default_layers())
+        mine = None if rights is None else self._creatable(rights.creatable())
+        able = self._able(layers, mine, anywhere=is_told_later)
+        if not able:
+            return _Owners({}, refusal=self._refusal(layers, mine))
+        wanted = able[:MOST_OFFERED]
+        if mine is None:
+            entities = {ref: orjson.loads(body) for ref, body in self._catalog.by_refs(wanted).items()}
+        else:
+            entities = {ref: mine.entities[ref] for ref in wanted}
+        return _Owners(entities, is_cut=len(able) > MOST_OFFERED)
 
-    def _refusal(self, layers: Sequence[str], candidates: Sequence[EntityRef]) -> str:
-        """Say why none of those that a person may create for may own."""
-        found = (finding for layer in layers for finding in self._rules.check_owner(candidates[0], layer))
+    def _refusal(self, layers: Sequence[str], mine: _Mine | None) -> str:
+        """Say why none of those that a person may create for, None for everybody, may own."""
+        if mine is None:
+            return f"Nobody may own this in {_joined(layers)}: no group holds a role for it."
+        if not mine.refs:
+            return f"You may create this for nobody: {mine.reason}."
+        found = (finding for layer in layers for finding in self._rules.check_owner(mine.refs[0], layer))
         why = next((f" {item.message} {item.fix}" for item in found if item.severity == "enforce"), "")
-        return f"You may create this for nobody: of {_listed(candidates)} none may own it in {_joined(layers)}.{why}"
+        return f"You may create this for nobody: of {_listed(mine.refs)} none may own it in {_joined(layers)}.{why}"
+
+
+def creates_of(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what a template says it creates: each a kind, with a layer where it says one."""
+    said = template["spec"].get("creates")
+    return [item for item in (said if isinstance(said, list) else ()) if isinstance(item, Mapping)]
+
+
+def _layers(creates: Sequence[Mapping[str, Any]], defaults: Mapping[str, str]) -> tuple[list[str], bool]:
+    """Return the layers that a template says it makes something in, and whether values yet to come name others."""
+    said = [str(item.get("layer") or defaults.get(str(item.get("kind")).lower()) or "") for item in creates]
+    is_told_later = any("${{" in text for text in said)
+    return [text for text in dict.fromkeys(said) if text and "${{" not in text], is_told_later
 
 
 def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field:

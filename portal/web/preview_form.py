@@ -119,7 +119,7 @@ def _control(schema: Mapping[str, Any]) -> Control:
     kind = schema.get("type", "string")
     if schema.get("ui:field") == "Secret":
         return "secret"
-    if isinstance(schema.get("enum"), list):
+    if isinstance(schema.get("enum"), list) and kind != "boolean":
         return "choice"
     if kind == "object" and isinstance(schema.get("properties"), Mapping):
         return "group"

@@ -193,7 +193,10 @@ ROWS = {
     "web.asset": reads("/static/nonsense", 404),
     "web.catalog": reads("/catalog"),
     "web.catalog_csv": reads("/catalog.csv"),
+    # A form without its token is refused, of whomever.
+    "web.begin_task": Row("POST", "/create/templates/default/ghost", MEMBERS, 404, others={"nobody": 403}),
     "web.choose_language": reads("/language/en", 303),
+    "web.create": reads("/create"),
     "web.entity": reads("/catalog/default/component/thing"),
     "web.entity_history": reads("/catalog/default/component/thing/history"),
     "web.favicon": reads("/favicon.ico", 204),
@@ -205,9 +208,9 @@ ROWS = {
     "web.problems": reads("/problems"),
     "web.search": reads("/search?q=thing"),
     "web.sign_in_page": reads("/sign-in"),
-    # A form without its token is refused, of whomever.
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
+    "web.template": reads("/create/templates/default/make"),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
     for plugin in ("auth", "catalog", "permission", "scaffolder", "search")

@@ -1,0 +1,106 @@
+"""The words of the form's script, in the reader's language."""
+
+from __future__ import annotations
+
+from portal.web.language import gettext
+
+
+def N_(message: str) -> str:  # noqa: N802  # by this name messages are found that are looked up later
+    """Return a message as it is."""
+    return message
+
+
+#: All that `frontend/web/wizard` says; a test compares them. `%1` is how the form's library puts in a value.
+MESSAGES = (
+    N_("%(count)s choices"),
+    N_("%(size)s bytes that are no text, or too many to show."),
+    N_("%1 option %2"),
+    N_("Add"),
+    N_("Back"),
+    N_("Change"),
+    N_("Choices"),
+    N_("Choose one of those that are offered"),
+    N_("Clear"),
+    N_("Copy"),
+    N_("Create"),
+    N_("done"),
+    N_("executable"),
+    N_("failed"),
+    N_("Files"),
+    N_("Fill in this field"),
+    N_("Give a multiple of %(limit)s"),
+    N_("Give a number above %(limit)s"),
+    N_("Give a number below %(limit)s"),
+    N_("Give a number of at least %(limit)s"),
+    N_("Give a number of at most %(limit)s"),
+    N_("Give at least %(limit)s"),
+    N_("Give at most %(limit)s"),
+    N_("Give each only once"),
+    N_("Give references such as component:default/name"),
+    N_("Host"),
+    N_("It fails"),
+    N_("It makes no files."),
+    N_("Log"),
+    N_("Looking …"),
+    N_("Move down"),
+    N_("Move up"),
+    N_("Name"),
+    N_("needed"),
+    N_("New Value"),
+    N_("Next"),
+    N_("No"),
+    N_("not finished"),
+    N_("not run"),
+    N_("Nothing in the catalog can be chosen here."),
+    N_("Nothing of that name."),
+    N_("Nothing was asked for here."),
+    N_("Nothing yet."),
+    N_("Number %(number)s"),
+    N_("Only %(limit)s is possible here"),
+    N_("Option %1"),
+    N_("Organization"),
+    N_("Output"),
+    N_("Owner"),
+    N_("Portal answers with %(status)s."),
+    N_("Portal does not answer. Try again in a moment."),
+    N_("Project"),
+    N_("Remove"),
+    N_("Remove %(name)s"),
+    N_("Repository"),
+    N_("Review"),
+    N_("skipped"),
+    N_("Some values are not accepted."),
+    N_("Start anew"),
+    N_("Starting …"),
+    N_("Step %(number)s"),
+    N_("Steps"),
+    N_("Tags are lower-case letters, digits and : + # with - between them"),
+    N_("The place of the repository is not complete"),
+    N_("The template acts with it there. It is kept for this task alone."),
+    N_("The template asks for the field %(name)s, which is not known here; a plain one stands in."),
+    N_("There is a field here that may not be"),
+    N_("This field cannot be shown: %(reason)s"),
+    N_("This fits none of the choices"),
+    N_("This fits none of the choices, or more than one"),
+    N_("This is no %(limit)s"),
+    N_("This is no JSON yet."),
+    N_("This is what it would make"),
+    N_("This page of the form cannot be shown: %(reason)s. Tell the template's owner."),
+    N_("Try it without making anything"),
+    N_("Trying …"),
+    N_("Use at least %(limit)s characters"),
+    N_("Use at most %(limit)s characters"),
+    N_("Use letters, digits, and - _ . between them; at most %(limit)s characters"),
+    N_("Workspace"),
+    N_("Write it as the pattern %(limit)s asks"),
+    N_("Write it in the format %(limit)s"),
+    N_('Written as JSON, such as {"key": "value"}.'),
+    N_("Yes"),
+    N_("Your session is over. Sign in again: what you have filled in is kept in this tab."),
+    N_("Your token for %(host)s"),
+)
+
+
+def wizard_words() -> dict[str, str]:
+    """Return each message with what it is in the reader's language."""
+    return {message: gettext(message) for message in MESSAGES}
