@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from portal.api.task_access import CurrentTaskAccess
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
 from portal.web import web_blueprint
@@ -11,6 +12,9 @@ from portal.web.entity import add_entity
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
+from portal.web.task import add_task
+from portal.web.tasks import add_tasks
+from portal.web.upgrades import add_upgrades
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
@@ -27,4 +31,15 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         impacts=on_demand(lambda: portal.answers.impact),
     )
     add_history(blueprint, portal.history, portal.ownership)
+    access = CurrentTaskAccess(portal.access.permission, portal.access.explanation)
+    scaffolding = on_demand(lambda: portal.serving_tasks)
+    add_tasks(blueprint, scaffolding, portal.ownership, access)
+    add_task(blueprint, scaffolding, portal.catalog, portal.ownership, access)
+    add_upgrades(
+        blueprint,
+        on_demand(lambda: portal.tasks.generated),
+        on_demand(lambda: portal.tasks.upgrades),
+        portal.ownership,
+        access,
+    )
     return blueprint
