@@ -51,12 +51,13 @@ async function refresh() {
     if (!page?.getElementById("task")) return location.reload();
     for (const fresh of page.querySelectorAll("[data-part]")) {
       const shown = root.querySelector(`[data-part="${fresh.dataset.part}"]`);
-      if (!shown || shown.innerHTML === fresh.innerHTML) {
-        if (shown?.tagName === "PROGRESS") shown.value = fresh.value;
+      if (shown?.tagName === "PROGRESS") {
+        shown.value = fresh.value;
+        shown.parentElement.className = fresh.parentElement.className;
         continue;
       }
+      if (!shown || shown.innerHTML === fresh.innerHTML) continue;
       const focused = shown.contains(document.activeElement) ? document.activeElement.id : "";
-      if (shown.tagName === "PROGRESS") shown.value = fresh.value;
       shown.replaceChildren(...document.adoptNode(fresh).childNodes);
       if (focused) document.getElementById(focused)?.focus();
     }
@@ -72,7 +73,11 @@ async function refresh() {
 
 function hear(message) {
   const event = JSON.parse(message.data);
-  if (event.id <= after) return;
+  if (event.id <= after) {
+    // The end is told whatever was told before.
+    if (message.type === "completion") refresh();
+    return;
+  }
   after = event.id;
   const { status, stepId } = event.body;
   const step = stepId === undefined ? undefined : stepOf(stepId);
@@ -92,7 +97,6 @@ function follow() {
   for (const type of ["log", "cancelled", "recovered"]) stream.addEventListener(type, hear);
   stream.addEventListener("completion", (message) => {
     stream.close();
-    delete root.dataset.live;
     hear(message);
   });
   stream.addEventListener("error", () => {

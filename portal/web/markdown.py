@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-#: Longer texts are cut: the whole one is in the file.
-_LONGEST = 20_000
+#: Longer texts are cut: the whole one is in the file. The parser takes half a second for the worst of this length.
+_LONGEST = 10_000
 _KEPT = 512
 #: The headings of a text stand below those of the page, whose second level names a section.
 _TOP_LEVEL, _LOWEST_LEVEL = 3, 6

@@ -97,6 +97,9 @@ def add_task(
         found = scaffolding.get_task(task_id)
         spec = found["spec"]
         story = story_of(spec.get("steps") or (), scaffolding.events(task_id))
+        if story.ended_ms is not None and is_live(found["status"]):
+            # It has ended between the two looks.
+            found = scaffolding.get_task(task_id)
         template = template_of(found)
         document = _template(catalog, template)
         secrets = _secret_inputs(document)
@@ -198,6 +201,8 @@ def _values(values: Mapping[str, Any], *, hidden: Collection[str]) -> list[tuple
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        value = "\n".join(value)
     text = value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 

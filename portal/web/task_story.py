@@ -130,7 +130,7 @@ def _tell(
     earlier: Sequence[tuple[str, int | None, int | None]],
 ) -> None:
     body = event["body"]
-    status = body.get("status")
+    status = str(body.get("status") or "")
     step = _step(story, body.get("stepId"))
     line = _line(event, status)
     if step is None:
@@ -145,7 +145,7 @@ def _tell(
             _, step.began_ms, step.ended_ms = earlier[step.number - 1]
         else:
             step.ended_ms = when_ms
-        step.status = str(status)
+        step.status = status
 
 
 def _step(story: Story, step_id: Any) -> StepStory | None:
@@ -154,7 +154,7 @@ def _step(story: Story, step_id: Any) -> StepStory | None:
     return next((step for step in named if step.status not in _ENDED), named[-1] if named else None)
 
 
-def _line(event: Mapping[str, Any], status: Any) -> Line:
+def _line(event: Mapping[str, Any], status: str) -> Line:
     text = plain(str(event["body"].get("message", "")))
     level: Level = "error" if status == "failed" else "warn" if status == "cancelled" else level_of(text)
     shown = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
