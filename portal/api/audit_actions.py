@@ -105,7 +105,11 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
         "web.begin_task": Audited("task.create", _begun_task),
+        "web.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),
+        "web.retry_task": Audited("task.retry", lambda _: f"task {_argument('task_id')}"),
         "web.sign_out": _SIGN_OUT,
+        "web.start_task_over": Audited("task.create", lambda _: f"again task {_argument('task_id')}"),
+        "web.upgrade": Audited("template.upgrade", lambda _: ", ".join(request.form.getlist("entityRef"))),
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }
 )

@@ -17,9 +17,9 @@ from portal.errors import InputError
 from portal.model.secret import Secret
 
 if TYPE_CHECKING:
-    from portal.api.scaffolder import TaskAccess
     from portal.scaffolder.skeleton import SkeletonEntry
     from portal.services.dry_run import DryRuns
+    from portal.services.task_rights import TaskAccess
 
 _MODE, _EXECUTABLE_MODE = 0o644, 0o755
 

@@ -12,8 +12,8 @@ from portal.api.answers import answer
 from portal.model.ref import EntityRef
 
 if TYPE_CHECKING:
-    from portal.api.scaffolder import TaskAccess
     from portal.services.generated import GeneratedService
+    from portal.services.task_rights import TaskAccess
     from portal.services.upgrades import UpgradesService
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Tells who created those of some tasks that exist.
 Creators = Callable[[Collection[str]], Mapping[str, str | None]]
 #: How what a request is about is found in it.
-Place = Literal["uid", "body", "location", "task"]
+Place = Literal["uid", "body", "form", "location", "task"]
 
 
 class Asked(NamedTuple):
@@ -152,6 +152,7 @@ RIGHTS: Mapping[str, Right] = {
     "web.catalog": READ,
     "web.catalog_csv": READ,
     "web.begin_task": _asks("scaffolder.task.create"),
+    "web.cancel_task": _asks("scaffolder.task.cancel", "task"),
     "web.choose_language": OPEN,
     "web.create": READ,
     "web.entity": READ,
@@ -168,6 +169,16 @@ RIGHTS: Mapping[str, Right] = {
     "web.sign_out": OPEN,
     "web.sign_out_page": OPEN,
     "web.template": READ,
+    "web.retry_task": _asks("scaffolder.task.read", "task", Asked("scaffolder.task.create")),
+    "web.sign_in_page": OPEN,
+    "web.sign_out": OPEN,
+    "web.sign_out_page": OPEN,
+    "web.start_task_over": _asks("scaffolder.task.read", "task", Asked("scaffolder.task.create")),
+    "web.task": _asks("scaffolder.task.read", "task"),
+    "web.task_log": _asks("scaffolder.task.read", "task"),
+    "web.tasks": _asks("scaffolder.task.read"),
+    "web.upgrade": _asks("portal.asset.upgrade", "form", Asked("scaffolder.task.create"), Asked("catalog.entity.read")),
+    "web.upgrades": READ,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
 
@@ -187,6 +198,7 @@ def register_rights(
     places: Mapping[Place, Callable[[], Sought]] = {
         "uid": lambda: _of_uid(catalog),
         "body": _of_body,
+        "form": _of_form,
         "location": lambda: Sought(tuple(map(str, locations.entities_of(_argument("location_id"))))),
         "task": lambda: _of_task(creators),
     }
@@ -225,6 +237,12 @@ def _of_uid(catalog: CatalogService) -> Sought:
 def _of_body() -> Sought:
     ref = EntityRef.parse(queries.text_of(queries.body_of("entityRef"), "entityRef"))
     return Sought((ref,), f"Entity {ref} not found")
+
+
+def _of_form() -> Sought:
+    """Return the entities that a form names; of one that names none, its page says so."""
+    refs = [str(EntityRef.parse(text)) for text in request.form.getlist("entityRef")]
+    return Sought(tuple(refs), f"Entity {refs[0]} not found" if len(refs) == 1 else "")
 
 
 def _of_task(creators: Creators) -> Sought:

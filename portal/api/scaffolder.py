@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Collection, Iterator
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response, request
@@ -23,11 +23,12 @@ from portal.services.task_query import TaskQuery
 
 if TYPE_CHECKING:
     from portal.model.permission import Criteria
+    from portal.model.ref import EntityRef
     from portal.services.autocomplete import Autocomplete
     from portal.services.dry_run import DryRuns
     from portal.services.generated import GeneratedService
     from portal.services.scaffolding import ScaffoldingService
-    from portal.services.task_rights import TaskRights
+    from portal.services.task_rights import TaskAccess, TaskRights
     from portal.services.upgrades import UpgradesService
 
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
@@ -78,22 +79,6 @@ class After(Schema):
     after = fields.Integer(load_default=0, metadata={"description": "Only events with a greater id."})
 
 
-class TaskAccess(Protocol):
-    """Who asks, and what they may."""
-
-    def user_ref(self) -> str | None:
-        """Return the reference of the user who asks."""
-        ...
-
-    def rights(self) -> TaskRights | None:
-        """Return what who asks may have a template do; None: anything."""
-        ...
-
-    def readable(self) -> Criteria | None:
-        """Return what the tasks must meet that who asks may list; None: nothing."""
-        ...
-
-
 class _Anybody:
     def user_ref(self) -> str | None:
         return None
@@ -103,6 +88,9 @@ class _Anybody:
 
     def readable(self) -> Criteria | None:
         return None
+
+    def upgradable(self, refs: Collection[EntityRef]) -> frozenset[EntityRef]:
+        return frozenset(refs)
 
 
 def scaffolder_blueprint(

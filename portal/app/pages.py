@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from portal.api.browser import current_session
+from portal.api.task_access import CurrentTaskAccess
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
 from portal.services.news import NewsService
@@ -32,6 +33,9 @@ from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 from portal.web.wizard import add_wizard
+from portal.web.task import add_task
+from portal.web.tasks import add_tasks
+from portal.web.upgrades import add_upgrades
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
@@ -91,5 +95,15 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         portal.ownership,
         creator=creator,
         integrations=portal.integrations,
+    access = CurrentTaskAccess(portal.access.permission, portal.access.explanation)
+    scaffolding = on_demand(lambda: portal.serving_tasks)
+    add_tasks(blueprint, scaffolding, portal.ownership, access)
+    add_task(blueprint, scaffolding, portal.catalog, portal.ownership, access)
+    add_upgrades(
+        blueprint,
+        on_demand(lambda: portal.tasks.generated),
+        on_demand(lambda: portal.tasks.upgrades),
+        portal.ownership,
+        access,
     )
     return blueprint

@@ -14,6 +14,7 @@ from portal.model.secret import Secret
 from portal.scaffolder.asked import only_asked, with_defaults
 from portal.scaffolder.parameters import pages
 from portal.services.dry_run import DryRun, DryRunResult, DryRuns
+from portal.services.task_checks import secret_names
 from portal.services.template_cases import read_cases, read_template
 from portal.services.template_lint import LintFault, TemplateLint
 
@@ -81,7 +82,7 @@ class Preview:
             str(about.get("description") or ""),
             form,
             values,
-            {name: name in self._secrets for name in _secret_names(template)},
+            {name: name in self._secrets for name in secret_names(template)},
             linted.problems,
             linted.faults,
             result,
@@ -102,11 +103,3 @@ class Preview:
             return self._runs.run(asked), ""
         except PortalError as error:
             return None, error.message
-
-
-def _secret_names(template: Mapping[str, Any]) -> list[str]:
-    spec = template.get("spec")
-    secrets = spec.get("secrets") if isinstance(spec, dict) else None
-    schema = secrets.get("schema") if isinstance(secrets, dict) else None
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    return list(properties) if isinstance(properties, dict) else []

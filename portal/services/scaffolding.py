@@ -155,6 +155,7 @@ class ScaffoldingService:
         wanted = TaskFilter(
             created_by=query.created_by,
             statuses=query.statuses,
+            templates=query.templates,
             order=[_order(text) for text in query.order],
             limit=query.limit,
             offset=query.offset,
@@ -163,6 +164,11 @@ class ScaffoldingService:
         with self._database.reading() as connection:
             rows, total = tasks.list_tasks(connection, wanted)
         return [_shown(row) for row in rows], total
+
+    def count_tasks(self, query: TaskQuery) -> dict[tuple[str, str], int]:
+        """Return how many tasks of the creators there are that are permitted, by (template, status)."""
+        with self._database.reading() as connection:
+            return tasks.count_by_template(connection, created_by=query.created_by, permitted=query.permitted)
 
     def events(self, task_id: str, *, after: int = 0, wait_seconds: float = 0) -> list[dict[str, Any]]:
         """Return the events after an id, and the completion; wait for the first at most so long.

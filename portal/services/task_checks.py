@@ -186,6 +186,15 @@ def secrets_errors(template: Mapping[str, Any], secrets: Mapping[str, Secret]) -
     return errors
 
 
+def secret_names(template: Mapping[str, Any]) -> list[str]:
+    """Return the names of the secrets that a template says it takes, whatever it looks like otherwise."""
+    spec = template.get("spec")
+    secrets = spec.get("secrets") if isinstance(spec, Mapping) else None
+    schema = secrets.get("schema") if isinstance(secrets, Mapping) else None
+    properties = schema.get("properties") if isinstance(schema, Mapping) else None
+    return list(properties) if isinstance(properties, Mapping) else []
+
+
 def base_url(template: Mapping[str, Any]) -> str | None:
     """Return what the relative urls of a template are relative to."""
     location = (template["metadata"].get("annotations") or {}).get(LOCATION_ANNOTATION, "")

@@ -19,6 +19,7 @@ class TaskQuery:
 
     created_by: Collection[str] = ()
     statuses: Collection[str] = ()
+    templates: Collection[str] = ()
     order: Sequence[str] = ()
     limit: int | None = None
     offset: int = 0

@@ -54,6 +54,26 @@ class TaskRights(Protocol):
         ...
 
 
+class TaskAccess(Protocol):
+    """Who asks, and what they may."""
+
+    def user_ref(self) -> str | None:
+        """Return the reference of the user who asks."""
+        ...
+
+    def rights(self) -> TaskRights | None:
+        """Return what who asks may have a template do; None: anything."""
+        ...
+
+    def readable(self) -> Criteria | None:
+        """Return what the tasks must meet that who asks may list; None: nothing."""
+        ...
+
+    def upgradable(self, refs: Collection[EntityRef]) -> frozenset[EntityRef]:
+        """Return those of some entities whose repositories who asks may upgrade."""
+        ...
+
+
 class ActorTaskRights:
     """What the policy gives to an actor."""
 

@@ -282,7 +282,9 @@ tasks = Table(
         nullable=True,
         comment="of the template that it ran; none: it has not ended, or the template lies in a folder",
     ),
+    Column("template_ref", Text, nullable=True, comment="the template that it runs"),
     Index(None, "created_at_ms"),
+    Index(None, "template_ref"),
 )
 
 task_events = Table(

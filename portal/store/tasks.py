@@ -52,6 +52,7 @@ class TaskFilter:
 
     created_by: Collection[str] = ()
     statuses: Collection[str] = ()
+    templates: Collection[str] = ()
     order: Sequence[tuple[str, bool]] = ()
     limit: int | None = None
     offset: int = 0
@@ -77,6 +78,7 @@ def create_task(
             created_by=created_by,
             created_at_ms=now_ms,
             last_heartbeat_at_ms=None,
+            template_ref=(spec.get("templateInfo") or {}).get("entityRef"),
         )
     )
 
@@ -96,6 +98,8 @@ def list_tasks(connection: Connection, wanted: TaskFilter) -> tuple[list[TaskRow
         conditions.append(tasks.c.created_by.in_(wanted.created_by))
     if wanted.statuses:
         conditions.append(tasks.c.status.in_(wanted.statuses))
+    if wanted.templates:
+        conditions.append(tasks.c.template_ref.in_(wanted.templates))
     if wanted.permitted is not None:
         conditions.append(_permitted(wanted.permitted))
     total = connection.execute(select(func.count()).select_from(tasks).where(*conditions)).scalar_one()
@@ -117,6 +121,20 @@ def count_by_status(connection: Connection) -> dict[str, int]:
     """Return how many tasks there are in each status that any has."""
     rows = connection.execute(select(tasks.c.status, func.count()).group_by(tasks.c.status))
     return {str(status): int(count) for status, count in rows}
+
+
+def count_by_template(
+    connection: Connection, *, created_by: Collection[str] = (), permitted: Criteria | None = None
+) -> dict[tuple[str, str], int]:
+    """Return how many tasks there are of each (template, status); both as in `TaskFilter`."""
+    conditions: list[ColumnElement[bool]] = []
+    if created_by:
+        conditions.append(tasks.c.created_by.in_(created_by))
+    if permitted is not None:
+        conditions.append(_permitted(permitted))
+    columns = tasks.c.template_ref, tasks.c.status
+    statement = select(*columns, func.count()).where(*conditions).group_by(*columns)
+    return {(str(ref or ""), str(status)): int(count) for ref, status, count in connection.execute(statement)}
 
 
 def oldest_waiting_ms(connection: Connection) -> int | None:

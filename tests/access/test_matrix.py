@@ -195,6 +195,7 @@ ROWS = {
     "web.catalog_csv": reads("/catalog.csv"),
     # A form without its token is refused, of whomever.
     "web.begin_task": Row("POST", "/create/templates/default/ghost", MEMBERS, 404, others={"nobody": 403}),
+    "web.cancel_task": Row("POST", "/create/tasks/{task}/cancel", CREATORS, 303, others={"nobody": 403}),
     "web.choose_language": reads("/language/en", 303),
     "web.create": reads("/create"),
     "web.entity": reads("/catalog/default/component/thing"),
@@ -207,10 +208,19 @@ ROWS = {
     "web.layers": reads("/layers"),
     "web.problems": reads("/problems"),
     "web.search": reads("/search?q=thing"),
+    "web.retry_task": Row("POST", "/create/tasks/{task}/retry", CREATORS, 409, others={"nobody": 403}),
     "web.sign_in_page": reads("/sign-in"),
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
     "web.template": reads("/create/templates/default/make"),
+    "web.start_task_over": Row("POST", "/create/tasks/{task}/again", CREATORS, 303, others={"nobody": 403}),
+    "web.task": Row("GET", "/create/tasks/{task}", CREATORS),
+    "web.task_log": Row("GET", "/create/tasks/{task}/log", CREATORS),
+    "web.tasks": Row("GET", "/create/tasks", {*PEOPLE, "service"}),
+    "web.upgrade": Row(
+        "POST", "/create/upgrades", OWNERS, 422, "entityRef=component:default/thing", others={"nobody": 403}
+    ),
+    "web.upgrades": reads("/create/upgrades"),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
     for plugin in ("auth", "catalog", "permission", "scaffolder", "search")
@@ -279,8 +289,9 @@ spec: {type: service, lifecycle: production, owner: team}
         if "{location}" in path or "by-entity" in path:
             path = path.replace("{location}", self._location())
         path = path.replace("{task}", self.task)
-        body = None if row.body is None else orjson.dumps(row.body)
-        kind = None if body is None else "application/json"
+        is_form = isinstance(row.body, str)
+        body = row.body if is_form or row.body is None else orjson.dumps(row.body)
+        kind = "application/x-www-form-urlencoded" if is_form else None if body is None else "application/json"
         answer = self.world.client.open(
             path, method=row.method, data=body, content_type=kind, headers=self.headers(actor)
         )
