@@ -46,6 +46,10 @@ def _location(_response: Response) -> str:
     return f"{_member('type')}:{without_credentials(_member('target'))}"
 
 
+def _pasted() -> str:
+    return f"url:{without_credentials(request.form.get('target', '').strip())}"
+
+
 def _entity(_response: Response) -> str:
     return _member("entityRef")
 
@@ -98,6 +102,10 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "sign_in.refresh": _SIGN_IN,
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
+        "web.delete_location": Audited("location.delete", lambda _: _argument("location_id")),
+        "web.refresh_source": Audited("entity.refresh", lambda _: request.form.get("entityRef", "")),
+        "web.register_location": Audited("location.create", lambda _: _pasted()),
+        "web.register_preview": None,
         "web.sign_out": _SIGN_OUT,
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }

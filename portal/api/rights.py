@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Tells who created those of some tasks that exist.
 Creators = Callable[[Collection[str]], Mapping[str, str | None]]
 #: How what a request is about is found in it.
-Place = Literal["uid", "body", "location", "task"]
+Place = Literal["uid", "body", "form", "location", "task"]
 
 
 class Asked(NamedTuple):
@@ -155,9 +155,16 @@ RIGHTS: Mapping[str, Right] = {
     "web.favicon": OPEN,
     "web.home": READ,
     "web.kinds_page": READ,
+    "web.delete_location": _asks("catalog.location.delete", None, Asked("catalog.entity.delete", "location")),
+    "web.refresh_source": _asks("catalog.entity.refresh", "form"),
+    "web.register": READ,
+    "web.register_location": _asks("catalog.location.create"),
+    "web.register_preview": _asks("catalog.location.create"),
+    "web.registered": _asks("catalog.location.read"),
     "web.sign_in_page": OPEN,
     "web.sign_out": OPEN,
     "web.sign_out_page": OPEN,
+    "web.tools": READ,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
 
@@ -177,6 +184,7 @@ def register_rights(
     places: Mapping[Place, Callable[[], Sought]] = {
         "uid": lambda: _of_uid(catalog),
         "body": _of_body,
+        "form": _of_form,
         "location": lambda: Sought(tuple(map(str, locations.entities_of(_argument("location_id"))))),
         "task": lambda: _of_task(creators),
     }
@@ -214,6 +222,11 @@ def _of_uid(catalog: CatalogService) -> Sought:
 
 def _of_body() -> Sought:
     ref = EntityRef.parse(queries.text_of(queries.body_of("entityRef"), "entityRef"))
+    return Sought((ref,), f"Entity {ref} not found")
+
+
+def _of_form() -> Sought:
+    ref = EntityRef.parse(request.form["entityRef"])
     return Sought((ref,), f"Entity {ref} not found")
 
 

@@ -24,6 +24,7 @@ def add_links(blueprint: Blueprint) -> None:
             "entity_url": entity_url,
             "history_url": history_url,
             "navigation": _navigation(),
+            "page_url": page_url,
             "here": request.full_path.rstrip("?"),
             "words": words,
         }
@@ -43,6 +44,11 @@ def entity_url(ref: str) -> str:
 def history_url(ref: EntityRef, before: int | None = None) -> str:
     """Return the address of an entity's history, of what is older than a place in it where one is given."""
     return url_for("web.entity_history", namespace=ref.namespace, kind=ref.kind, name=ref.name, before=before)
+
+
+def page_url(endpoint: str, **values: Any) -> str | None:
+    """Return the address of a page, None where this Portal has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
 
 
 def words(name: str) -> str:

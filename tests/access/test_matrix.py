@@ -52,6 +52,7 @@ class Row:
     status: int = 200
     body: Any = None
     others: Mapping[str, int] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
 
 
 def opened(method: str, path: str, status: int = 200, body: Any = None) -> Row:
@@ -197,10 +198,22 @@ ROWS = {
     "web.favicon": reads("/favicon.ico", 204),
     "web.home": reads("/"),
     "web.kinds_page": reads("/kinds"),
+    # Forms without their token are refused, of whomever.
+    "web.delete_location": Row("POST", "/register/{location}/delete", OWNERS, 303, others={"nobody": 403}),
+    "web.refresh_source": Row(
+        "POST", "/tools/refresh", OWNERS, 303, others={"nobody": 403}, form={"entityRef": "component:default/thing"}
+    ),
+    "web.register": reads("/register"),
+    "web.register_location": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
+    "web.register_preview": Row(
+        "POST", "/register/preview", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}
+    ),
+    "web.registered": reads("/register/{location}"),
     "web.sign_in_page": reads("/sign-in"),
     # A form without its token is refused, of whomever.
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
+    "web.tools": reads("/tools"),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
     for plugin in ("auth", "catalog", "permission", "scaffolder", "search")
@@ -269,8 +282,8 @@ spec: {type: service, lifecycle: production, owner: team}
         if "{location}" in path or "by-entity" in path:
             path = path.replace("{location}", self._location())
         path = path.replace("{task}", self.task)
-        body = None if row.body is None else orjson.dumps(row.body)
-        kind = None if body is None else "application/json"
+        body = row.form if row.body is None else orjson.dumps(row.body)
+        kind = None if row.body is None else "application/json"
         answer = self.world.client.open(
             path, method=row.method, data=body, content_type=kind, headers=self.headers(actor)
         )
