@@ -49,7 +49,7 @@ def add_register(
     def register() -> str:
         return _form(target=request.args.get("target", ""))
 
-    @blueprint.post("/register/preview")
+    @blueprint.post("/register")
     def register_preview() -> ResponseReturnValue:
         target = _target()
         try:
@@ -62,7 +62,7 @@ def add_register(
         response.headers["HX-Push-Url"] = url_for("web.register", target=target)
         return response
 
-    @blueprint.post("/register")
+    @blueprint.post("/register/locations")
     def register_location() -> ResponseReturnValue:
         target = _target()
         try:

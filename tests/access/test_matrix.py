@@ -204,10 +204,10 @@ ROWS = {
         "POST", "/tools/refresh", OWNERS, 303, others={"nobody": 403}, form={"entityRef": "component:default/thing"}
     ),
     "web.register": reads("/register"),
-    "web.register_location": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
-    "web.register_preview": Row(
-        "POST", "/register/preview", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}
+    "web.register_location": Row(
+        "POST", "/register/locations", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}
     ),
+    "web.register_preview": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
     "web.registered": reads("/register/{location}"),
     "web.sign_in_page": reads("/sign-in"),
     # A form without its token is refused, of whomever.
