@@ -46,6 +46,10 @@ def _location(_response: Response) -> str:
     return f"{_member('type')}:{without_credentials(_member('target'))}"
 
 
+def _pasted() -> str:
+    return f"url:{without_credentials(request.form.get('target', '').strip())}"
+
+
 def _entity(_response: Response) -> str:
     return _member("entityRef")
 
@@ -107,6 +111,10 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "web.begin_task": Audited("task.create", _begun_task),
         "web.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),
         "web.retry_task": Audited("task.retry", lambda _: f"task {_argument('task_id')}"),
+        "web.delete_location": Audited("location.delete", lambda _: _argument("location_id")),
+        "web.refresh_source": Audited("entity.refresh", lambda _: request.form.get("entityRef", "")),
+        "web.register_location": Audited("location.create", lambda _: _pasted()),
+        "web.register_preview": None,
         "web.sign_out": _SIGN_OUT,
         "web.start_task_over": Audited("task.create", lambda _: f"again task {_argument('task_id')}"),
         "web.upgrade": Audited("template.upgrade", lambda _: ", ".join(request.form.getlist("entityRef"))),

@@ -179,6 +179,16 @@ RIGHTS: Mapping[str, Right] = {
     "web.tasks": _asks("scaffolder.task.read"),
     "web.upgrade": _asks("portal.asset.upgrade", "form", Asked("scaffolder.task.create"), Asked("catalog.entity.read")),
     "web.upgrades": READ,
+    "web.delete_location": _asks("catalog.location.delete", None, Asked("catalog.entity.delete", "location")),
+    "web.refresh_source": _asks("catalog.entity.refresh", "form"),
+    "web.register": READ,
+    "web.register_location": _asks("catalog.location.create"),
+    "web.register_preview": _asks("catalog.location.create"),
+    "web.registered": _asks("catalog.location.read"),
+    "web.sign_in_page": OPEN,
+    "web.sign_out": OPEN,
+    "web.sign_out_page": OPEN,
+    "web.tools": READ,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
 
@@ -243,6 +253,8 @@ def _of_form() -> Sought:
     """Return the entities that a form names; of one that names none, its page says so."""
     refs = [str(EntityRef.parse(text)) for text in request.form.getlist("entityRef")]
     return Sought(tuple(refs), f"Entity {refs[0]} not found" if len(refs) == 1 else "")
+    ref = EntityRef.parse(request.form["entityRef"])
+    return Sought((ref,), f"Entity {ref} not found")
 
 
 def _of_task(creators: Creators) -> Sought:

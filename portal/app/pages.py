@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 from flask import Blueprint
 
 from portal.api.browser import current_session
@@ -18,6 +21,12 @@ from portal.api.creating import CurrentCreator
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
 from portal.services.gallery import GalleryService
+from portal.api.audit import told
+from portal.app.asking import CurrentAsking
+from portal.app.on_demand import on_demand
+from portal.app.portal import Portal
+from portal.services.health import HealthService
+from portal.services.status import StatusService
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
@@ -36,6 +45,11 @@ from portal.web.wizard import add_wizard
 from portal.web.task import add_task
 from portal.web.tasks import add_tasks
 from portal.web.upgrades import add_upgrades
+from portal.web.register import add_register
+from portal.web.tools import add_tools
+
+if TYPE_CHECKING:
+    from portal.services.rehearsal import RehearsalService
 
 
 def pages_blueprint(portal: Portal) -> Blueprint:
@@ -106,4 +120,32 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         portal.ownership,
         access,
     )
+    _add_work(blueprint, portal)
     return blueprint
+
+
+def _add_work(blueprint: Blueprint, portal: Portal) -> None:
+    """Add the pages of what is read and how that goes."""
+    asking = CurrentAsking(portal.access.permission, portal.access.explanation)
+    locations = on_demand(lambda: portal.locations)
+
+    @cache
+    def rehearsal() -> RehearsalService:
+        from portal.app.rehearsing import wire_rehearsal  # noqa: PLC0415  # as what it reads with
+
+        return wire_rehearsal(portal)
+
+    add_register(
+        blueprint, locations, on_demand(rehearsal), portal.ownership, asking=asking, told=lambda what: told(on=what)
+    )
+    add_tools(
+        blueprint,
+        StatusService(portal.database, portal.measures),
+        HealthService(portal.database, is_stopping=portal.is_stopping),
+        locations,
+        asking=asking,
+    )
+
+
+def _told(on: str) -> None:
+    told(on=on)

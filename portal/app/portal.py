@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -133,7 +133,16 @@ class Portal:
 
         hand_over = None if self.settings.worker else self.schedule.want
         # Whoever registers or refreshes by hand does not wait for a look that a silent remote holds up.
-        return LocationsService(self.database, self.sources, self.refresh.beside(), hand_over=hand_over)
+        return LocationsService(
+            self.database, self.sources, self.refresh.beside(), hand_over=hand_over, begin=self._begin_to_read
+        )
+
+    def _begin_to_read(self, wanted: Mapping[str, Collection[str]]) -> bool:
+        """Have a worker look at sources; return False in a process that was to do it itself, and has not started."""
+        if self.settings.worker and not self._refreshers:
+            return False
+        self.schedule.want(wanted)
+        return True
 
     @cached_property
     def tasks(self) -> TaskServices:

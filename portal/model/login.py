@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(.*)", re.DOTALL)
+#: It is tried where a run of such characters begins, never within one: a long text without a scheme would take minutes.
+_SCHEME = re.compile(r"(?<![A-Za-z0-9+.\-])[0-9+.\-]*+([A-Za-z][A-Za-z0-9+.\-]*+)://(.*)", re.DOTALL)
 
 
 def holds_login(url: str) -> bool:
@@ -16,8 +17,9 @@ def without_credentials(url: str) -> str:
     """Return a remote as it may be shown, faulty ones too: no password, no query, for http no user either."""
     found = _SCHEME.search(url)
     if not found:
-        return re.sub(r"^[^@]*:[^@]*@", "***@", url)
-    before, scheme = url[: found.start()], found[1]
+        before, at, host = url.partition("@")
+        return f"***@{host}" if at and ":" in before else url
+    before, scheme = url[: found.start(1)], found[1]
     authority, slash, tail = found[2].partition("?")[0].partition("/")
     user, at, host = authority.rpartition("@")
     if re.search(r":(?!\d*$)", host) and "@" in tail:

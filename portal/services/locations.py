@@ -11,7 +11,7 @@ import orjson
 from portal.errors import ConflictError, InputError, NotFoundError
 from portal.ingest.generated import generated_name
 from portal.model.filter import EntityFilter
-from portal.model.problem import raise_for
+from portal.model.problem import Problem, raise_for
 from portal.model.ref import EntityRef
 from portal.services.analysis import Analysis, analyze, validation_messages
 from portal.services.ancestry import ancestry
@@ -53,6 +53,16 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the catalog is with a registered location: what it alone brought, what is wrong with its files."""
+
+    location: Location
+    is_read: bool
+    entity_refs: Sequence[EntityRef] = ()
+    problems: Sequence[Problem] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DryRun:
     """What registering a location would bring; `exists` when it is registered already."""
 
@@ -65,6 +75,7 @@ class LocationsService:
     """Registered locations; those of settings are refreshed with them and listed by none of these methods.
 
     `hand_over` lets a worker refresh sources, by id, with files to read though unchanged: for a process that does not.
+    `begin` does so too, where there is a worker to be relied on, and returns whether it has.
     """
 
     def __init__(
@@ -74,11 +85,13 @@ class LocationsService:
         refresh: RefreshService,
         *,
         hand_over: Callable[[Mapping[str, Collection[str]]], None] | None = None,
+        begin: Callable[[Mapping[str, Collection[str]]], bool] = lambda _wanted: False,
     ) -> None:
         self._database = database
         self._sources = located
         self._refresh = refresh
         self._hand_over = hand_over
+        self._begin = begin
 
     def list(self) -> list[Location]:
         """Return the registered locations, oldest first: those whose Location entity whoever asks may read."""
@@ -117,17 +130,33 @@ class LocationsService:
         following = sorted((item for item in found if item.id > after_id), key=lambda item: item.id)
         return following[:limit], len(found)
 
-    def register(self, location_type: str, target: str, *, trusted: bool = False) -> Registered:
+    def progress(self, location_id: str) -> Progress:
+        """Return how far the catalog is with a registered location. Raises `NotFoundError`.
+
+        Before it was read there is nothing that could say who may read it.
+        """
+        for source in self._sources.list():
+            if source.id == location_id and source.registered and not source.fingerprint:
+                return Progress(_location(source), is_read=False)
+        location = self.get(location_id)
+        with self._database.reading() as connection:
+            found = sources.list_problems(connection, source_ids=[location_id])
+        return Progress(location, is_read=True, entity_refs=self.entities_of(location_id), problems=found)
+
+    def register(self, location_type: str, target: str, *, trusted: bool = False, waits: bool = True) -> Registered:
         """Register a location and read it.
 
-        Faulty documents become problems; the location is registered whatever its files hold. Raises `InputError` for
-        a target that cannot be understood and `ConflictError` for one that is registered.
+        Faulty documents become problems; the location is registered whatever its files hold. Who does not wait learns
+        from `progress` what came of it, where a worker reads it. Raises `InputError` for a target that cannot be
+        understood and `ConflictError` for one that is registered.
         """
         _require_url(location_type)
         known = {(source.type, source.target) for source in self._sources.list()}
         if (location_type, target) in known and not trusted:
             raise ConflictError(f"Location {location_type}:{target} already exists")
         (source,) = self._sources.add([(location_type, target)], registered=True)
+        if not waits and self._begin({source.id: ()}):
+            return Registered(_location(source), ())
         self._refresh.refresh([source.id])
         return Registered(_location(source), self._refs_of(source.id))
 

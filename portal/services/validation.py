@@ -39,6 +39,9 @@ _INHERITING = frozenset({"partOf", "childOf", "memberOf", "hasRole"})
 _ROUNDS = 20
 _DOCUMENTS_A_FILE = 500
 _NAMED = 5
+#: What to do about an entity that the catalog has from another file.
+_CLAIMED = "Rename one of the two, or remove it; this document takes over when the other lets go"
+_CLAIMED_HERE = "Where that is this very repository, add the url that the catalog reads as a remote of the clone"
 _CATALOG_SUFFIXES = (".yaml", ".yml", ".json")
 #: What an entity has from the catalog alone, and would be taken for a claim of the file.
 _GIVEN = ("relations", "status")
@@ -59,7 +62,7 @@ class Knowledge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What a check has found: problems by place, what layers' rules find with its place, how many entities there are.
+    """What a check has found: problems by place, what layers' rules find with its place, where each entity stands.
 
     `knows_all` says whether the whole catalog was asked: without it, references to what is not among the files are not
     checked.
@@ -67,8 +70,13 @@ class Validation:
 
     problems: Sequence[Problem]
     findings: Sequence[tuple[Finding, str, Span]]
-    entities: int
+    places: Mapping[EntityRef, tuple[str, int]]
     knows_all: bool
+
+    @property
+    def entities(self) -> int:
+        """How many entities there are."""
+        return len(self.places)
 
 
 @dataclass(slots=True)
@@ -109,8 +117,11 @@ class ValidationService:
         knowledge: Knowledge | None = None,
         home: WorkTree | None = None,
         since: str | None = None,
+        registered: bool = False,
     ) -> Validation:
         """Check the files of (type, target) locations; `home` is the working tree that they lie in.
+
+        Of locations that somebody wants `registered` no more is read than of those that are.
 
         With a revision `since`, what is wrong with files that have not changed since then is not told, but for what the
         change itself does to them. Raises `InputError` for a revision that is not there, and as `Knowledge` and
@@ -119,7 +130,7 @@ class ValidationService:
         if since is not None and home is None:
             raise InputError(f'Nothing can have changed since "{since}": the files lie in no git working tree')
         changed = None if since is None or home is None else changed_since(home, since)
-        ids = [source.id for source in self._sources.add(targets)]
+        ids = [source.id for source in self._sources.add(targets, registered=registered)]
         self._refresh.refresh(ids)
         local = self._local(ids)
         frame = list(knowledge.of_kinds(_FRAME_KINDS)) if knowledge is not None else []
@@ -150,9 +161,8 @@ class ValidationService:
             for finding in self._ownership.findings(local.origins.keys())
             if counts(local.origins[finding.ref].location) or not removed.keys().isdisjoint(finding.related)
         ]
-        return Validation(
-            sorted(problems, key=_by_place), findings, len(local.origins), knows_all=knowledge is not None
-        )
+        places = {ref: (origin.location, local.lines.get(ref, 1)) for ref, origin in sorted(local.origins.items())}
+        return Validation(sorted(problems, key=_by_place), findings, places, knows_all=knowledge is not None)
 
     def _local(self, ids: Sequence[str]) -> _Local:
         found = _Local()
@@ -187,12 +197,14 @@ class ValidationService:
                     "metadata.name",
                     ref,
                     f"a reference that is not taken; {holder} holds it",
-                    "Where that is this very repository, add the url that the catalog reads as a remote of the clone",
+                    _CLAIMED if home is None else _CLAIMED_HERE,
                     ref,
                 )
 
     def _is_replaced(self, entity: Mapping[str, Any], local: _Local, home: WorkTree | None) -> bool:
         """Return whether an entity of the catalog comes from one of the files, as it was, or from one that has gone."""
+        if _location_of(entity) in local.files:
+            return True
         try:
             location_type, text = parse_location(_location_of(entity))
             if location_type == "file":
@@ -344,7 +356,8 @@ class ValidationService:
                     yield Problem(
                         "reference-missing",
                         location,
-                        spans.get((ref, path)),
+                        # What is not read from this machine is placed where its entity begins.
+                        spans.get((ref, path)) or Span(local.lines.get(ref, 1), 1),
                         field_name(path),
                         named[ref][path],
                         "an entity that is in the catalog",

@@ -106,6 +106,23 @@ def living_slots(connection: Connection, *, own: int) -> frozenset[int]:
     return frozenset(connection.execute(statement, {"key": _SLOT_LOCK}).scalars())
 
 
+def count_working(database: Database) -> int:
+    """Return how many processes work on a database now, this one among them."""
+    if make_url(database.url).get_backend_name() != "sqlite":
+        with database.reading() as connection:
+            return len(living_slots(connection, own=0))
+    path = jobs_file(database).with_suffix(".lock")
+    if not path.exists():
+        return 0
+    from filelock import FileLock, Timeout  # noqa: PLC0415  # as above
+
+    try:
+        with FileLock(path, timeout=0, thread_local=False):
+            return 0
+    except Timeout:
+        return 1
+
+
 def jobs_file(database: Database) -> Path:
     """Return the file beside a SQLite database that keeps the steps of jobs."""
     path = Path(make_url(database.url).database or "portal.db")

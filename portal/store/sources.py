@@ -17,7 +17,7 @@ from portal.store.tables import documents, files, problems, revisions, sources
 from portal.store.versions import declared_by_documents
 
 #: The problems that say that git, a folder or a web server did not give what there is now.
-_UNREACHABLE = ("source-unreachable", "revision-missing")
+UNREACHABLE = ("source-unreachable", "revision-missing")
 
 #: Asked several times for one answer: to put it together took longer than to answer it.
 _NEWEST = select(func.coalesce(func.max(revisions.c.revision), 0))
@@ -70,7 +70,7 @@ def times_of_changes(connection: Connection) -> dict[str, int]:
 
 def unreachable_sources(connection: Connection) -> frozenset[str]:
     """Return the sources of which something could not be read at the last look."""
-    statement = select(problems.c.source_id).where(problems.c.code.in_(_UNREACHABLE)).distinct()
+    statement = select(problems.c.source_id).where(problems.c.code.in_(UNREACHABLE)).distinct()
     return frozenset(connection.execute(statement).scalars())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -35,6 +36,11 @@ def number(value: float) -> str:
     return str(_babel().format_decimal(value))
 
 
+def since(seconds: float) -> str:
+    """Return how long ago something was, or how far ahead it is where that is less than 0, as the reader says it."""
+    return str(_babel().format_timedelta(timedelta(seconds=-seconds), add_direction=True))
+
+
 def language() -> str:
     """Return the language of the request as HTML names it."""
     chosen = request.cookies.get(_COOKIE, "")
@@ -54,6 +60,7 @@ def register_language(app: Flask) -> None:
         newstyle=True,
     )
     app.jinja_env.filters["number"] = number
+    app.jinja_env.filters["since"] = since
 
 
 def add_language(blueprint: Blueprint) -> None:

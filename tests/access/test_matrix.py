@@ -52,6 +52,7 @@ class Row:
     status: int = 200
     body: Any = None
     others: Mapping[str, int] = field(default_factory=dict)
+    form: Mapping[str, str] | None = None
 
 
 def opened(method: str, path: str, status: int = 200, body: Any = None) -> Row:
@@ -209,6 +210,17 @@ ROWS = {
     "web.problems": reads("/problems"),
     "web.search": reads("/search?q=thing"),
     "web.retry_task": Row("POST", "/create/tasks/{task}/retry", CREATORS, 409, others={"nobody": 403}),
+    # Forms without their token are refused, of whomever.
+    "web.delete_location": Row("POST", "/register/{location}/delete", OWNERS, 303, others={"nobody": 403}),
+    "web.refresh_source": Row(
+        "POST", "/tools/refresh", OWNERS, 303, others={"nobody": 403}, form={"entityRef": "component:default/thing"}
+    ),
+    "web.register": reads("/register"),
+    "web.register_location": Row(
+        "POST", "/register/locations", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}
+    ),
+    "web.register_preview": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
+    "web.registered": reads("/register/{location}"),
     "web.sign_in_page": reads("/sign-in"),
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
@@ -221,6 +233,7 @@ ROWS = {
         "POST", "/create/upgrades", OWNERS, 422, "entityRef=component:default/thing", others={"nobody": 403}
     ),
     "web.upgrades": reads("/create/upgrades"),
+    "web.tools": reads("/tools"),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
     for plugin in ("auth", "catalog", "permission", "scaffolder", "search")
@@ -292,6 +305,8 @@ spec: {type: service, lifecycle: production, owner: team}
         is_form = isinstance(row.body, str)
         body = row.body if is_form or row.body is None else orjson.dumps(row.body)
         kind = "application/x-www-form-urlencoded" if is_form else None if body is None else "application/json"
+        body = row.form if row.body is None else orjson.dumps(row.body)
+        kind = None if row.body is None else "application/json"
         answer = self.world.client.open(
             path, method=row.method, data=body, content_type=kind, headers=self.headers(actor)
         )

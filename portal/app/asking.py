@@ -1,0 +1,35 @@
+"""Tells pages what the sender of the request that is being answered may do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from portal.api.actor import current_actor
+from portal.errors import AuthenticationError, NotAllowedError
+from portal.model.permission_names import PERMISSIONS
+from portal.model.ref import EntityRef
+from portal.services.explanation import ExplanationService
+from portal.services.permission import PermissionService, Question
+
+
+class CurrentAsking:
+    """Who sends the request; see `portal.web.asking.Asking`."""
+
+    def __init__(self, permission: PermissionService, explanation: ExplanationService) -> None:
+        self._permission = permission
+        self._explanation = explanation
+
+    def against(self, permission: str) -> str:
+        """Return why they have no such permission, empty where they may have it."""
+        try:
+            self._explanation.require(current_actor(), permission)
+        except (AuthenticationError, NotAllowedError) as error:
+            return error.message
+        return ""
+
+    def among(self, permission: str, refs: Collection[EntityRef]) -> frozenset[EntityRef]:
+        """Return those of the entities on which they have a permission; all of them are asked about at once."""
+        asked = tuple(sorted(refs))
+        (answer,) = self._permission.authorize([Question("", PERMISSIONS[permission], asked)], current_actor())
+        decided = answer.decision if isinstance(answer.decision, tuple) else (answer.decision,) * len(asked)
+        return frozenset(ref for ref, one in zip(asked, decided, strict=True) if one == "ALLOW")
