@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from portal.web.answers import add_answers
 from portal.web.language import add_language, register_language
 from portal.web.links import add_links
+from portal.web.markdown import markdown
 
 
 def web_blueprint() -> Blueprint:
@@ -18,4 +19,5 @@ def web_blueprint() -> Blueprint:
     add_answers(blueprint)
     add_language(blueprint)
     add_links(blueprint)
+    blueprint.add_app_template_filter(markdown, "markdown")
     return blueprint
