@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from portal.model.login import without_credentials
+from portal.model.ref import EntityRef
 
 #: What a route that is not in the table is called where it refuses.
 READ = "read"
@@ -48,6 +49,10 @@ def _location(_response: Response) -> str:
 
 def _entity(_response: Response) -> str:
     return _member("entityRef")
+
+
+def _entity_of_path(_response: Response) -> str:
+    return EntityRef.of(_argument("kind"), _argument("namespace"), _argument("name"))
 
 
 def _new_task(response: Response) -> str:
@@ -98,7 +103,10 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "sign_in.refresh": _SIGN_IN,
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
+        "web.refresh_entity": Audited("entity.refresh", _entity_of_path),
+        "web.remove_entity": Audited("entity.delete", _entity_of_path),
         "web.sign_out": _SIGN_OUT,
+        "web.unregister": Audited("location.delete", _entity_of_path),
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }
 )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Tells who created those of some tasks that exist.
 Creators = Callable[[Collection[str]], Mapping[str, str | None]]
 #: How what a request is about is found in it.
-Place = Literal["uid", "body", "location", "task"]
+Place = Literal["uid", "body", "location", "task", "path", "origin"]
 
 
 class Asked(NamedTuple):
@@ -152,6 +152,10 @@ RIGHTS: Mapping[str, Right] = {
     "web.choose_language": OPEN,
     "web.entity": READ,
     "web.entity_history": READ,
+    "web.refresh_entity": _asks("catalog.entity.refresh", "path"),
+    "web.remove_entity": _asks("catalog.entity.delete", "path"),
+    "web.remove_page": READ,
+    "web.unregister": _asks("catalog.location.delete", None, Asked("catalog.entity.delete", "origin")),
     "web.favicon": OPEN,
     "web.home": READ,
     "web.kinds_page": READ,
@@ -179,6 +183,8 @@ def register_rights(
         "body": _of_body,
         "location": lambda: Sought(tuple(map(str, locations.entities_of(_argument("location_id"))))),
         "task": lambda: _of_task(creators),
+        "path": _of_path,
+        "origin": lambda: Sought(tuple(map(str, locations.entities_of(locations.by_entity(_ref_of_path()).id)))),
     }
 
     @app.before_request
@@ -215,6 +221,15 @@ def _of_uid(catalog: CatalogService) -> Sought:
 def _of_body() -> Sought:
     ref = EntityRef.parse(queries.text_of(queries.body_of("entityRef"), "entityRef"))
     return Sought((ref,), f"Entity {ref} not found")
+
+
+def _of_path() -> Sought:
+    ref = _ref_of_path()
+    return Sought((ref,), f"Entity {ref} not found")
+
+
+def _ref_of_path() -> EntityRef:
+    return EntityRef.of(_argument("kind"), _argument("namespace"), _argument("name"))
 
 
 def _of_task(creators: Creators) -> Sought:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from portal.api.audit import told
 from portal.app.on_demand import on_demand
+from portal.app.page_rights import PageRights
 from portal.app.portal import Portal
 from portal.web import web_blueprint
 from portal.web.entity import add_entity
-from portal.web.history import add_history
+from portal.web.entity_actions import add_entity_actions
+from portal.web.entity_frame import EntityServices
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 
@@ -18,13 +21,21 @@ def pages_blueprint(portal: Portal) -> Blueprint:
     blueprint = web_blueprint()
     add_home(blueprint, portal.ownership)
     add_kinds(blueprint, portal.ownership, portal.kinds)
-    add_entity(
-        blueprint,
+    _add_entity_pages(blueprint, portal)
+    return blueprint
+
+
+def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
+    services = EntityServices(
         portal.catalog,
         portal.ownership,
+        portal.accountability,
         portal.kinds,
         portal.history,
         impacts=on_demand(lambda: portal.answers.impact),
+        rights_on=PageRights(portal.access.permission),
     )
-    add_history(blueprint, portal.history, portal.ownership)
-    return blueprint
+    add_entity(blueprint, services)
+    add_entity_actions(
+        blueprint, services, on_demand(lambda: portal.locations), told=lambda location: told(on=location)
+    )

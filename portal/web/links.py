@@ -24,6 +24,7 @@ def add_links(blueprint: Blueprint) -> None:
             "entity_url": entity_url,
             "history_url": history_url,
             "navigation": _navigation(),
+            "page_url": page_url,
             "here": request.full_path.rstrip("?"),
             "words": words,
         }
@@ -38,6 +39,11 @@ def entity_url(ref: str) -> str:
     """Return the address of an entity's page."""
     found = EntityRef(ref)
     return url_for("web.entity", namespace=found.namespace, kind=found.kind, name=found.name)
+
+
+def page_url(endpoint: str, **values: Any) -> str | None:
+    """Return the address of a page, None where Portal has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
 
 
 def history_url(ref: EntityRef, before: int | None = None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
+from portal.model.layer import Layer
 from portal.model.ref import EntityRef
 from portal.services.ownership import LayerView
 
@@ -13,10 +14,15 @@ _TONES = 6
 
 def tones(views: Collection[LayerView]) -> list[int]:
     """Return a colour for each layer: its place from below, from 1; 0 for what stands in none."""
-    layers = sum(view.layer is not None for view in views)
-    return [(layers - 1 - place) % _TONES + 1 if view.layer else 0 for place, view in enumerate(views)]
+    known = tones_of([view.layer for view in views if view.layer])
+    return [known[view.layer.ref] if view.layer else 0 for view in views]
 
 
 def tones_by_layer(views: Collection[LayerView]) -> Mapping[EntityRef, int]:
     """Return the colour of each layer."""
-    return {view.layer.ref: tone for view, tone in zip(views, tones(views), strict=True) if view.layer}
+    return tones_of([view.layer for view in views if view.layer])
+
+
+def tones_of(ranked: Sequence[Layer]) -> Mapping[EntityRef, int]:
+    """Return the colour of each of all layers, given the highest first."""
+    return {layer.ref: (len(ranked) - 1 - place) % _TONES + 1 for place, layer in enumerate(ranked)}
