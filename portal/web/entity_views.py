@@ -51,8 +51,9 @@ class ShownRelation:
 
 def overview(services: EntityServices, frame: Frame) -> dict[str, Any]:
     """Return what an entity is, who answers for it, what it is tied to, what happened to it last."""
-    related = services.kinds.current().reference_fields
-    declares = next((found for found in services.kinds.current() if found.declared_by == frame.ref), None)
+    kinds = services.kinds.current()
+    related = kinds.reference_fields
+    declares = next((found for found in kinds if found.declared_by == frame.ref), None)
     relations = [found for found in _relations(frame, most=_FEW) if found.type not in _TOLD_BESIDE]
     needed_by = _needed_by(frame)
     told = [ref for relation in relations for ref in relation.refs.shown]
