@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, request
 
 from portal.model.login import without_credentials
+from portal.model.ref import EntityRef
 
 #: What a route that is not in the table is called where it refuses.
 READ = "read"
@@ -52,6 +53,10 @@ def _pasted() -> str:
 
 def _entity(_response: Response) -> str:
     return _member("entityRef")
+
+
+def _entity_of_path(_response: Response) -> str:
+    return EntityRef.of(_argument("kind"), _argument("namespace"), _argument("name"))
 
 
 def _new_task(response: Response) -> str:
@@ -118,6 +123,10 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "web.sign_out": _SIGN_OUT,
         "web.start_task_over": Audited("task.create", lambda _: f"again task {_argument('task_id')}"),
         "web.upgrade": Audited("template.upgrade", lambda _: ", ".join(request.form.getlist("entityRef"))),
+        "web.refresh_entity": Audited("entity.refresh", _entity_of_path),
+        "web.remove_entity": Audited("entity.delete", _entity_of_path),
+        "web.sign_out": _SIGN_OUT,
+        "web.unregister": Audited("location.delete", _entity_of_path),
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }
 )

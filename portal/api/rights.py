@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Creators = Callable[[Collection[str]], Mapping[str, str | None]]
 #: How what a request is about is found in it.
 Place = Literal["uid", "body", "form", "location", "task"]
+Place = Literal["uid", "body", "location", "task", "path", "origin"]
 
 
 class Asked(NamedTuple):
@@ -157,6 +158,10 @@ RIGHTS: Mapping[str, Right] = {
     "web.create": READ,
     "web.entity": READ,
     "web.entity_history": READ,
+    "web.refresh_entity": _asks("catalog.entity.refresh", "path"),
+    "web.remove_entity": _asks("catalog.entity.delete", "path"),
+    "web.remove_page": READ,
+    "web.unregister": _asks("catalog.location.delete", None, Asked("catalog.entity.delete", "origin")),
     "web.favicon": OPEN,
     "web.graph": READ,
     "web.home": READ,
@@ -211,6 +216,8 @@ def register_rights(
         "form": _of_form,
         "location": lambda: Sought(tuple(map(str, locations.entities_of(_argument("location_id"))))),
         "task": lambda: _of_task(creators),
+        "path": _of_path,
+        "origin": lambda: Sought(tuple(map(str, locations.entities_of(locations.by_entity(_ref_of_path()).id)))),
     }
 
     @app.before_request
@@ -255,6 +262,15 @@ def _of_form() -> Sought:
     return Sought(tuple(refs), f"Entity {refs[0]} not found" if len(refs) == 1 else "")
     ref = EntityRef.parse(request.form["entityRef"])
     return Sought((ref,), f"Entity {ref} not found")
+
+
+def _of_path() -> Sought:
+    ref = _ref_of_path()
+    return Sought((ref,), f"Entity {ref} not found")
+
+
+def _ref_of_path() -> EntityRef:
+    return EntityRef.of(_argument("kind"), _argument("namespace"), _argument("name"))
 
 
 def _of_task(creators: Creators) -> Sought:

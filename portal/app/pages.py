@@ -9,7 +9,9 @@ from flask import Blueprint
 
 from portal.api.browser import current_session
 from portal.api.task_access import CurrentTaskAccess
+from portal.api.audit import told
 from portal.app.on_demand import on_demand
+from portal.app.page_rights import PageRights
 from portal.app.portal import Portal
 from portal.services.news import NewsService
 from portal.services.own_assets import OwnAssetsService
@@ -32,6 +34,8 @@ from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
 from portal.web.graph import GraphServices, add_graph
 from portal.web.history import add_history
+from portal.web.entity_actions import add_entity_actions
+from portal.web.entity_frame import EntityServices
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 from portal.web.layers import add_layers
@@ -78,13 +82,23 @@ def pages_blueprint(portal: Portal) -> Blueprint:
     add_catalog(blueprint, table, portal.catalog)
     add_search(blueprint, SearchService(portal.database), table)
     add_kinds(blueprint, portal.ownership, portal.kinds)
-    add_entity(
-        blueprint,
+    _add_entity_pages(blueprint, portal)
+    return blueprint
+
+
+def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
+    services = EntityServices(
         portal.catalog,
         portal.ownership,
+        portal.accountability,
         portal.kinds,
         portal.history,
         impacts=on_demand(lambda: portal.answers.impact),
+        rights_on=PageRights(portal.access.permission),
+    )
+    add_entity(blueprint, services)
+    add_entity_actions(
+        blueprint, services, on_demand(lambda: portal.locations), told=lambda location: told(on=location)
     )
     add_graph(
         blueprint,

@@ -248,6 +248,12 @@ class OwnershipService:
             defaults = self._kinds.seen_by(connection).default_layers
         return {kind: name for kind, name in defaults.items() if EntityRef.of("layer", "default", name) in known}
 
+    def ranked_layers(self) -> list[Layer]:
+        """Return the layers, the highest first, without what stands in them, which may be much to read."""
+        with self._database.reading() as connection:
+            found = graph.declared_of_kinds(connection, ("layer",))
+        return _ranked(layer_of(body, ref) for ref, body in found.items())
+
     def layers(self) -> list[LayerView]:
         """Return the layers, the highest first, each with its assets; what stands in none comes last."""
         with self._database.reading() as connection:
@@ -409,9 +415,13 @@ def layer_views(
             standing.get(layer.ref, []),
             [roles.get(ref) or Role(ref, ref.name) for ref in layer.owner_roles],
         )
-        for layer in sorted(layers.values(), key=lambda item: (-item.rank, item.ref))
+        for layer in _ranked(layers.values())
     ]
     return [*views, LayerView(None, standing[None], [])] if None in standing else views
+
+
+def _ranked(layers: Iterable[Layer]) -> list[Layer]:
+    return sorted(layers, key=lambda layer: (-layer.rank, layer.ref))
 
 
 def missing_node(ref: EntityRef) -> Node:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from flask import Blueprint, abort, render_template, request
+from flask import abort, request
 
 from portal.model.difference import MISSING, Difference
 from portal.model.location import GENERATED_PREFIX
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.services.history import HistoryItem, HistoryPage, HistoryService
-from portal.services.ownership import OwnershipService
+from portal.web.text_changes import Line, changed_lines, is_lines, lines_of
 
 _AT_ONCE = 30
 _IN_SHORT = 5
@@ -26,11 +27,16 @@ _LARGEST_PLACE = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class ShownField:
-    """A field that changed; None where there was or is no such field."""
+    """A field that changed; None where there was or is no such field.
+
+    `lines` tells it where the value has several, of which `more` that changed are not shown.
+    """
 
     path: str
     before: str | None
     after: str | None
+    lines: Sequence[Line] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +69,20 @@ def in_short(history: HistoryService, ref: EntityRef) -> dict[str, Any]:
     return _shown(history.of_entity(ref, limit=_IN_SHORT))
 
 
-def add_history(blueprint: Blueprint, history: HistoryService, ownership: OwnershipService) -> None:
-    """Add the page of an entity's history, which those that are gone have too."""
-
-    @blueprint.get("/catalog/<namespace>/<kind>/<name>/history")
-    def entity_history(namespace: str, kind: str, name: str) -> str:
-        ref = EntityRef.of(kind, namespace, name)
-        before = request.args.get("before", type=int)
-        if "before" in request.args and (before is None or not 0 <= before <= _LARGEST_PLACE):
-            abort(404, "There is no such place in a history.")
-        page = history.of_entity(ref, before=before, limit=_AT_ONCE)
-        return render_template(
-            "history.html", ref=ref, known=ownership.nodes([ref]), is_first=before is None, **_shown(page)
-        )
+def history_of(history: HistoryService, ref: EntityRef) -> dict[str, Any]:
+    """Return the part of an entity's history that the request asks for. Raises `NotFoundError` where it never was."""
+    before = request.args.get("before", type=int)
+    if "before" in request.args and (before is None or not 0 <= before <= _LARGEST_PLACE):
+        abort(404, "There is no such place in a history.")
+    return {"is_first": before is None, **_shown(history.of_entity(ref, before=before, limit=_AT_ONCE))}
 
 
 def _shown(page: HistoryPage) -> dict[str, Any]:
-    return {"versions": list(map(_version, page.items)), "before": page.before}
+    return {"versions": list(map(shown_version, page.items)), "before": page.before}
 
 
-def _version(item: HistoryItem) -> ShownVersion:
+def shown_version(item: HistoryItem) -> ShownVersion:
+    """Return a version in words."""
     version = item.version
     return ShownVersion(
         change=version.change,
@@ -98,7 +98,12 @@ def _version(item: HistoryItem) -> ShownVersion:
 
 
 def _field(found: Difference) -> ShownField:
-    return ShownField(".".join(found.path), *(_value(side) for side in (found.before, found.after)))
+    path = ".".join(found.path)
+    sides = [side for side in (found.before, found.after) if side is not MISSING]
+    if any(map(is_lines, sides)):
+        before, after = ([] if side is MISSING else lines_of(side) for side in (found.before, found.after))
+        return ShownField(path, None, None, *changed_lines(before, after))
+    return ShownField(path, _value(found.before), _value(found.after))
 
 
 def _value(value: Any) -> str | None:

@@ -42,6 +42,11 @@ def entity_url(ref: str) -> str:
     return url_for("web.entity", namespace=found.namespace, kind=found.kind, name=found.name)
 
 
+def page_url(endpoint: str, **values: Any) -> str | None:
+    """Return the address of a page, None where Portal has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
+
+
 def history_url(ref: EntityRef, before: int | None = None) -> str:
     """Return the address of an entity's history, of what is older than a place in it where one is given."""
     return url_for("web.entity_history", namespace=ref.namespace, kind=ref.kind, name=ref.name, before=before)

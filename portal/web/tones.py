@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from portal.model.layer import Layer
 from portal.model.ref import EntityRef
 from portal.services.ownership import LayerView
 
@@ -19,5 +20,9 @@ def tones_from_above(layers: Sequence[object | None]) -> list[int]:
 
 def tones_by_layer(views: Collection[LayerView]) -> Mapping[EntityRef, int]:
     """Return the colour of each layer."""
-    tones = tones_from_above([view.layer for view in views])
-    return {view.layer.ref: tone for view, tone in zip(views, tones, strict=True) if view.layer}
+    return tones_of([view.layer for view in views if view.layer])
+
+
+def tones_of(ranked: Sequence[Layer]) -> Mapping[EntityRef, int]:
+    """Return the colour of each of all layers, given the highest first."""
+    return {layer.ref: tone for layer, tone in zip(ranked, tones_from_above(ranked), strict=True)}

@@ -67,6 +67,14 @@ def reads(path: str, status: int = 200, *, method: str = "GET", body: Any = None
     return Row(method, path, may, status, body)
 
 
+def _form(path: str) -> Row:
+    """Return the row of a form of a page that leads back to one; who has no session misses the form's token first.
+
+    What stands behind the question mark sees to it that there is something to do it to.
+    """
+    return Row("POST", path, OWNERS, 303, others={"nobody": 403})
+
+
 #: Where more than those whom a plugin's routes let in may end its cookie.
 _ENDING = {"auth": {*READERS, *REFUSED}, "catalog": READERS}
 
@@ -221,6 +229,9 @@ ROWS = {
     ),
     "web.register_preview": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
     "web.registered": reads("/register/{location}"),
+    "web.refresh_entity": _form("/catalog/default/component/thing/refresh"),
+    "web.remove_entity": _form("/catalog/default/component/thing/remove?{uid}"),
+    "web.remove_page": reads("/catalog/default/component/thing/remove"),
     "web.sign_in_page": reads("/sign-in"),
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
@@ -234,6 +245,7 @@ ROWS = {
     ),
     "web.upgrades": reads("/create/upgrades"),
     "web.tools": reads("/tools"),
+    "web.unregister": _form("/catalog/default/component/brought/unregister?{location}"),
 } | {
     f"cookie.{plugin}_{verb}": Row(method, f"/api/{plugin}/.backstage/auth/v1/cookie", may, status)
     for plugin in ("auth", "catalog", "permission", "scaffolder", "search")

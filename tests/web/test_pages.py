@@ -57,8 +57,8 @@ def test_every_page_runs_portals_own_scripts_alone(path: str, client: FlaskClien
     tags = outline(response.get_data(as_text=True))
     assert not {"style", "iframe", "object"} & {tag for tag, _ in tags}
     scripts = [attributes["src"] for tag, attributes in tags if tag == "script"]
-    assert len(scripts) == 1
     assert scripts[0].startswith("/static/base-")
+    assert all(script.startswith("/static/") for script in scripts)
 
 
 @pytest.mark.parametrize("path", ["/", "/catalog/default/component/hostile", "/catalog/default/group/team-a", "/no"])
@@ -115,9 +115,8 @@ def test_a_long_list_is_cut_and_the_rest_counted(tmp_path: Path, repo: MakeRepos
 
     assert "61 entities" in home
     assert "/n59" not in home
-    assert "60 entities are hit" in hub
-    assert "and 10 more" in hub
-    assert hub.count("<tr>") == 51
+    assert "60 entities need this directly" in hub
+    assert "and 54 more" in hub
 
 
 def test_layers_have_their_own_colours_whatever_they_are_called(tmp_path: Path, repo: MakeRepository) -> None:
@@ -137,8 +136,10 @@ def test_layers_have_their_own_colours_whatever_they_are_called(tmp_path: Path, 
 
     bands = [attributes["class"] for tag, attributes in outline(home) if "band" in attributes.get("class", "").split()]
     assert bands == ["band tone-2", "band tone-1", "band tone-0"]
-    assert '<span class="layer tone-2">roof</span>' in lamp
     assert "In no layer" in home
+    assert [
+        attributes["class"] for _, attributes in outline(lamp) if "tone-" in attributes.get("class", "")
+    ] == ["layer tone-2"]
 
 
 def test_the_style_is_cached_for_ever_under_its_content(client: FlaskClient) -> None:
