@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from portal.app.on_demand import on_demand
+from portal.app.owner_pages import add_owner_pages
 from portal.app.portal import Portal
 from portal.web import web_blueprint
 from portal.web.entity import add_entity
@@ -27,4 +28,5 @@ def pages_blueprint(portal: Portal) -> Blueprint:
         impacts=on_demand(lambda: portal.answers.impact),
     )
     add_history(blueprint, portal.history, portal.ownership)
+    add_owner_pages(blueprint, portal)
     return blueprint
