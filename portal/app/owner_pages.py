@@ -16,7 +16,7 @@ from portal.web.owners import add_owners
 
 def add_owner_pages(blueprint: Blueprint, portal: Portal) -> None:
     """Add the pages of all owners, of one, of the balance of projects."""
-    directory = DirectoryService(portal.database, portal.problems)
+    directory = DirectoryService(portal.database, portal.ownership, portal.problems)
     answers = OwnerAnswers(
         portal.database,
         portal.accountability,

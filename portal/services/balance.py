@@ -204,9 +204,7 @@ class BalanceService:
                 ref = item.entity.ref
                 found[ref] = f"Nothing asks {ref} for a role: no layer that it stands in, no spec.needs of a project"
         wanted = {need.role for _, _, needs in needed for need in needs}
-        holders: dict[EntityRef, list[EntityRef]] = {}
-        for role, who in graph.steps_from(connection, wanted, types=("roleOf",)):
-            holders.setdefault(EntityRef(role), []).append(EntityRef(who))
+        holders = _holders(connection, wanted)
         teams = self._teams(connection, [item for item, _, _ in needed], bodies)
         for item, ordered, needs in needed:
             team, within = teams[item.entity.ref]
@@ -256,6 +254,14 @@ class BalanceService:
             ]
             found[item.entity.ref] = (team, mine)
         return found
+
+
+def _holders(connection: Connection, roles: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
+    """Return who holds each role directly, people before groups."""
+    found: dict[EntityRef, set[EntityRef]] = {}
+    for role, who in graph.steps_from(connection, roles, types=("roleOf",)):
+        found.setdefault(EntityRef(role), set()).add(EntityRef(who))
+    return {role: sorted(who, key=lambda ref: (ref.kind != "user", ref)) for role, who in found.items()}
 
 
 def _asking(owned: Iterable[Node]) -> list[Node]:

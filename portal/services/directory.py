@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,8 +12,9 @@ from portal.graph.walk import walk
 from portal.model.layer import Layer, layer_of
 from portal.model.ref import EntityRef
 from portal.services.by_visibility import ByVisibility
+from portal.services.ownership import OwnershipService
 from portal.services.problems import Asked, ProblemsService
-from portal.store import graph, groups, sources
+from portal.store import findings, graph, groups, sources
 from portal.store.database import Connection, Database
 
 
@@ -93,8 +95,9 @@ class Directory:
 class DirectoryService:
     """Reads the directory once for each revision, for each visibility."""
 
-    def __init__(self, database: Database, problems: ProblemsService) -> None:
+    def __init__(self, database: Database, ownership: OwnershipService, problems: ProblemsService) -> None:
         self._database = database
+        self._ownership = ownership
         self._problems = problems
         self._lock = threading.Lock()
         self._known: ByVisibility[Directory] = ByVisibility()
@@ -103,10 +106,12 @@ class DirectoryService:
         """Return the directory as whoever asks may read it."""
         with self._database.reading() as connection:
             found = self._found(connection)
-        if found is not None:
-            return found
-        # Asked before a connection is taken: those who wait with one in their hands would leave none for the question.
-        problems = self._problems.ask(Asked(severity=SEVERITIES), limit=0).counts["owner"]
+            if found is not None:
+                return found
+            problems = self._kept_problems(connection)
+        if problems is None:
+            # Not asked with a connection in hand: many who wait with one would leave none for the question.
+            problems = self._problems.ask(Asked(severity=SEVERITIES), limit=0).counts["owner"]
         with self._database.reading() as connection, self._lock:
             found = self._found(connection)
             if found is None:
@@ -117,6 +122,17 @@ class DirectoryService:
     def _found(self, connection: Connection) -> Directory | None:
         found = self._known.get(connection)
         return found if found is not None and found.revision == sources.current_revision(connection) else None
+
+    def _kept_problems(self, connection: Connection) -> Mapping[str, int] | None:
+        """Return how much is wrong with what each owner has, where the newest survey knows it."""
+        if not self._ownership.keeps_findings(connection):
+            return None
+        problems = sources.list_problems(connection)
+        nodes = self._ownership.nodes_seen_by(
+            connection, {EntityRef(problem.ref) for problem in problems if problem.ref}
+        )
+        owners = (nodes[EntityRef(problem.ref)].owner for problem in problems if problem.ref in nodes)
+        return Counter(findings.kept_counts(connection)) + Counter(str(owner) for owner in owners if owner is not None)
 
 
 def _read(connection: Connection, problems: Mapping[str, int]) -> Directory:

@@ -18,11 +18,16 @@ def held_roles(connection: Connection, refs: Collection[EntityRef]) -> dict[Enti
     roles: dict[EntityRef, list[EntityRef]] = {}
     for who, role in sorted({*graph.steps_from(connection, seen, types=("hasRole",))}):
         roles.setdefault(EntityRef(who), []).append(EntityRef(role))
+    above: dict[tuple[EntityRef, ...], dict[EntityRef, EntityRef]] = {}
     found: dict[EntityRef, dict[EntityRef, EntityRef]] = {}
     for ref in refs:
-        held = found[ref] = {}
-        up = walk(ref, over(parents))
-        for who, _ in sorted(up.distances.items(), key=lambda item: (item[1], item[0])):
-            for role in roles.get(who, ()):
-                held.setdefault(role, who)
+        # Those who are in the same groups hold the same by way of them: of a large group most do.
+        groups = tuple(parents.get(ref, ()))
+        if groups not in above:
+            held = above.setdefault(groups, {})
+            up = walk(ref, over(parents))
+            for who, distance in sorted(up.distances.items(), key=lambda item: (item[1], item[0])):
+                for role in roles.get(who, ()) if distance else ():
+                    held.setdefault(role, who)
+        found[ref] = above[groups] | dict.fromkeys(roles.get(ref, ()), ref)
     return found

@@ -62,7 +62,7 @@ class Row:
         count = len(self.held.holders)
         return {
             "missing": gettext("nobody holds it"),
-            "open": gettext("nobody, nor has anybody to"),
+            "open": gettext("nobody; not needed"),
             "single": gettext("one person alone"),
             "lent": ngettext("lent: one person", "lent: %(num)s people", count),
             "held": ngettext("held by one", "held by %(num)s", count),
