@@ -78,6 +78,11 @@ class Picture:
     more: int
     unseen: int
 
+    @property
+    def named(self) -> set[EntityRef]:
+        """Who is named beside the picture."""
+        return {who for row in self.rows for who in row.candidates}
+
 
 def add_balance(blueprint: Blueprint, answers: OwnerAnswers, ownership: OwnershipService) -> None:
     """Add the pages."""
@@ -114,7 +119,7 @@ def add_balance(blueprint: Blueprint, answers: OwnerAnswers, ownership: Ownershi
             drawn = picture(found.balance.roles, found.team)
             shown = {"reason": "", "answer": found, "picture": drawn}
             named |= {found.entity.owner} if found.entity.owner is not None else set()
-            named |= {who for row in drawn.rows for who in row.candidates}
+            named |= drawn.named
         return render_template(
             "balance.html", ref=ref, known=ownership.nodes(named), graph_url=page_url("web.graph", root=ref), **shown
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +84,7 @@ def add_owner(
         metadata = profile.document["metadata"]
         shows_balance = ref.kind == "group" and 0 < profile.people_total <= _MOST_PICTURED
         balance = answers.balance(ref) if shows_balance else None
+        drawn = picture(balance.balance.roles, balance.team) if isinstance(balance, BalanceAnswer) else None
         return render_template(
             "owner.html",
             ref=ref,
@@ -98,13 +99,13 @@ def add_owner(
             layers=_layers(portfolio, known.layers),
             kinds=len({kind for row in portfolio.counts.values() for kind in row}),
             faults=_faults(portfolio),
-            known=_known(ownership, portfolio),
+            known=ownership.nodes({finding.ref for finding in portfolio.findings} | (drawn.named if drawn else set())),
             directory=known,
             path=known.path(ref) if ref in known.groups else (),
             rows=tree(known, known.groups[ref].children[:MOST_SHOWN]) if ref in known.groups else (),
             extent=known.extent(ref) if ref in known.groups else None,
             balance=balance,
-            picture=picture(balance.balance.roles, balance.team) if isinstance(balance, BalanceAnswer) else None,
+            picture=drawn,
             moves=answers.moves(ref) if "moves" in request.args else None,
             drift=drift.overall(owner=ref, limit=_MOST_DRIFTS) if "drift" in request.args else None,
             problems_url=page_url("web.problems", owner=ref),
@@ -169,10 +170,6 @@ def _faults(portfolio: Portfolio) -> int:
     """Return how much is wrong, without what is exempt from the rules for a time."""
     broken = sum(item.count for item in portfolio.violations if item.severity != "exempt")
     return portfolio.problems_total + broken
-
-
-def _known(ownership: OwnershipService, portfolio: Portfolio) -> Mapping[EntityRef, Node]:
-    return ownership.nodes({finding.ref for finding in portfolio.findings})
 
 
 def _address(**wanted: Any) -> str:
