@@ -21,6 +21,7 @@ from portal.services.table import TableService
 from portal.services.search import SearchService
 from portal.api.creating import CurrentCreator
 from portal.app.on_demand import on_demand
+from portal.app.owner_pages import add_owner_pages
 from portal.app.portal import Portal
 from portal.services.gallery import GalleryService
 from portal.api.audit import told
@@ -135,6 +136,7 @@ def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
         access,
     )
     _add_work(blueprint, portal)
+    add_owner_pages(blueprint, portal)
     return blueprint
 
 

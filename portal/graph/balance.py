@@ -83,7 +83,8 @@ def weigh(
 ) -> Balance:
     """Return the balance of a team.
 
-    `holders` are those who hold a role directly, in the whole catalog; of them those `within` the team cannot help it.
+    `holders` are those who hold a role directly, in the whole catalog, each once, in the order in which they are to be
+    named; of them those `within` the team cannot help it.
     """
     by_role: dict[EntityRef, list[Need]] = {}
     for need in needs:
@@ -104,7 +105,7 @@ def weigh(
         is_lacking = necessity == "one-of" and any(
             need.necessity == "one-of" and need.ref not in enough for need in asked
         )
-        others = sorted(set(holders.get(ref, ())) - here, key=lambda who: (who.kind != "user", who))
+        others = [who for who in holders.get(ref, ()) if who not in here]
         found.append(
             Held(
                 roles.get(ref) or Role(ref, ref.name),

@@ -147,14 +147,24 @@ class AccountabilityService:
             organisation.as_of,
         )
 
-    def portfolio(self, ref: EntityRef, *, limit: int = 500, offset: int = 0, at: Moment | None = None) -> Portfolio:
-        """Return what a group or person answers for, or did at a moment.
+    def portfolio(
+        self,
+        ref: EntityRef,
+        *,
+        limit: int = 500,
+        offset: int = 0,
+        at: Moment | None = None,
+        is_direct: bool = False,
+    ) -> Portfolio:
+        """Return what a group or person answers for, or did at a moment; by itself alone where `is_direct`.
 
         Raises `NotFoundError`, and `InputError` for a moment that the catalog knows nothing of.
         """
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             owner = organisation.node(ref)
+            if is_direct:
+                return read_portfolio(organisation, Asked(owner, [], frozenset([ref]), limit, offset))
             if at is None and self._ownership.keeps_findings(connection):
                 kept = kept_portfolio(connection, self._ownership, owner, limit=limit, offset=offset)
                 if kept is not None:

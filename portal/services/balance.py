@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Self
 
 from portal.errors import InputError
 from portal.graph.balance import Balance, Held, Mate, Necessity, Need, weigh
-from portal.graph.policies import Facts
 from portal.graph.walk import over, walk
 from portal.model.layer import Layer, Role, contributors_of, layer_of, named, role_of, stewards_of
 from portal.model.ref import EntityRef
-from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
+from portal.model.relation import BELOW_TYPES
+from portal.services.by_visibility import ByVisibility
+from portal.services.held_roles import held_roles
 from portal.services.ownership import OwnershipService
-from portal.store import graph
+from portal.store import graph, sources
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
+
+__all__ = ["BalanceAnswer", "BalanceService", "Glance", "Held", "Mate", "Standing", "standing"]
+
+#: Teams of so many projects are held at once while all of them are weighed.
+_PROJECTS_AT_ONCE = 500
+
+#: How a needed role stands: nobody holds it, one person alone does, only people lent by others do, or several do.
+Standing = Literal["missing", "single", "lent", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +57,85 @@ class BalanceAnswer:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How the team of a project stands, without naming anybody.
+
+    `roles` are the required ones, each with how it stands; `people` counts the team and those `lent` to it. `reason`
+    says why there is no team to weigh; it is empty where there is one.
+    """
+
+    project: Node
+    missing: int = 0
+    summary: str = ""
+    roles: tuple[tuple[Role, Standing], ...] = ()
+    people: int = 0
+    lent: int = 0
+    reason: str = ""
+
+    @property
+    def state(self) -> Literal["missing", "single", "balanced", "unknown"]:
+        """The worst that there is to say of the team."""
+        if self.reason:
+            return "unknown"
+        if self.missing:
+            return "missing"
+        return "single" if self.single else "balanced"
+
+    @property
+    def single(self) -> int:
+        """How many roles one person alone holds."""
+        return sum(1 for _, standing in self.roles if standing == "single")
+
+    @property
+    def order(self) -> tuple[int, int, str, EntityRef]:
+        """What sorts projects: those that lack most first, those without a team last."""
+        rank = ("missing", "single", "balanced", "unknown").index(self.state)
+        return rank, -(self.missing or self.single), self.project.title.lower(), self.project.ref
+
+    @classmethod
+    def of(cls, project: Node, answer: BalanceAnswer | str) -> Self:
+        """Return what an answer comes to."""
+        if isinstance(answer, str):
+            return cls(project, reason=answer)
+        found = answer.balance
+        return cls(
+            project,
+            len(found.missing),
+            found.summary,
+            tuple((item.role, standing(item)) for item in found.roles if item.necessity == "required"),
+            len(answer.team),
+            sum(1 for mate in answer.team if mate.lent),
+        )
+
+
+def standing(item: Held) -> Standing:
+    """Return how a needed role stands."""
+    if not item.holders:
+        return "missing"
+    if item.is_single:
+        return "single"
+    return "lent" if all(mate.lent for mate in item.holders) else "held"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An entity whose team is weighed: who answers for it, what asks for roles, what names others who work on it."""
+
+    entity: Node
+    owner: EntityRef
+    subjects: list[Node]
+    places: list[Node]
+
+
 class BalanceService:
     """Answers from roles, layers, teams."""
 
     def __init__(self, database: Database, ownership: OwnershipService) -> None:
         self._database = database
         self._ownership = ownership
+        self._lock = threading.Lock()
+        self._known: ByVisibility[tuple[int, list[Glance]]] = ByVisibility()
 
     def balance(self, ref: EntityRef) -> BalanceAnswer:
         """Return the balance of an entity's team, or of a group by all that it owns.
@@ -61,110 +144,148 @@ class BalanceService:
         layer and asks for nothing.
         """
         with self._database.reading() as connection:
-            entity = self._ownership.node_seen_by(connection, ref)
-            if entity.kind == "user":
-                raise InputError(f"{ref} is a person; ask for a group, or for an entity that has an owner")
-            owner = ref if entity.kind == "group" else entity.owner
-            if owner is None:
-                raise InputError(f"{ref} has no owner, and so no team; set spec.owner")
-            subjects = self._subjects(connection, entity)
-            bodies = graph.documents_of(
-                connection, {found for node in subjects for found in (node.ref, node.layer, node.system) if found}
-            )
-            roles = {
-                found: role_of(body, found) for found, body in graph.declared_of_kinds(connection, ("role",)).items()
-            }
-            layers = {
-                found: layer_of(body, found)
-                for found, body in bodies.items()
-                if found.kind == "layer" and any(node.layer == found for node in subjects)
-            }
+            found = self._balances(connection, [self._ownership.node_seen_by(connection, ref)])[ref]
+        if isinstance(found, str):
+            raise InputError(found)
+        return found
+
+    def projects(self) -> list[Glance]:
+        """Return how the teams of all projects stand, the worst first; worked out once for each revision."""
+        with self._database.reading() as connection:
+            revision = sources.current_revision(connection)
+            # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
+            with self._lock:
+                known = self._known.get(connection)
+                if known is None or known[0] != revision:
+                    known = (revision, self._glances(connection))
+                    self._known.keep(connection, known)
+        return known[1]
+
+    def _glances(self, connection: Connection) -> list[Glance]:
+        refs = sorted(graph.refs_of_kinds(connection, ("project",)))
+        found: list[Glance] = []
+        for start in range(0, len(refs), _PROJECTS_AT_ONCE):
+            nodes = self._ownership.nodes_seen_by(connection, refs[start : start + _PROJECTS_AT_ONCE])
+            answers = self._balances(connection, list(nodes.values()))
+            found += [Glance.of(node, answers[node.ref]) for node in nodes.values()]
+        return sorted(found, key=lambda item: item.order)
+
+    def _balances(self, connection: Connection, entities: Collection[Node]) -> dict[EntityRef, BalanceAnswer | str]:
+        """Return the balance of each entity's team, or why it has none."""
+        found: dict[EntityRef, BalanceAnswer | str] = {}
+        asked: list[_Asked] = []
+        owned = self._owned(connection, [node.ref for node in entities if node.kind == "group"])
+        for node in entities:
+            owner = node.ref if node.kind == "group" else node.owner
+            if node.kind == "user":
+                found[node.ref] = f"{node.ref} is a person; ask for a group, or for an entity that has an owner"
+            elif owner is None:
+                found[node.ref] = f"{node.ref} has no owner, and so no team; set spec.owner"
+            elif node.kind == "group":
+                asked.append(_Asked(node, owner, _asking(owned.get(node.ref, ())), []))
+            else:
+                asked.append(_Asked(node, owner, [node], [node]))
+        subjects = {node.ref: node for item in asked for node in item.subjects}
+        bodies = graph.documents_of(
+            connection,
+            {ref for node in subjects.values() for ref in (node.ref, node.layer, node.system) if ref is not None},
+        )
+        roles = {ref: role_of(body, ref) for ref, body in graph.declared_of_kinds(connection, ("role",)).items()}
+        layers = {ref: layer_of(body, ref) for ref, body in bodies.items() if ref.kind == "layer"}
+        needed: list[tuple[_Asked, list[Layer], list[Need]]] = []
+        for item in asked:
+            standing = {node.layer for node in item.subjects}
+            own = {ref: layer for ref, layer in layers.items() if ref in standing}
             # Stewards are named asset by asset: of a group as such no duty is asked.
-            needs = _needs(subjects, bodies, layers, roles, with_duties=entity.kind != "group")
-            if not needs:
-                raise InputError(
-                    f"Nothing asks {ref} for a role: no layer that it stands in, no spec.needs of a project"
-                )
-            places = [entity] if entity.kind != "group" else []
-            team, within = self._team(connection, owner, places, bodies)
-            holders: dict[EntityRef, list[EntityRef]] = {}
-            for role, who in graph.steps_from(connection, {need.role for need in needs}, types=("roleOf",)):
-                holders.setdefault(EntityRef(role), []).append(EntityRef(who))
-        ordered = sorted(layers.values(), key=lambda layer: (-layer.rank, layer.ref))
-        return BalanceAnswer(entity, ordered, team, weigh(needs, team, roles=roles, holders=holders, within=within))
+            needs = _needs(item.subjects, bodies, own, roles, with_duties=item.entity.kind != "group")
+            if needs:
+                needed.append((item, sorted(own.values(), key=lambda layer: (-layer.rank, layer.ref)), needs))
+            else:
+                ref = item.entity.ref
+                found[ref] = f"Nothing asks {ref} for a role: no layer that it stands in, no spec.needs of a project"
+        wanted = {need.role for _, _, needs in needed for need in needs}
+        holders = _holders(connection, wanted)
+        teams = self._teams(connection, [item for item, _, _ in needed], bodies)
+        for item, ordered, needs in needed:
+            team, within = teams[item.entity.ref]
+            weighed = weigh(needs, team, roles=roles, holders=holders, within=within)
+            found[item.entity.ref] = BalanceAnswer(item.entity, ordered, team, weighed)
+        return found
 
-    def _subjects(self, connection: Connection, entity: Node) -> list[Node]:
-        """Return what asks for roles: an entity itself, of a group one asset of each layer, and all its projects."""
-        if entity.kind != "group":
-            return [entity]
-        owned = {EntityRef(ref) for _, ref in graph.steps_from(connection, [entity.ref], types=("ownerOf",))}
-        found: dict[EntityRef, Node] = {}
-        seen: set[EntityRef | None] = {None}
-        for node in self._ownership.nodes_seen_by(connection, owned).values():
-            if node.owner == entity.ref and (node.kind == "project" or node.layer not in seen):
-                seen.add(node.layer)
-                found[node.ref] = node
-        return list(found.values())
+    def _owned(self, connection: Connection, groups: Collection[EntityRef]) -> dict[EntityRef, list[Node]]:
+        """Return all that each of some groups answers for itself, sorted."""
+        refs = {EntityRef(ref) for _, ref in graph.steps_from(connection, groups, types=("ownerOf",))}
+        found: dict[EntityRef, list[Node]] = {}
+        for node in self._ownership.nodes_seen_by(connection, refs).values():
+            if node.owner is not None:
+                found.setdefault(node.owner, []).append(node)
+        return found
 
-    def _team(
-        self,
-        connection: Connection,
-        owner: EntityRef,
-        places: Iterable[Node],
-        bodies: Mapping[EntityRef, Mapping[str, Any]],
-    ) -> tuple[list[Mate], Collection[EntityRef]]:
-        """Return who works on an entity: the owner's people, stewards, contributors, those of its system too.
+    def _teams(
+        self, connection: Connection, asked: Collection[_Asked], bodies: Mapping[EntityRef, Mapping[str, Any]]
+    ) -> dict[EntityRef, tuple[list[Mate], Collection[EntityRef]]]:
+        """Return who works on each entity: the owner's people, stewards, contributors, those of its system too.
 
         Also the owner's groups and people, whether they are there or not.
         """
-        ways: dict[EntityRef, dict[str, None]] = {}
-        for node in places:
-            for ref in (node.ref, node.system):
-                body = bodies.get(ref, {}) if ref is not None else {}
-                origin = ref or node.ref
-                for who in contributors_of(body, origin):
-                    ways.setdefault(who, {})["contributor"] = None
-                for who, duty in stewards_of(body, origin):
-                    ways.setdefault(who, {})[f"steward for {duty}"] = None
+        ways = {item.entity.ref: _ways(item.places, bodies) for item in asked}
+        starts = {item.owner for item in asked}.union(*ways.values())
         # What leads from each who is named to the people in it.
-        steps = graph.steps_beyond(connection, {owner, *ways}, types=BELOW_TYPES)
-        seen = {owner, *ways}.union(*steps.values())
-        mine = walk(owner, over(steps)).distances
+        steps = graph.steps_beyond(connection, starts, types=BELOW_TYPES)
+        seen = starts.union(*steps.values())
         known = self._ownership.nodes_seen_by(connection, seen)
-        facts = self._facts(connection, [ref for ref in seen if ref in known])
-        reasons: dict[EntityRef, dict[str, None]] = {}
-        for start, told in [(owner, {"": None}), *sorted(ways.items())]:
-            reached = walk(start, over(steps))
-            people = [ref for ref in sorted(reached.distances) if ref.kind == "user" and ref in known]
-            for ref in people or [ref for ref in (start,) if ref in known]:
-                through = reached.previous.get(ref)
-                member = f"member of {through}" if through is not None else ""
-                for way in told:
-                    reasons.setdefault(ref, {})[", ".join(part for part in (way, member) if part) or "owner"] = None
-        team = [
-            Mate(ref, known[ref].title, tuple(told), ref not in mine, _roles_with_holders(facts, ref))
-            for ref, told in sorted(reasons.items())
-        ]
-        return team, mine
-
-    @staticmethod
-    def _facts(connection: Connection, refs: Collection[EntityRef]) -> Facts:
-        """Return who is above some groups and people, and the roles that all of these hold directly."""
-        parents = graph.steps_beyond(connection, refs, types=ABOVE_TYPES)
-        seen = {*refs}.union(parents, *parents.values())
-        roles: dict[EntityRef, list[EntityRef]] = {}
-        for who, role in sorted(graph.steps_from(connection, seen, types=("hasRole",))):
-            roles.setdefault(EntityRef(who), []).append(EntityRef(role))
-        return Facts((), {}, roles=roles, parents=parents)
+        held = held_roles(connection, [ref for ref in seen if ref in known])
+        walks = {start: walk(start, over(steps)) for start in starts}
+        found: dict[EntityRef, tuple[list[Mate], Collection[EntityRef]]] = {}
+        for item in asked:
+            mine = walks[item.owner].distances
+            reasons: dict[EntityRef, dict[str, None]] = {}
+            for start, told in [(item.owner, {"": None}), *sorted(ways[item.entity.ref].items())]:
+                reached = walks[start]
+                people = [ref for ref in sorted(reached.distances) if ref.kind == "user" and ref in known]
+                for ref in people or [ref for ref in (start,) if ref in known]:
+                    through = reached.previous.get(ref)
+                    member = f"member of {through}" if through is not None else ""
+                    for way in told:
+                        reasons.setdefault(ref, {})[", ".join(part for part in (way, member) if part) or "owner"] = None
+            team = [
+                Mate(ref, known[ref].title, tuple(told), ref not in mine, held[ref])
+                for ref, told in sorted(reasons.items())
+            ]
+            found[item.entity.ref] = (team, mine)
+        return found
 
 
-def _roles_with_holders(facts: Facts, ref: EntityRef) -> dict[EntityRef, EntityRef]:
-    """Return the roles of a group or person, each with who holds it: itself, or else the nearest group above."""
-    found: dict[EntityRef, EntityRef] = {}
-    up = walk(ref, over(facts.parents))
-    for who, _ in sorted(up.distances.items(), key=lambda item: (item[1], item[0])):
-        for role in facts.roles.get(who, ()):
-            found.setdefault(role, who)
+def _holders(connection: Connection, roles: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
+    """Return who holds each role directly, people before groups."""
+    found: dict[EntityRef, set[EntityRef]] = {}
+    for role, who in graph.steps_from(connection, roles, types=("roleOf",)):
+        found.setdefault(EntityRef(role), set()).add(EntityRef(who))
+    return {role: sorted(who, key=lambda ref: (ref.kind != "user", ref)) for role, who in found.items()}
+
+
+def _asking(owned: Iterable[Node]) -> list[Node]:
+    """Return what asks a group for roles: of all that it owns one asset of each layer, and all projects."""
+    found: list[Node] = []
+    seen: set[EntityRef | None] = {None}
+    for node in owned:
+        if node.kind == "project" or node.layer not in seen:
+            seen.add(node.layer)
+            found.append(node)
+    return found
+
+
+def _ways(places: Iterable[Node], bodies: Mapping[EntityRef, Mapping[str, Any]]) -> dict[EntityRef, dict[str, None]]:
+    """Return who beside the owner works on some entities and their systems, with how."""
+    found: dict[EntityRef, dict[str, None]] = {}
+    for node in places:
+        for ref in (node.ref, node.system):
+            body = bodies.get(ref, {}) if ref is not None else {}
+            origin = ref or node.ref
+            for who in contributors_of(body, origin):
+                found.setdefault(who, {})["contributor"] = None
+            for who, duty in stewards_of(body, origin):
+                found.setdefault(who, {})[f"steward for {duty}"] = None
     return found
 
 

@@ -298,6 +298,11 @@ class OwnershipService:
         layers = self._kinds.seen_by(connection).default_layers
         return graph.of_kind(connection, kind, limit=limit, default_layers=layers)
 
+    def owned(self, owners: Collection[EntityRef], *, limit: int) -> list[Node]:
+        """Return the first of all that some answer for, sorted; owners who are only named are looked for too."""
+        with self._database.reading() as connection:
+            return self.owned_seen_by(connection, owners, limit=limit, offset=0)
+
     def standings_seen_by(self, connection: Connection) -> list[Standing]:
         """Return how many entities of which kind each owner has in which layer, as a connection sees the catalog."""
         return standing.standings(connection, default_layers=self._kinds.seen_by(connection).default_layers)

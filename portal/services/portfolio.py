@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from portal.graph.walk import Walk, walk
@@ -23,6 +23,8 @@ _LARGE = "portfolio/large/"
 _FEW = 2_000
 #: So many steps down are taken to find out what to keep; whoever comes later in a stranger organisation is read whole.
 _MOST_STEPS = 1_000_000
+#: So many entities of each layer and kind are named beside the counts.
+_FIRST = 5
 
 
 class Asked(NamedTuple):
@@ -57,7 +59,8 @@ class Portfolio:
     """What a group or person answers for, itself or through the groups below.
 
     `items` are a page of it, sorted, and so are `problems` and `findings` of theirs; the counts are of all: by layer
-    (empty: none) and kind, by owner, of problems, of findings by rule and severity.
+    (empty: none) and kind, by owner, of problems, of findings by rule and severity. `first` holds a few of each layer
+    and kind, by title, where all of it was read.
     """
 
     owner: Node
@@ -72,6 +75,7 @@ class Portfolio:
     violations: list[Violations]
     findings: list[Finding]
     as_of: AsOf | None = None
+    first: Mapping[tuple[str, str], Sequence[Node]] = field(default_factory=dict)
 
     @property
     def findings_total(self) -> int:
@@ -122,6 +126,7 @@ def read_portfolio(organisation: Organisation, asked: Asked) -> Portfolio:
         _violations(Counter((finding.rule, str(finding.severity)) for finding in listed)),
         listed[asked.page],
         organisation.as_of,
+        _first_of_each(items),
     )
 
 
@@ -215,6 +220,15 @@ def by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node
     """Return what a walk has reached that is in the catalog, but not where it began, the nearest first."""
     reached = sorted(found.distances.items(), key=lambda item: (item[1], item[0]))
     return [(known[ref], distance) for ref, distance in reached if distance and ref in known]
+
+
+def _first_of_each(items: Iterable[Node]) -> dict[tuple[str, str], list[Node]]:
+    found: dict[tuple[str, str], list[Node]] = {}
+    for node in sorted(items, key=lambda node: (node.title.lower(), node.ref)):
+        listed = found.setdefault((str(node.layer or ""), node.kind), [])
+        if len(listed) < _FIRST:
+            listed.append(node)
+    return found
 
 
 def _by_layer(counted: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:

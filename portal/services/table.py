@@ -159,9 +159,7 @@ class TableService:
     def _read(self, connection: Connection, known: _Known | None, revision: int) -> _Known:
         kinds = self._kinds.seen_by(connection)
         defaults = dict(kinds.default_layers)
-        layers = {
-            ref: layer_of(body, ref) for ref, body in graph.declared_of_kinds(connection, ("layer",)).items()
-        }
+        layers = {ref: layer_of(body, ref) for ref, body in graph.declared_of_kinds(connection, ("layer",)).items()}
         found = None
         # What somebody may read may change with other entities than those that have changed.
         if known is not None and visibility_of(connection).is_all and known.default_layers == defaults:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from portal.graph.faults import mark_of
 from portal.model.layer import Exemption, Finding
@@ -88,6 +88,18 @@ def kept_of_owners(connection: Connection, owners: Collection[EntityRef], *, lim
         .order_by(findings.c.ref, findings.c.rule, findings.c.message)
     )
     return _told(connection.execute(wanted.limit(limit).offset(offset)).partitions(_AT_ONCE))
+
+
+def kept_counts(connection: Connection) -> dict[str, int]:
+    """Return how many findings the newest survey has on what each owner answers for, without what is exempt."""
+    counted = (
+        select(entities.c.owner, func.count())
+        .select_from(findings)
+        .join(entities, entities.c.ref == findings.c.ref)
+        .where(findings.c.severity != "exempt", entities.c.owner.is_not(None))
+        .group_by(entities.c.owner)
+    )
+    return {owner: count for owner, count in connection.execute(counted)}  # noqa: C416  # rows are no pairs to mypy
 
 
 def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> int:

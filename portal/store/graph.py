@@ -81,6 +81,19 @@ def neighbour_counts(
     }
 
 
+def first_targets(
+    connection: Connection, ref: EntityRef, *, types: Sequence[str], limit: int
+) -> dict[str, tuple[int, list[EntityRef]]]:
+    """Return where relations of some types lead from an entity, by type: how many there are, then the first, sorted."""
+    found: dict[str, tuple[int, list[EntityRef]]] = {}
+    for name in types:
+        leading = _leaving_statement((TARGETS.c.ref,), (name,)).distinct()
+        count = connection.execute(select(func.count()).select_from(leading.subquery()), {_WANTED: [ref]}).scalar_one()
+        rows = connection.execute(leading.order_by(TARGETS.c.ref).limit(limit), {_WANTED: [ref]}) if count else None
+        found[name] = (count, list(map(EntityRef, rows.scalars())) if rows is not None else [])
+    return found
+
+
 def steps_beyond(
     connection: Connection, refs: Collection[EntityRef], *, types: Collection[str]
 ) -> dict[EntityRef, list[EntityRef]]:
@@ -212,6 +225,12 @@ def declared_with_relation(connection: Connection, relation: str) -> dict[Entity
     """Return the finished documents of all entities that have a relation of a type, sorted."""
     having = select(relations.c.source_id).where(is_of_types([relation]))
     return _documents(connection, select(entities.c.ref, entities.c.body).where(entities.c.id.in_(having)))
+
+
+def refs_of_kinds(connection: Connection, kinds: Collection[str]) -> set[EntityRef]:
+    """Return all entities of some kinds (lower case)."""
+    rows = connection.execute(select(entities.c.ref).where(entities.c.kind.in_(sorted(kinds))))
+    return set(map(EntityRef, rows.scalars()))
 
 
 def refs_there(connection: Connection, refs: Collection[EntityRef]) -> set[EntityRef]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, request, url_for
 
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.web.assets import asset_name
 from portal.web.language import gettext
 
@@ -23,8 +23,8 @@ def add_links(blueprint: Blueprint) -> None:
             "asset_url": asset_url,
             "entity_url": entity_url,
             "history_url": history_url,
-            "page_url": page_url,
             "navigation": _navigation(),
+            "owner_url": owner_url,
             "page_url": page_url,
             "here": request.full_path.rstrip("?"),
             "words": words,
@@ -42,19 +42,22 @@ def entity_url(ref: str) -> str:
     return url_for("web.entity", namespace=found.namespace, kind=found.kind, name=found.name)
 
 
-def page_url(endpoint: str, **values: Any) -> str | None:
-    """Return the address of a page, None where Portal has no such page."""
-    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
-
-
 def history_url(ref: EntityRef, before: int | None = None) -> str:
     """Return the address of an entity's history, of what is older than a place in it where one is given."""
     return url_for("web.entity_history", namespace=ref.namespace, kind=ref.kind, name=ref.name, before=before)
 
 
 def page_url(endpoint: str, **values: Any) -> str | None:
-    """Return the address of a page, None where this Portal has no such page."""
+    """Return the address of a page, None where there is no such page."""
     return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
+
+
+def owner_url(ref: str) -> str:
+    """Return the address of what a group or person answers for; of anything else its own page."""
+    found = EntityRef(ref)
+    if found.kind not in PEOPLE:
+        return entity_url(ref)
+    return url_for("web.owner", kind=found.kind, namespace=found.namespace, name=found.name)
 
 
 def words(name: str) -> str:

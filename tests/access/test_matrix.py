@@ -205,6 +205,8 @@ ROWS = {
     # A form without its token is refused, of whomever.
     "web.begin_task": Row("POST", "/create/templates/default/ghost", MEMBERS, 404, others={"nobody": 403}),
     "web.cancel_task": Row("POST", "/create/tasks/{task}/cancel", CREATORS, 303, others={"nobody": 403}),
+    "web.balance": reads("/projects/default/nothing", 404),
+    "web.balances": reads("/projects"),
     "web.choose_language": reads("/language/en", 303),
     "web.create": reads("/create"),
     "web.entity": reads("/catalog/default/component/thing"),
@@ -232,6 +234,8 @@ ROWS = {
     "web.refresh_entity": _form("/catalog/default/component/thing/refresh"),
     "web.remove_entity": _form("/catalog/default/component/thing/remove?{uid}"),
     "web.remove_page": reads("/catalog/default/component/thing/remove"),
+    "web.owner": reads("/owners/group/default/owners"),
+    "web.owners": reads("/owners"),
     "web.sign_in_page": reads("/sign-in"),
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
     "web.sign_out_page": reads("/sign-out", 302),
