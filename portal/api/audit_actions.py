@@ -125,7 +125,6 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "web.upgrade": Audited("template.upgrade", lambda _: ", ".join(request.form.getlist("entityRef"))),
         "web.refresh_entity": Audited("entity.refresh", _entity_of_path),
         "web.remove_entity": Audited("entity.delete", _entity_of_path),
-        "web.sign_out": _SIGN_OUT,
         "web.unregister": Audited("location.delete", _entity_of_path),
         **{f"cookie.{plugin}_end": _SIGN_OUT for plugin in ("auth", "catalog", "permission", "scaffolder", "search")},
     }

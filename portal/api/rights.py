@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 #: Tells who created those of some tasks that exist.
 Creators = Callable[[Collection[str]], Mapping[str, str | None]]
 #: How what a request is about is found in it.
-Place = Literal["uid", "body", "form", "location", "task"]
-Place = Literal["uid", "body", "location", "task", "path", "origin"]
+Place = Literal["uid", "body", "form", "location", "task", "path", "origin"]
 
 
 class Asked(NamedTuple):
@@ -179,9 +178,6 @@ RIGHTS: Mapping[str, Right] = {
     "web.sign_out_page": OPEN,
     "web.template": READ,
     "web.retry_task": _asks("scaffolder.task.read", "task", Asked("scaffolder.task.create")),
-    "web.sign_in_page": OPEN,
-    "web.sign_out": OPEN,
-    "web.sign_out_page": OPEN,
     "web.start_task_over": _asks("scaffolder.task.read", "task", Asked("scaffolder.task.create")),
     "web.task": _asks("scaffolder.task.read", "task"),
     "web.task_log": _asks("scaffolder.task.read", "task"),
@@ -194,9 +190,6 @@ RIGHTS: Mapping[str, Right] = {
     "web.register_location": _asks("catalog.location.create"),
     "web.register_preview": _asks("catalog.location.create"),
     "web.registered": _asks("catalog.location.read"),
-    "web.sign_in_page": OPEN,
-    "web.sign_out": OPEN,
-    "web.sign_out_page": OPEN,
     "web.tools": READ,
 } | {f"cookie.{plugin}_{verb}": OPEN for plugin in COOKIE_PLUGINS for verb in ("set", "end")}
 
@@ -264,8 +257,6 @@ def _of_form() -> Sought:
     """Return the entities that a form names; of one that names none, its page says so."""
     refs = [str(EntityRef.parse(text)) for text in request.form.getlist("entityRef")]
     return Sought(tuple(refs), f"Entity {refs[0]} not found" if len(refs) == 1 else "")
-    ref = EntityRef.parse(request.form["entityRef"])
-    return Sought((ref,), f"Entity {ref} not found")
 
 
 def _of_path() -> Sought:

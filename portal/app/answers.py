@@ -74,7 +74,6 @@ def wire_answers(
         handovers=HandoversService(database, kinds),
         impact=ImpactService(database, ownership, kinds),
         layers=layers,
-        layers=LayersService(database, kinds, ownership, past),
         overview=OverviewService(database, ownership),
         reorganisation=ReorganisationService(
             database,

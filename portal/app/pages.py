@@ -7,51 +7,41 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint
 
-from portal.api.browser import current_session
-from portal.api.task_access import CurrentTaskAccess
 from portal.api.audit import told
+from portal.api.browser import current_session
+from portal.api.creating import CurrentCreator
+from portal.api.task_access import CurrentTaskAccess
+from portal.app.asking import CurrentAsking
 from portal.app.on_demand import on_demand
+from portal.app.owner_pages import add_owner_pages
 from portal.app.page_rights import PageRights
 from portal.app.portal import Portal
+from portal.services.gallery import GalleryService
+from portal.services.health import HealthService
 from portal.services.news import NewsService
 from portal.services.own_assets import OwnAssetsService
 from portal.services.places import PlacesService
 from portal.services.search import SearchService
-from portal.services.table import TableService
-from portal.services.search import SearchService
-from portal.api.creating import CurrentCreator
-from portal.app.on_demand import on_demand
-from portal.app.owner_pages import add_owner_pages
-from portal.app.portal import Portal
-from portal.services.gallery import GalleryService
-from portal.api.audit import told
-from portal.app.asking import CurrentAsking
-from portal.app.on_demand import on_demand
-from portal.app.portal import Portal
-from portal.services.health import HealthService
 from portal.services.status import StatusService
+from portal.services.table import TableService
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
-from portal.web.graph import GraphServices, add_graph
-from portal.web.history import add_history
 from portal.web.entity_actions import add_entity_actions
 from portal.web.entity_frame import EntityServices
+from portal.web.gallery import add_gallery
+from portal.web.graph import GraphServices, add_graph
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 from portal.web.layers import add_layers
 from portal.web.problems import add_problems
+from portal.web.register import add_register
 from portal.web.search import add_search
-from portal.web.gallery import add_gallery
-from portal.web.history import add_history
-from portal.web.home import add_home
-from portal.web.kinds import add_kinds
-from portal.web.wizard import add_wizard
 from portal.web.task import add_task
 from portal.web.tasks import add_tasks
-from portal.web.upgrades import add_upgrades
-from portal.web.register import add_register
 from portal.web.tools import add_tools
+from portal.web.upgrades import add_upgrades
+from portal.web.wizard import add_wizard
 
 if TYPE_CHECKING:
     from portal.services.rehearsal import RehearsalService
@@ -60,11 +50,23 @@ if TYPE_CHECKING:
 def pages_blueprint(portal: Portal) -> Blueprint:
     """Return the routes of all pages."""
     blueprint = web_blueprint()
+    _add_overviews(blueprint, portal)
+    _add_catalog_pages(blueprint, portal)
+    _add_entity_pages(blueprint, portal)
+    add_owner_pages(blueprint, portal)
+    _add_creating(blueprint, portal)
+    _add_work(blueprint, portal)
+    return blueprint
+
+
+def _add_overviews(blueprint: Blueprint, portal: Portal) -> None:
+    """Add the pages that tell of the whole organisation."""
+    layers = on_demand(lambda: portal.answers.layers)
     add_home(
         blueprint,
         portal.ownership,
         portal.kinds,
-        on_demand(lambda: portal.answers.layers),
+        layers,
         portal.problems,
         news=NewsService(portal.database),
         own_assets=OwnAssetsService(portal.database, portal.ownership),
@@ -72,22 +74,36 @@ def pages_blueprint(portal: Portal) -> Blueprint:
     )
     add_layers(
         blueprint,
-        on_demand(lambda: portal.answers.layers),
+        layers,
         on_demand(lambda: portal.answers.rules),
         on_demand(lambda: portal.answers.trend),
         portal.ownership,
     )
     add_problems(blueprint, portal.problems, portal.ownership, PlacesService(portal.database, portal.integrations))
-    add_home(blueprint, portal.ownership)
+
+
+def _add_catalog_pages(blueprint: Blueprint, portal: Portal) -> None:
+    """Add the pages on which people look for something."""
+    search = SearchService(portal.database)
     table = TableService(portal.database, portal.kinds)
     add_catalog(blueprint, table, portal.catalog)
-    add_search(blueprint, SearchService(portal.database), table)
+    add_search(blueprint, search, table)
     add_kinds(blueprint, portal.ownership, portal.kinds)
-    _add_entity_pages(blueprint, portal)
-    return blueprint
+    add_graph(
+        blueprint,
+        GraphServices(
+            on_demand(lambda: portal.answers.subgraphs),
+            on_demand(lambda: portal.answers.overview),
+            on_demand(lambda: portal.answers.impact),
+            search,
+            portal.ownership,
+            portal.kinds,
+        ),
+    )
 
 
 def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
+    """Add the pages of one entity."""
     services = EntityServices(
         portal.catalog,
         portal.ownership,
@@ -101,31 +117,24 @@ def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
     add_entity_actions(
         blueprint, services, on_demand(lambda: portal.locations), told=lambda location: told(on=location)
     )
-    add_graph(
-        blueprint,
-        GraphServices(
-            on_demand(lambda: portal.answers.subgraphs),
-            on_demand(lambda: portal.answers.overview),
-            on_demand(lambda: portal.answers.impact),
-            SearchService(portal.database),
-            portal.ownership,
-            portal.kinds,
-        ),
-    )
-    add_history(blueprint, portal.history, portal.ownership)
+
+
+def _add_creating(blueprint: Blueprint, portal: Portal) -> None:
+    """Add the pages of templates, of what is made with them."""
     creator = CurrentCreator(portal.access.permission, portal.access.explanation)
+    access = CurrentTaskAccess(portal.access.permission, portal.access.explanation)
+    scaffolding = on_demand(lambda: portal.serving_tasks)
     gallery = GalleryService(portal.catalog, portal.ownership)
     add_gallery(blueprint, gallery, portal.ownership, creator)
     add_wizard(
         blueprint,
-        on_demand(lambda: portal.serving_tasks),
+        scaffolding,
         portal.catalog,
         gallery,
         portal.ownership,
         creator=creator,
         integrations=portal.integrations,
-    access = CurrentTaskAccess(portal.access.permission, portal.access.explanation)
-    scaffolding = on_demand(lambda: portal.serving_tasks)
+    )
     add_tasks(blueprint, scaffolding, portal.ownership, access)
     add_task(blueprint, scaffolding, portal.catalog, portal.ownership, access)
     add_upgrades(
@@ -135,13 +144,10 @@ def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
         portal.ownership,
         access,
     )
-    _add_work(blueprint, portal)
-    add_owner_pages(blueprint, portal)
-    return blueprint
 
 
 def _add_work(blueprint: Blueprint, portal: Portal) -> None:
-    """Add the pages of what is read and how that goes."""
+    """Add the pages of what is read, with how that goes."""
     asking = CurrentAsking(portal.access.permission, portal.access.explanation)
     locations = on_demand(lambda: portal.locations)
 
@@ -161,7 +167,3 @@ def _add_work(blueprint: Blueprint, portal: Portal) -> None:
         locations,
         asking=asking,
     )
-
-
-def _told(on: str) -> None:
-    told(on=on)

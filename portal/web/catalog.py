@@ -12,7 +12,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService
-from portal.services.columns import FACETS, LEADING, NONE, Columns, Entry
+from portal.services.columns import FACETS, NONE, Columns, Entry
 from portal.services.ownership import layer_views
 from portal.services.table import SORTS, TableService, TableView
 from portal.web.language import gettext

@@ -90,8 +90,3 @@ def _navigation() -> list[tuple[str, str, bool]]:
             url = url_for(endpoint)
             found.append((url, name, request.path == url or (url != "/" and request.path.startswith(f"{url}/"))))
     return found
-
-
-def page_url(endpoint: str, **values: Any) -> str | None:
-    """Return the address of a page, None where this Portal has no such page."""
-    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
