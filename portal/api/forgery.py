@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from flask import Flask, g, request
-from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from portal.errors import NotAllowedError
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+#: What Flask-WTF sets when it is made known to an application, which imports all of it: only pages and writes need it.
+_SETTINGS = {
+    "WTF_CSRF_FIELD_NAME": "csrf_token",
+    "WTF_CSRF_HEADERS": ["X-CSRFToken", "X-CSRF-Token"],
+    "WTF_CSRF_METHODS": _WRITES,
+    "WTF_CSRF_SSL_STRICT": True,
+    "WTF_CSRF_TIME_LIMIT": None,
+}
 #: They ask for a header of their own, which no form can send, as Backstage's clients expect; guests have no session.
 _ASK_THEMSELVES = frozenset({"sign_in.refresh", "sign_in.logout", "auth.refresh", "auth.logout"})
 
@@ -21,8 +28,8 @@ def register_forgery_check(app: Flask, *, origins: Collection[str]) -> None:
     sends by itself, so requests with one are not asked. Writes of other sites' pages are refused whether there is a
     cookie or not: guests could be made to write too. `origins` are those whose pages may write.
     """
-    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
-    protection = CSRFProtect(app)
+    app.config.update(_SETTINGS)
+    app.context_processor(lambda: {"csrf_token": _token})
 
     @app.before_request
     def refuse_forged() -> None:
@@ -36,10 +43,25 @@ def register_forgery_check(app: Flask, *, origins: Collection[str]) -> None:
         if request.endpoint in _ASK_THEMSELVES:
             return
         if g.get("portal_session") is not None or request.blueprint == "web":
-            try:
-                protection.protect()
-            except CSRFError as error:
-                raise NotAllowedError(f"{error.description} Open the page anew and try again.") from error
+            _protect()
+
+
+def _protect() -> None:
+    """Raise `NotAllowedError` unless the request has the token of a page."""
+    from flask_wtf.csrf import CSRFError, CSRFProtect  # noqa: PLC0415
+
+    try:
+        CSRFProtect().protect()
+    except CSRFError as error:
+        raise NotAllowedError(f"{error.description} Open the page anew and try again.") from error
+
+
+def _token() -> str:
+    """Return the token for a page."""
+    from flask_wtf.csrf import generate_csrf  # noqa: PLC0415
+
+    found: str = generate_csrf()
+    return found
 
 
 def _is_own(origin: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from flask import Blueprint
+from flask import Blueprint, Flask
 
 from portal.api.audit import told
 from portal.api.browser import current_session
@@ -16,6 +16,7 @@ from portal.app.on_demand import on_demand
 from portal.app.owner_pages import add_owner_pages
 from portal.app.page_rights import PageRights
 from portal.app.portal import Portal
+from portal.app.sign_in import add_sign_in
 from portal.services.gallery import GalleryService
 from portal.services.health import HealthService
 from portal.services.news import NewsService
@@ -47,16 +48,17 @@ if TYPE_CHECKING:
     from portal.services.rehearsal import RehearsalService
 
 
-def pages_blueprint(portal: Portal) -> Blueprint:
-    """Return the routes of all pages."""
+def register_pages(app: Flask, portal: Portal) -> None:
+    """Give an application all pages."""
     blueprint = web_blueprint()
+    add_sign_in(blueprint, portal)
     _add_overviews(blueprint, portal)
     _add_catalog_pages(blueprint, portal)
     _add_entity_pages(blueprint, portal)
     add_owner_pages(blueprint, portal)
     _add_creating(blueprint, portal)
     _add_work(blueprint, portal)
-    return blueprint
+    app.register_blueprint(blueprint)
 
 
 def _add_overviews(blueprint: Blueprint, portal: Portal) -> None:

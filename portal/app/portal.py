@@ -257,8 +257,12 @@ class Portal:
         """Say that a request has been answered."""
         self._answered.set()
 
-    def _begin(self) -> None:
+    def await_answer(self) -> None:
+        """Wait until a request has been answered, or none has come for a while."""
         self._answered.wait(_GIVES_WAY_SECONDS)
+
+    def _begin(self) -> None:
+        self.await_answer()
         if self._stopping.is_set():
             return
         if self._surveying is not None:

@@ -14,7 +14,7 @@ from portal.config import Settings
 from portal.web.sign_in import SIGN_IN_PAGE, add_sign_in_pages
 
 
-def register_sign_in(app: Flask, portal: Portal, pages: Blueprint) -> None:
+def register_sign_in(app: Flask, portal: Portal) -> None:
     """Make the application know who asks, by token or by session, and let people sign in where there is a provider."""
     settings, access = portal.settings, portal.access
     browser.register_browser(
@@ -33,8 +33,15 @@ def register_sign_in(app: Flask, portal: Portal, pages: Blueprint) -> None:
             page=SIGN_IN_PAGE,
         )
     )
+    register_actor(app, access.identity, sign_in_page=SIGN_IN_PAGE if access.sign_in.providers else None)
+    register_forgery_check(app, origins=browser.own_origins(settings.base_url) | frozenset(settings.app_origins))
+
+
+def add_sign_in(blueprint: Blueprint, portal: Portal) -> None:
+    """Add the pages where people sign in, out."""
+    settings, access = portal.settings, portal.access
     add_sign_in_pages(
-        pages,
+        blueprint,
         access.sign_in,
         base_url=settings.base_url,
         allows_guests=settings.guests,
@@ -42,8 +49,6 @@ def register_sign_in(app: Flask, portal: Portal, pages: Blueprint) -> None:
         leave=browser.leave,
         fault=browser.take_fault,
     )
-    register_actor(app, access.identity, sign_in_page=SIGN_IN_PAGE if access.sign_in.providers else None)
-    register_forgery_check(app, origins=browser.own_origins(settings.base_url) | frozenset(settings.app_origins))
 
 
 def trust_hosts(app: Flask, settings: Settings) -> None:

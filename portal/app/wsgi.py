@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
@@ -46,11 +47,11 @@ from portal.api.search import search_blueprint
 from portal.api.sight import register_sight
 from portal.api.task_access import CurrentTaskAccess
 from portal.api.tokens import tokens_blueprint
+from portal.app.late_pages import LatePages
 from portal.app.late_rules import LateRule
 from portal.app.logs import configure_logs
 from portal.app.measures import metrics_registry
 from portal.app.on_demand import on_demand
-from portal.app.pages import pages_blueprint
 from portal.app.portal import Portal, build
 from portal.app.sign_in import register_sign_in, trust_hosts
 from portal.app.stopping import when_asked_to_end
@@ -64,12 +65,13 @@ from portal.web import error_page
 
 #: Largest request body that is read.
 _BODY_BYTES = 10 * 1024 * 1024
+_PAGES = "portal-pages"
 #: Before multiprocessing ends what it has made itself.
 _FIRST, _LAST = 10, 5
 
 
-def create_app(portal: Portal) -> Flask:
-    """Return the web application over wired services."""
+def create_app(portal: Portal, *, has_pages: bool = True) -> Flask:
+    """Return the web application over wired services; without its pages it gets them when one is asked for."""
     app = Flask("portal", static_folder=None)
     app.url_rule_class = LateRule
     app.config["MAX_CONTENT_LENGTH"] = _BODY_BYTES
@@ -104,9 +106,7 @@ def create_app(portal: Portal) -> Flask:
     app.register_blueprint(events_blueprint(on_demand(lambda: portal.events)))
     for permission_routes in (catalog_permission_blueprint, scaffolder_permission_blueprint):
         app.register_blueprint(permission_routes(portal.access.permission))
-    pages = pages_blueprint(portal)
-    register_sign_in(app, portal, pages)
-    app.register_blueprint(pages)
+    register_sign_in(app, portal)
     # What programs ask for stays as it is: they are near, and packing costs more than sending.
     app.config["COMPRESS_MIMETYPES"] = ["text/html", "text/css", "text/javascript", "image/svg+xml"]
     Compress(app)
@@ -121,6 +121,8 @@ def create_app(portal: Portal) -> Flask:
     )
     register_error_handlers(app, error_page)
     register_audit(app, portal.audit)
+    pages = app.extensions[_PAGES] = LatePages(app, app.wsgi_app, partial(_register_pages, portal=portal))
+    app.wsgi_app = pages  # type: ignore[method-assign]  # as Flask has it
     app.wsgi_app = Bodies(app.wsgi_app, size_limit_bytes=_BODY_BYTES, proxies=portal.settings.proxies)  # type: ignore[method-assign]  # as Flask has it
     if portal.access.identity.allows_guests:
         app.wsgi_app = Express(  # type: ignore[method-assign]  # as Flask has it
@@ -140,7 +142,15 @@ def create_app(portal: Portal) -> Flask:
 
         register_rate_limit(app, portal.settings.requests_allowed, proxies=portal.settings.proxies)
     register_edge(app, measures=requests, logs_requests=portal.settings.log_requests)
+    if has_pages:
+        pages.load()
     return app
+
+
+def _register_pages(app: Flask, portal: Portal) -> None:
+    from portal.app.pages import register_pages  # noqa: PLC0415  # see `LatePages`
+
+    register_pages(app, portal)
 
 
 def _ownership_routes(portal: Portal) -> Blueprint:
@@ -155,6 +165,12 @@ def _ownership_routes(portal: Portal) -> Blueprint:
     add_drift_routes(ownership, on_demand(lambda: portal.answers.drift))
     add_reorganisation_routes(ownership, on_demand(lambda: portal.answers.reorganisation))
     return ownership
+
+
+def _load_later(portal: Portal, app: Flask) -> None:
+    """Load the pages when the first request has been answered."""
+    portal.await_answer()
+    app.extensions[_PAGES].load()
 
 
 def from_environment() -> Any:
@@ -173,7 +189,9 @@ def from_environment() -> Any:
         when_asked_to_end(portal.begin_to_stop)
         # When the server has answered what was under way; a process that granian forks runs nothing else at its end.
         Finalize(None, portal.close, exitpriority=_FIRST)
-        app = create_app(portal)
+        app = create_app(portal, has_pages=False)
+        # Somebody will look at one.
+        threading.Thread(target=_load_later, args=(portal, app), name="portal-pages", daemon=True).start()
 
         @app.teardown_request
         def begin_other_work(_error: BaseException | None) -> None:

@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urljoin, urlsplit
 
-from wcmatch import glob
-
 from portal.errors import InputError
 from portal.model.hosted import hosted_url, quoted
 from portal.model.integration import NO_INTEGRATIONS, Integrations
@@ -18,7 +16,6 @@ DEFAULT_PATTERN = "catalog-info.yaml"
 LOCATION_TYPES = ("url", "file")
 #: Before the location of the entity that stands for a location itself: it is in no file.
 GENERATED_PREFIX = "generated:"
-_GLOB_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX
 _SCP_LIKE = re.compile(r"[A-Za-z0-9_.\-]+@[A-Za-z0-9_.\-]+:(?!//)")
 #: What the name of a file ends with that may be read from any web server, where it is no repository's.
 _FILE_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -91,7 +88,12 @@ class Target:
 
 def path_matches(path: str, pattern: str) -> bool:
     """Return whether a path or glob pattern names the file at a path."""
-    return path == pattern or glob.globmatch(path, pattern, flags=_GLOB_FLAGS)
+    if path == pattern:
+        return True
+    from wcmatch import glob  # noqa: PLC0415  # a server reads nothing before its first answer
+
+    flags = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX
+    return bool(glob.globmatch(path, pattern, flags=flags))
 
 
 def is_glob(pattern: str) -> bool:

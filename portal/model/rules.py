@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wcmatch import glob
-
 #: Says whether an entity, as declared, may come in.
 Allows = Callable[[Mapping[str, Any]], bool]
 #: Kinds that say who somebody is, what layers ask for, and who may do what.
 DECIDING_KINDS = frozenset({"group", "user", "role", "layer", "policy", "kinddefinition"})
-_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.IGNORECASE | glob.FORCEUNIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class RuleLocation:
         """Return whether a root location is among these."""
         if location_type != self.type or (self.exact and target != self.exact):
             return False
-        return not self.pattern or glob.globmatch(target, self.pattern, flags=_FLAGS)
+        return not self.pattern or _is_like(target, self.pattern)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +84,10 @@ class CatalogRules:
     def fingerprint(self) -> str:
         """Return a text that changes with the rules."""
         return repr(self._rules) if self._rules else "guarded" * self._is_guarded
+
+
+def _is_like(target: str, pattern: str) -> bool:
+    from wcmatch import glob  # noqa: PLC0415  # a server reads nothing before its first answer
+
+    flags = glob.GLOBSTAR | glob.BRACE | glob.EXTGLOB | glob.DOTGLOB | glob.IGNORECASE | glob.FORCEUNIX
+    return bool(glob.globmatch(target, pattern, flags=flags))
