@@ -395,17 +395,6 @@ def test_what_the_server_refuses_stands_at_its_field(browser: Browser, reference
         assert violations(page) == []
 
 
-def test_the_form_speaks_the_readers_language(browser: Browser, reference_url: str) -> None:
-    with opened(browser, reference_url, locale="zh-CN") as page:
-        page.goto("/create/templates/default/shared-dataset")
-        headed(page, "The dataset")
-        page.get_by_role("button", name="下一步").click()
-
-        expect(page.locator(".field-errors").first).to_have_text("请填写此项")
-        page.goto("/create")
-        assert page.locator("h1").inner_text() == "创建"
-
-
 @pytest.mark.parametrize("path", ["/create", "/create?layer=nonsense", "/create/templates/default/ai-project"])
 def test_axe_finds_nothing_wrong_and_a_phone_shows_all(path: str, browser: Browser, reference_url: str) -> None:
     with opened(browser, reference_url, viewport={"width": 390, "height": 800}) as page:
