@@ -271,7 +271,6 @@ def test_what_others_have_chosen_opens_fields(form: Page) -> None:
     assert form.get_by_label("Ship").is_visible()
     assert not form.get_by_label("Depth").is_visible()
     form.get_by_label("Deeply").check()
-    form.get_by_label("Depth").fill("x")
     form.get_by_label("Way").select_option("air")
     assert not form.get_by_label("Ship").is_visible()
     assert violations(form) == []
@@ -310,10 +309,10 @@ def test_pickers_offer_what_the_catalog_has(form: Page) -> None:
     form.get_by_label("Tags").fill("Fast, Small")
     form.get_by_label("Tags").press("Enter")
     form.locator("#p2_owner").click()
-    expect(form.get_by_role("option")).to_have_count(2)
+    expect(form.locator(".combobox [role=option]")).to_have_count(2)
     assert violations(form) == []
     form.keyboard.press("Escape")
-    expect(form.get_by_role("option")).to_have_count(0)
+    expect(form.locator(".combobox [role=option]")).to_have_count(0)
     form.locator("#p2_owner").fill("team-b")
     form.get_by_role("option", name="team-b").click()
     form.get_by_label("Host").select_option("github.com")
