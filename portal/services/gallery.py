@@ -1,4 +1,4 @@
-"""Tells which templates there are, with what each creates, and for whom it is of use."""
+"""Tells which templates there are, with what each creates, as whoever asks can use them."""
 
 from __future__ import annotations
 
