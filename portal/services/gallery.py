@@ -1,4 +1,4 @@
-"""Tells which templates there are, with what each creates, and for whom it is of use."""
+"""Tells which templates there are, with what each creates, as whoever asks can use them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.errors import InputError
 from portal.model.entity import ref_of
 from portal.model.filter import Match
 from portal.model.layer import accountable_owner
-from portal.model.query import EntityQuery, Order
+from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
 from portal.scaffolder.task import API_VERSION
 from portal.services.catalog import CatalogService
@@ -100,9 +100,7 @@ class GalleryService:
 
     def list(self, wanted: Wanted, rights: TaskRights | None) -> Gallery:
         """Return the templates that are wanted, by title; `rights` are those of the person who asks."""
-        page = self._catalog.query(
-            EntityQuery(Match.of("kind", ["template"]), (Order.of("metadata.name"),)), limit=MOST_TEMPLATES
-        )
+        page = self._catalog.query(EntityQuery(Match.of("kind", ["template"])), limit=MOST_TEMPLATES)
         templates = {ref_of(found): found for found in map(orjson.loads, page.bodies) if _is_usable(found)}
         offers = self._offers(templates, rights)
         shown = sorted(filter(wanted.fits, offers), key=lambda offer: (offer.title.lower(), offer.ref))

@@ -14,6 +14,7 @@ from portal.scaffolder.asked import asked
 
 Control = Literal["text", "area", "number", "flag", "choice", "choices", "lines", "secret", "free", "group"]
 _SEPARATOR = "/"
+_NAMES = ("enumNames", "ui:enumNames")
 
 
 class Posted(Protocol):
@@ -157,7 +158,8 @@ def _options(schema: Mapping[str, Any], value: Any, control: Control) -> list[Op
         enum, chosen = schema["items"]["enum"], value if isinstance(value, list) else []
     else:
         return []
-    names = schema.get("enumNames") or schema.get("ui:enumNames") or []
+    named = [schema, schema["items"]] if control == "choices" else [schema]
+    names: Sequence[Any] = next((found for item in named for key in _NAMES if (found := item.get(key))), ())
     labels = [str(names[number]) if number < len(names) else str(item) for number, item in enumerate(enum)]
     # Of 1 and true only one is meant.
     typed = [(type(value), value) for value in chosen]

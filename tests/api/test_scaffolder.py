@@ -33,8 +33,14 @@ class Ann:
 def portal(tmp_path, repo):
     with scaffold(f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data") as opened:
         entity = template("known", [{"id": "e", "action": "test:echo", "input": {"x": 1}}], parameters=FORM)
+        breaks = template(
+            "breaks",
+            [{"action": "fetch:plain", "input": {"url": "./skel"}}, {"action": "test:fail"}],
+            parameters=FORM,
+        )
         gated = template("gated", [{"id": "g", "action": "test:gate", "input": {"name": "g"}}])
-        source = repo({"catalog-info.yaml": f"{json.dumps(entity)}\n---\n{json.dumps(gated)}\n"})
+        documents = "\n---\n".join(map(json.dumps, (entity, breaks, gated)))
+        source = repo({"catalog-info.yaml": documents, "skel/a.txt": "text"})
         opened.ingest(f"{source.url}#main:catalog-info.yaml")
         yield opened
 
@@ -234,6 +240,21 @@ def test_a_dry_run_answers_as_the_template_editor_reads_it(client):
     assert {"body": {"message": "Beginning step test:echo", "stepId": "e", "status": "processing"}} in answer.json[
         "log"
     ]
+    assert client.get("/api/scaffolder/v2/tasks").json["totalTasks"] == 0
+
+
+def test_a_dry_run_of_a_template_of_the_catalog_shows_how_far_it_came(client):
+    def ask(name, **values):
+        return client.post("/api/scaffolder/v2/dry-run", json={"templateRef": name, "values": values})
+
+    good, bad = ask("known", n="ab"), ask("template:default/breaks", n="ab")
+
+    assert (good.status_code, "error" in good.json) == (200, False)
+    assert bad.status_code == 200
+    assert [file["path"] for file in bad.json["directoryContents"]] == ["a.txt"]
+    assert bad.json["error"].keys() == {"name", "message"}
+    assert ask("known", n="a").json["errors"][0]["property"] == "instance.n"
+    assert (ask("ghost").status_code, ask("component:default/known").status_code) == (404, 400)
     assert client.get("/api/scaffolder/v2/tasks").json["totalTasks"] == 0
 
 

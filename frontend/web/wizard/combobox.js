@@ -6,7 +6,7 @@ import { word } from "./words.js";
 const MOST_SHOWN = 50;
 
 // Returns the options that hold each word of a text.
-export function matching(options, text) {
+function matching(options, text) {
   const wanted = text.trim().toLowerCase().split(/\s+/).filter(Boolean);
   return options.filter((option) => {
     const all = `${option.label} ${option.value} ${option.note ?? ""}`.toLowerCase();

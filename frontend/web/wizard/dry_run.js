@@ -18,7 +18,7 @@ function textOf(file) {
 }
 
 // Returns files as a tree: folders, each with its own, before the files.
-export function treeOf(files) {
+function treeOf(files) {
   const root = { folders: new Map(), files: [] };
   for (const file of files) {
     const steps = file.path.split("/");

@@ -10,7 +10,7 @@ const SHOWN = ["kind", "metadata.name", "metadata.namespace", "metadata.title", 
 const url = "/api/catalog/entities/by-query";
 
 // Returns the predicate of a picker's `catalogFilter`. Rule: scaffolder 1.39 `buildCatalogFilter`.
-export function predicateOf(filter) {
+function predicateOf(filter) {
   const parts = (Array.isArray(filter) ? filter : [filter]).filter(isObject).map((item) => ({ $all: Object.entries(item).map(condition) }));
   return parts.length === 0 ? undefined : parts.length === 1 ? parts[0] : { $any: parts };
 }
@@ -27,7 +27,7 @@ export function filterOf(options, { isOwner = false } = {}) {
   return isOwner ? { kind: PEOPLE } : undefined;
 }
 
-export function refOf(entity) {
+function refOf(entity) {
   return `${entity.kind}:${entity.metadata.namespace ?? "default"}/${entity.metadata.name}`.toLowerCase();
 }
 

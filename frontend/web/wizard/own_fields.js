@@ -1,7 +1,7 @@
 // The names of the fields that Portal has beside those of the form's library.
 
 // Fields that Backstage ships. Rule: scaffolder 1.39; portal/scaffolder/form.py lists the same.
-export const STOCK_FIELDS = [
+const STOCK_FIELDS = [
   "EntityPicker", "OwnerPicker", "OwnedEntityPicker", "MyGroupsPicker", "MultiEntityPicker", "EntityNamePicker",
   "EntityTagsPicker", "RepoUrlPicker", "RepoBranchPicker", "RepoOwnerPicker", "Secret",
 ];

@@ -21,7 +21,7 @@ const ALLOWED = { owner: "allowedOwners", organization: "allowedOrganizations", 
 const optionsOf = (field) => field.uiSchema?.["ui:options"] ?? {};
 
 // Returns the host and the parts of a value such as `github.com?owner=a&repo=b`.
-export function read(value) {
+function read(value) {
   if (typeof value !== "string" || !value) return { host: "" };
   const cut = value.indexOf("?");
   const parts = new URLSearchParams(cut < 0 ? "" : value.slice(cut + 1));
@@ -29,14 +29,14 @@ export function read(value) {
 }
 
 // Returns the value of a host and parts. Rule: scaffolder 1.39 `serializeRepoPickerUrl`.
-export function written(place) {
+function written(place) {
   if (!place.host) return undefined;
   const parts = WRITTEN.filter((name) => place[name]).map((name) => `${name}=${encodeURIComponent(place[name])}`);
   return `${place.host}?${parts.join("&")}`;
 }
 
-export const partsOf = (type) => PARTS[type] ?? USUAL;
-export const typeOf = (hosts, host) => hosts.find((item) => item.host === host)?.type;
+const partsOf = (type) => PARTS[type] ?? USUAL;
+const typeOf = (hosts, host) => hosts.find((item) => item.host === host)?.type;
 
 // Returns which parts of a value are still to be given.
 export function missingParts(hosts, value) {

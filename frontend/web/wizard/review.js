@@ -14,7 +14,7 @@ export function submitted(pages, values) {
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== undefined && (open.has(name) || !known.has(name))));
 }
 
-export function shownSchema(page, values) {
+function shownSchema(page, values) {
   return createSchemaUtils(validator, page.schema, undefined, undefined).retrieveSchema(page.schema, values);
 }
 

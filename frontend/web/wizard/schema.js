@@ -189,7 +189,7 @@ function isWidget(schema, name) {
 }
 
 // Returns the names of all parameters that a page may ask for, in any of its branches.
-export function namesOf(schema, found = new Set()) {
+function namesOf(schema, found = new Set()) {
   if (!isObject(schema)) return found;
   for (const name of Object.keys(schema.properties ?? {})) found.add(name);
   for (const keyword of LISTS) for (const part of schema[keyword] ?? []) namesOf(part, found);

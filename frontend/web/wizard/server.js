@@ -1,7 +1,7 @@
 // Asks Portal's own API with the reader's session.
 import { word } from "./words.js";
 
-export class Refused extends Error {
+class Refused extends Error {
   constructor(status, body) {
     super(messageOf(status, body));
     this.status = status;

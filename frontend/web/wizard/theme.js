@@ -36,6 +36,8 @@ export function Text({ children }) {
   return <Markdown options={{ disableParsingRawHTML: true, forceInline: !children.includes("\n"), overrides }}>{children}</Markdown>;
 }
 
+const isItem = (fieldPathId) => typeof fieldPathId.path.at(-1) === "number";
+
 function Needed({ required }) {
   return required ? <span className="needed" title={word("needed")} aria-hidden="true"> *</span> : null;
 }
@@ -49,11 +51,12 @@ function FieldTemplate(props) {
   const isGroup = GROUPS.has(options.field) || ["radio", "checkboxes"].includes(options.widget);
   const Wrap = getTemplate("WrapIfAdditionalTemplate", registry, options);
   const name = <>{label}<Needed required={required} /></>;
+  const labelClass = isItem(props.fieldPathId) && !schema.title ? "hidden" : "form-label";
   return (
     <Wrap {...props} displayLabel={shows}>
       {shows && label && (isGroup
-        ? <div className="form-label" id={labelId(id)}>{name}</div>
-        : <label className="form-label" htmlFor={id} id={labelId(id)}>{name}</label>)}
+        ? <div className={labelClass} id={labelId(id)}>{name}</div>
+        : <label className={labelClass} htmlFor={id} id={labelId(id)}>{name}</label>)}
       {shows && props.rawDescription ? description : null}
       {children}
       {schema.type === "boolean" && props.rawDescription ? description : null}
@@ -107,6 +110,8 @@ function WrapIfAdditionalTemplate(props) {
 function ObjectFieldTemplate(props) {
   const { description, disabled, formData, fieldPathId, onAddProperty, properties, readonly, registry, required, schema, title, uiSchema } = props;
   const isPage = fieldPathId.path.length === 0;
+  // An item of a list is named by its place, which the list tells.
+  const legend = isItem(fieldPathId) ? schema.title : title;
   if ((schema.oneOf || schema.anyOf) && !schema.properties && properties.length === 0) return null;
   const { AddButton } = registry.templates.ButtonTemplates;
   const content = (
@@ -120,7 +125,7 @@ function ObjectFieldTemplate(props) {
   if (isPage) return <div id={fieldPathId.$id}>{content}</div>;
   return (
     <fieldset className="group" id={fieldPathId.$id} aria-describedby={description ? descriptionId(fieldPathId) : undefined}>
-      {title && <legend id={titleId(fieldPathId)}>{title}<Needed required={required} /></legend>}
+      {legend && <legend id={titleId(fieldPathId)}>{legend}<Needed required={required && !isItem(fieldPathId)} /></legend>}
       {description && <DescriptionFieldTemplate id={descriptionId(fieldPathId)} description={description} />}
       {content}
     </fieldset>
