@@ -30,9 +30,15 @@ spec:
   parameters:
     - properties: {name: {type: string}, seconds: {type: number}}
   steps:
-    - {id: say, name: Say hello, action: debug:log, input: {message: "\\x1b[32minfo\\x1b[39m: hello"}}
+    - id: say
+      name: Say hello
+      action: debug:log
+      input: {message: "\\x1b[32minfo\\x1b[39m: hello"}
     - {id: wait, name: Wait a moment, action: debug:wait, input: {seconds: "${{ parameters.seconds }}"}}
-    - {id: find, name: Find the thing, action: catalog:fetch, input: {entityRef: "component:default/${{ parameters.name }}"}}
+    - id: find
+      name: Find the thing
+      action: catalog:fetch
+      input: {entityRef: "component:default/${{ parameters.name }}"}
     - {id: warn, name: Warn, action: debug:log, input: {message: "WARNING: nearly done"}}
   output:
     links: [{title: Open the thing, entityRef: "component:default/${{ parameters.name }}"}]
