@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 #: How long a question for new events waits for one. Rule: scaffolder-backend 4.2.
 _LONG_POLL_SECONDS = 30.0
 _EVENT_ID = re.compile(r"[0-9]{1,15}")
-_STREAM_HEADERS = {"Cache-Control": "no-cache", "Connection": "keep-alive", "X-Accel-Buffering": "no"}
+#: Whether the connection is kept is the server's to say (PEP 3333): a browser would send its next request on one that
+#: is about to be closed.
+_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class CreateTask(Schema):

@@ -284,7 +284,9 @@ tasks = Table(
     ),
     Column("template_ref", Text, nullable=True, comment="the template that it runs"),
     Index(None, "created_at_ms"),
-    Index(None, "template_ref"),
+    Index(None, "template_ref", "created_at_ms"),
+    # What lists count, without a look at the specs.
+    Index(None, "template_ref", "status", "created_by"),
 )
 
 task_events = Table(

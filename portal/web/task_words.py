@@ -26,7 +26,7 @@ def status_words() -> Mapping[str, str]:
 
 
 def shown_span(milliseconds: int) -> str:
-    """Return a length of time in units that everybody writes alike. The script `task.js` counts on in the same form."""
+    """Return a length of time in units that everybody writes alike."""
     span = max(0, milliseconds)
     if span < 10 * _SECOND_MS:
         return f"{span / _SECOND_MS:.1f} s"

@@ -22,8 +22,14 @@ spec:
   parameters:
     - properties: {name: {type: string}, PASS: {type: string, ui:field: Secret}}
   steps:
-    - {id: say, name: Say it, action: debug:log, input: {message: "\\x1b[32minfo\\x1b[39m: <b>${{ parameters.name }}</b>"}}
-    - {id: find, name: Find it, action: catalog:fetch, input: {entityRef: "component:default/${{ parameters.name }}"}}
+    - id: say
+      name: Say it
+      action: debug:log
+      input: {message: "\\x1b[32minfo\\x1b[39m: <b>${{ parameters.name }}</b>"}
+    - id: find
+      name: Find it
+      action: catalog:fetch
+      input: {entityRef: "component:default/${{ parameters.name }}"}
   output:
     links:
       - {title: The thing, entityRef: "component:default/thing"}

@@ -28,7 +28,8 @@ def upgrade() -> None:
         )
         connection.execute(statement, [{"task": row.id, "template": _template(row.spec)} for row in rows])
         last = rows[-1].id
-    op.create_index(op.f("ix_tasks_template_ref"), "tasks", ["template_ref"])
+    for columns in (["template_ref", "created_at_ms"], ["template_ref", "status", "created_by"]):
+        op.create_index(op.f(f"ix_tasks_{'_'.join(columns)}"), "tasks", columns)
 
 
 def _template(spec: str) -> str | None:
