@@ -162,9 +162,9 @@ def test_layers_have_their_own_colours_whatever_they_are_called(tmp_path: Path, 
 
     bands = [attributes["class"] for tag, attributes in outline(home) if "band" in attributes.get("class", "").split()]
     assert bands == ["band tone-2", "band tone-1", "band tone-0"]
-    assert [
-        attributes["class"] for _, attributes in outline(lamp) if "tone-" in attributes.get("class", "")
-    ] == ["layer tone-2"]
+    assert [attributes["class"] for _, attributes in outline(lamp) if "tone-" in attributes.get("class", "")] == [
+        "layer tone-2"
+    ]
     assert "It stands in no layer" in home
 
 
