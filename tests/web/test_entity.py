@@ -97,7 +97,7 @@ def test_it_tells_what_it_is_tied_to_and_who_needs_it(client: FlaskClient) -> No
     [
         (f"{SERVER}?view=relations", "needed by 1 web component"),
         (f"{SERVER}?view=impact", "When this changes, 1 entity is hit"),
-        (f"{SERVER}?view=problems", "portal/steward-duty of ground"),
+        (f"{SERVER}?view=problems", "portal/steward-duty of the layer ground"),
         (f"{SERVER}?view=yaml", "dependsOn: - component:gone"),
         (f"{SERVER}?view=processed", "targetRef: component:default/gone"),
         (f"{SERVER}?view=nonsense", "Who answers for it"),
