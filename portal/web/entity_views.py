@@ -102,7 +102,6 @@ def lineage(services: EntityServices, frame: Frame) -> dict[str, Any]:
     return {
         "upstream": Listed(up[:_AT_ONCE], len(up)),
         "downstream": Listed(down[:_AT_ONCE], len(down)),
-        "flow_types": ",".join(sorted(UPSTREAM)),
         "known": services.ownership.nodes(named),
     }
 

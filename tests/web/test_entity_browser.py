@@ -72,7 +72,7 @@ def test_an_api_is_read_operation_by_operation(rich: Page) -> None:
     rich.locator(".api-summary", has_text="All pets").click()
     assert rich.get_by_text("required", exact=True).is_visible()
     rich.locator("details[open] a.api-type", has_text="Pet").first.click()
-    assert rich.locator(".api-rows code", has_text="friend").is_visible()
+    assert rich.locator("#type-1 code", has_text="friend").is_visible()
     assert violations(rich) == []
 
     rich.get_by_role("link", name="Problems").click()
