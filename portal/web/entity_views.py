@@ -9,7 +9,6 @@ from typing import Any
 
 from flask import request
 
-from portal.graph.lineage import UPSTREAM
 from portal.model.kind_fields import fields_of
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES, INVERSES
