@@ -115,6 +115,10 @@ def test_each_view_answers_its_question(client: FlaskClient, path: str, expected
     assert expected in _words(_page(client, path))
 
 
+def test_the_history_is_a_view_too(client: FlaskClient) -> None:
+    assert client.get(f"{SERVER}?view=history").headers["Location"] == f"{SERVER}/history"
+
+
 def test_the_tab_that_is_shown_is_marked(client: FlaskClient) -> None:
     for view, name in (("relations", "Relations"), ("processed", "YAML")):
         page = _page(client, f"{SERVER}?view={view}")
