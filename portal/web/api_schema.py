@@ -95,7 +95,7 @@ class Schemas:
             inner = self.type_of(found["items"], depth + 1)
             names = [f"({inner})[]" if " " in inner else f"{inner}[]", *(name for name in names if name != "array")]
         elif not names:
-            names = ["object"] if "properties" in found or "additionalProperties" in found else ["any"]
+            names = [_guessed_type(found)]
         text = shown(" | ".join(names[:_MOST_BESIDE]), _NAME_SHOWN)
         return f"{text} <{shown(found['format'], _NAME_SHOWN)}>" if isinstance(found.get("format"), str) else text
 
@@ -149,6 +149,14 @@ class Schemas:
             else:
                 found = mapping(found).get(name)
         return found
+
+
+def _guessed_type(schema: Mapping[str, Any]) -> str:
+    """Return what a schema that names no type is of, by what else it says."""
+    if "properties" in schema or "additionalProperties" in schema:
+        return "object"
+    values = items(schema.get("enum"))
+    return "string" if values and all(isinstance(value, str) for value in values) else "any"
 
 
 def _text(value: Any) -> str:

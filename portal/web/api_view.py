@@ -59,7 +59,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries that belong together; `sort` is operations or types, where `name` is empty."""
+    """Entries that belong together; `sort` is operations, channels or types, the last two without a name."""
 
     name: str
     sort: str

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from portal.errors import NotFoundError
 from portal.model.ref import EntityRef
-from portal.web.entity_frame import EntityServices, Frame, frame_of
+from portal.web.entity_frame import EntityServices, frame_of
 from portal.web.entity_source import as_yaml
 from portal.web.entity_views import VIEWS
 from portal.web.history import history_of, shown_version
-from portal.web.links import asset_url
+from portal.web.links import asset_url, history_url
 from portal.web.relation_names import relation_name
 
 #: So many of the newest versions are looked through for what a gone entity was like.
@@ -30,7 +30,9 @@ def add_entity(blueprint: Blueprint, services: EntityServices) -> None:
         if frame is None:
             return _gone(services, ref)
         view = request.args.get("view", "")
-        if view not in VIEWS or view not in {*_reachable(frame), "processed"}:
+        if view == "history":
+            return redirect(history_url(ref))
+        if view not in VIEWS or view not in {*(tab for tab, *_ in frame.tabs()), "processed"}:
             view = "overview"
         template, shown = VIEWS[view]
         return render_template(template, frame=frame, ref=ref, view=view, **shown(services, frame))
@@ -50,10 +52,6 @@ def graph_script() -> str:
         return asset_url("graph.js")
     except KeyError:
         return ""
-
-
-def _reachable(frame: Frame) -> list[str]:
-    return [view for view, *_ in frame.tabs()]
 
 
 def _gone(services: EntityServices, ref: EntityRef) -> ResponseReturnValue:

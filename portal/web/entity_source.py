@@ -1,4 +1,4 @@
-"""Shows the documents that the catalog has of an entity as text, and where in its file something stands."""
+"""Shows the documents of an entity as text, with the place in its file where something stands."""
 
 from __future__ import annotations
 

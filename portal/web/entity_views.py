@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,7 +10,6 @@ from typing import Any
 
 from flask import request
 
-from portal.graph.lineage import UPSTREAM
 from portal.model.kind_fields import fields_of
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES, INVERSES
@@ -24,8 +24,8 @@ from portal.web.relation_names import group_of, group_title, relation_name
 
 View = Callable[[EntityServices, Frame], dict[str, Any]]
 
-#: So many entities of a relation are shown on the first view; so many people that an owner reaches.
-_FEW, _PEOPLE_SHOWN = 6, 12
+#: So many entities of a relation are shown on the first view; people that an owner reaches; owners to tell.
+_FEW, _PEOPLE_SHOWN, _OWNERS_SHOWN = 6, 12, 8
 #: So many entities of a relation are shown where relations are what is asked for.
 _MANY = 200
 #: So many entities that a change reaches are shown at once.
@@ -33,9 +33,8 @@ _AT_ONCE = 100
 _LARGEST_OFFSET = 10_000_000
 #: So much of a definition is shown as text.
 _DEFINITION_SHOWN = 200_000
-#: What stands beside the relations already, with where it comes from; what the head tells.
+#: What stands beside the relations already, with where it comes from.
 _TOLD_BESIDE = frozenset({"ownedBy", "stewardedBy", "contributedBy"})
-_TOLD_ABOVE = frozenset({"type", "lifecycle", "definition"})
 #: What leads from an entity to those that need it themselves.
 _NEEDED_BY = frozenset(INVERSES[name] for name in DEPENDENCY_TYPES)
 
@@ -54,25 +53,25 @@ def overview(services: EntityServices, frame: Frame) -> dict[str, Any]:
     kinds = services.kinds.current()
     related = kinds.reference_fields
     declares = next((found for found in kinds if found.declared_by == frame.ref), None)
-    relations = [found for found in _relations(frame, most=_FEW) if found.type not in _TOLD_BESIDE]
+    is_owned = frame.node.owner is not None or "owner" in related.get(frame.ref.kind, {"owner"})
+    relations = [found for found in _relations(frame, most=_FEW) if not (is_owned and found.type in _TOLD_BESIDE)]
     needed_by = _needed_by(frame)
     told = [ref for relation in relations for ref in relation.refs.shown]
     known = dict(services.ownership.nodes({*told, *needed_by[:_MANY], *_people_named(frame)}))
-    owners: dict[EntityRef, int] = {}
-    for ref in needed_by[:_MANY]:
-        node = known.get(ref)
-        if node is not None and node.owner is not None:
-            owners[node.owner] = owners.get(node.owner, 0) + 1
-    known |= services.ownership.nodes(owners.keys() - known.keys()) if owners.keys() - known.keys() else {}
+    owners = Counter(node.owner for ref in needed_by[:_MANY] if (node := known.get(ref)) is not None and node.owner)
+    known |= services.ownership.nodes(owners.keys() - known.keys())
     return {
         "known": known | _people_shown(frame),
-        "is_owned": frame.node.owner is not None or "owner" in related.get(frame.ref.kind, {"owner"}),
+        "is_owned": is_owned,
         "people": Listed(frame.who.people[:_PEOPLE_SHOWN], len(frame.who.people)),
-        "facts": _facts(frame.spec, leave_out=_TOLD_ABOVE.union(*related.values())),
+        "facts": _facts(
+            frame.spec, leave_out={"definition", *(name for name, *_ in frame.badges)}.union(*related.values())
+        ),
         "links": _links(frame.metadata),
         "relations": relations,
         "needed_by": len(needed_by),
-        "needed_owners": Listed.of(sorted(owners.items(), key=lambda item: (-item[1], item[0]))),
+        "needed_owners": sorted(owners.items(), key=lambda item: (-item[1], item[0]))[:_OWNERS_SHOWN],
+        "owners_of_first": _MANY if len(needed_by) > _MANY else 0,
         "declares": declares,
         "declared_fields": fields_of(declares) if declares else (),
         **in_short(services.history, frame.ref),
@@ -102,7 +101,6 @@ def lineage(services: EntityServices, frame: Frame) -> dict[str, Any]:
     return {
         "upstream": Listed(up[:_AT_ONCE], len(up)),
         "downstream": Listed(down[:_AT_ONCE], len(down)),
-        "flow_types": ",".join(sorted(UPSTREAM)),
         "known": services.ownership.nodes(named),
     }
 

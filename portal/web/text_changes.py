@@ -1,4 +1,4 @@
-"""Tells which lines of a value went, and which came."""
+"""Tells which lines of a value went or came."""
 
 from __future__ import annotations
 
