@@ -106,8 +106,14 @@ class Columns:
         return _kept(self._ordered, (among, sort, descending), lambda: self._in_order(among, sort, descending))
 
     def index(self, ordered: Sequence[int], place: Place, sort: str, *, descending: bool) -> int:
-        """Return how many of some ordered entities come before a place, whether it is still taken or not."""
+        """Return how many of some ordered entities come before a place, whether it is still taken or not.
+
+        What the place is ordered by may be cut short as long as it is taken.
+        """
         values = self._sorted_by(sort)
+        number = bisect_left(self.refs, place.ref)
+        if number < len(self.refs) and self.refs[number] == place.ref and values[number].startswith(place.value):
+            place = self.place(number, sort)
 
         def is_not_before(number: int) -> bool:
             value = values[number]
@@ -117,7 +123,7 @@ class Columns:
                 return not value
             return (value < place.value) if descending else (value > place.value)
 
-        return bisect_left(ordered, True, key=is_not_before)
+        return bisect_left(ordered, x=True, key=is_not_before)
 
     def place(self, number: int, sort: str) -> Place:
         """Return the place of an entity in an order."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 from portal.model.layer import Layer, layer_of
 from portal.model.ref import EntityRef
@@ -30,7 +30,7 @@ _KEYS = ("metadata.tags", "spec.lifecycle", "spec.type")
 
 @dataclass(frozen=True, slots=True)
 class TableQuery:
-    """Which entities, in which order: values by facet (any of them will do, lower case) and words that all must be there.
+    """Which entities, in which order: any of the values (lower case) of each facet, all of the words of a text.
 
     `columns.NONE` among the values means those without any.
     """
@@ -159,9 +159,7 @@ class TableService:
     def _read(self, connection: Connection, known: _Known | None, revision: int) -> _Known:
         kinds = self._kinds.seen_by(connection)
         defaults = dict(kinds.default_layers)
-        layers = {
-            ref: layer_of(body, ref) for ref, body in graph.declared_of_kinds(connection, ("layer",)).items()
-        }
+        layers = {ref: layer_of(body, ref) for ref, body in graph.declared_of_kinds(connection, ("layer",)).items()}
         found = None
         # What somebody may read may change with other entities than those that have changed.
         if known is not None and visibility_of(connection).is_all and known.default_layers == defaults:

@@ -83,9 +83,7 @@ def values(connection: Connection, keys: Collection[str], *, ids: Collection[int
     wanted = postings.c.term_id.in_(select(terms.c.id).where(*meant))
     each = select(postings.c.term_id, gathered).where(wanted).group_by(postings.c.term_id).subquery()
     asked = select(terms.c.key, terms.c.display, each.c.ids).join(each, each.c.term_id == terms.c.id)
-    return [
-        Value(key, text, orjson.loads(f"[{numbers}]")) for key, text, numbers in connection.execute(asked).all()
-    ]
+    return [Value(key, text, orjson.loads(f"[{numbers}]")) for key, text, numbers in connection.execute(asked).all()]
 
 
 def _held(text: str | None) -> str | None:

@@ -88,7 +88,9 @@ class TableState:
 
     def without(self, facet: str, value: str) -> TableState:
         """Return this state with one filter less, at its first page."""
-        kept = {name: tuple(item for item in found if (name, item) != (facet, value)) for name, found in self.chosen.items()}
+        kept = {
+            name: tuple(item for item in found if (name, item) != (facet, value)) for name, found in self.chosen.items()
+        }
         return self.from_start(chosen={name: found for name, found in kept.items() if found})
 
     def with_wide(self, facet: str) -> TableState:

@@ -1,11 +1,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from catalogs import component, documents, entity, group
 from flask.testing import FlaskClient
+from outlines import outline
 from repositories import MakeRepository
 
 from portal.api.rights import OPEN, RIGHTS
@@ -19,23 +19,6 @@ HOSTILE = (
     "  links: [{url: 'javascript:alert(1)', title: bad}, {url: 'https://example.com/ok', title: good}]\n"
     "spec: {type: service, lifecycle: x, owner: team-b, stewards: [1, {ref: x}]}\n"
 )
-
-
-class Outline(HTMLParser):
-    """Notes the elements of a page."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-
-def outline(page: str) -> list[tuple[str, dict[str, str]]]:
-    parser = Outline()
-    parser.feed(page)
-    return parser.tags
 
 
 @contextmanager
