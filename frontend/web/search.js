@@ -20,15 +20,13 @@ function show() {
   };
 }
 
-// What somebody follows up is a search that is worth keeping, not each letter of it.
+// What stands there when somebody goes on is a search that is worth keeping, not each letter on the way.
 function keep() {
   const term = document.getElementById("search-q").value.trim();
   if (term && document.querySelector(".hits")) remember(term);
 }
 
-document.addEventListener("click", (event) => {
-  if (event.target.closest(".hits a, .kinds-found a, .pager a")) keep();
-});
 if (new URLSearchParams(location.search).get("q")) keep();
+addEventListener("pagehide", keep);
 document.body.addEventListener("htmx:afterSettle", show);
 show();

@@ -24,8 +24,8 @@ FACETS = ("kind", "type", "layer", "owner", "system", "lifecycle", "tag")
 LEADING = frozenset({"layer", "owner", "system"})
 #: What stands for having no value.
 NONE = "-"
-#: So many answers of each sort are kept.
-_MOST_KEPT = 64
+#: So many answers of each sort are kept; an order of 100,000 takes 800 kB.
+_MOST_KEPT, _MOST_ORDERED = 32, 8
 #: The sets of so many values are held.
 _FEW_VALUES = 60
 #: Comes after all that people write.
@@ -103,11 +103,18 @@ class Columns:
 
     def ordered(self, among: int, sort: str, *, descending: bool) -> list[int]:
         """Return the numbers of a set's entities in an order; those that lack what it goes by come last."""
-        return _kept(self._ordered, (among, sort, descending), lambda: self._in_order(among, sort, descending))
+        asked = (among, sort, descending)
+        return _kept(self._ordered, asked, lambda: self._in_order(among, sort, descending), most=_MOST_ORDERED)
 
     def index(self, ordered: Sequence[int], place: Place, sort: str, *, descending: bool) -> int:
-        """Return how many of some ordered entities come before a place, whether it is still taken or not."""
+        """Return how many of some ordered entities come before a place, whether it is still taken or not.
+
+        What the place is ordered by may be cut short as long as it is taken.
+        """
         values = self._sorted_by(sort)
+        number = bisect_left(self.refs, place.ref)
+        if number < len(self.refs) and self.refs[number] == place.ref and values[number].startswith(place.value):
+            place = self.place(number, sort)
 
         def is_not_before(number: int) -> bool:
             value = values[number]
@@ -117,7 +124,7 @@ class Columns:
                 return not value
             return (value < place.value) if descending else (value > place.value)
 
-        return bisect_left(ordered, True, key=is_not_before)
+        return bisect_left(ordered, x=True, key=is_not_before)
 
     def place(self, number: int, sort: str) -> Place:
         """Return the place of an entity in an order."""
@@ -213,7 +220,9 @@ def _set_of(marks: bytes | bytearray) -> int:
     return int.from_bytes(marks, "little")
 
 
-def _kept(answers: OrderedDict[Hashable, Answer], asked: Hashable, find: Callable[[], Answer]) -> Answer:
+def _kept(
+    answers: OrderedDict[Hashable, Answer], asked: Hashable, find: Callable[[], Answer], *, most: int = _MOST_KEPT
+) -> Answer:
     """Return an answer that is known, or what `find` gives; those found longest ago are forgotten.
 
     Two who ask at once may both find it: nothing but time is lost.
@@ -221,7 +230,7 @@ def _kept(answers: OrderedDict[Hashable, Answer], asked: Hashable, find: Callabl
     known = answers.get(asked)
     if known is None:
         known = answers[asked] = find()
-        while len(answers) > _MOST_KEPT:
+        while len(answers) > most:
             try:
                 answers.popitem(last=False)
             except KeyError:

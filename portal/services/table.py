@@ -24,13 +24,13 @@ SORTS = ("title", "kind", "type", "layer", "owner", "system", "lifecycle")
 #: Up to so many entities that have changed are read by themselves.
 _FEW = 1_000
 #: So many texts that were asked for are remembered.
-_MOST_WORDS = 100
+_MOST_WORDS = 50
 _KEYS = ("metadata.tags", "spec.lifecycle", "spec.type")
 
 
 @dataclass(frozen=True, slots=True)
 class TableQuery:
-    """Which entities, in which order: values by facet (any of them will do, lower case) and words that all must be there.
+    """Which entities, in which order: any of the values (lower case) of each facet, all of the words of a text.
 
     `columns.NONE` among the values means those without any.
     """
@@ -162,7 +162,12 @@ class TableService:
         layers = {ref: layer_of(body, ref) for ref, body in graph.declared_of_kinds(connection, ("layer",)).items()}
         found = None
         # What somebody may read may change with other entities than those that have changed.
-        if known is not None and visibility_of(connection).is_all and known.default_layers == defaults:
+        if (
+            known is not None
+            and known.columns.revision < revision
+            and known.default_layers == defaults
+            and visibility_of(connection).is_all
+        ):
             changes = versions.changes_since(connection, known.columns.revision)
             if len(changes) <= _FEW:
                 came = [ref for ref, change in changes.items() if change != "removed"]

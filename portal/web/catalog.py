@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from heapq import nsmallest
 from typing import Any
 
 import orjson
@@ -85,6 +85,7 @@ def add_catalog(blueprint: Blueprint, table: TableService, catalog: CatalogServi
         view = table.view(state.query)
         first = view.first(state.place, direction=state.direction, limit=_AT_ONCE)
         entries = view.entries(first, _AT_ONCE)
+        titles = _titles()
         tones = tones_by_layer(layer_views(table.layers(), (), {}))
         described = _descriptions(catalog, entries) if "description" in state.columns else {}
         last = first + len(entries)
@@ -92,9 +93,9 @@ def add_catalog(blueprint: Blueprint, table: TableService, catalog: CatalogServi
             render_template(
                 "catalog.html",
                 state=state,
-                titles=_titles(),
-                facets=[facet for facet in (_facet(view, state, name) for name in FACETS) if facet.tells],
-                chips=_chips(view.columns, state),
+                titles=titles,
+                facets=[facet for facet in (_facet(view, state, name, titles[name]) for name in FACETS) if facet.tells],
+                chips=_chips(view.columns, state, titles),
                 all_columns=COLUMNS,
                 sorts=SORTS,
                 rows=[_row(view.columns, entry, tones, described) for entry in entries],
@@ -134,29 +135,26 @@ def _titles() -> dict[str, str]:
     }
 
 
-def _facet(view: TableView, state: TableState, name: str) -> Facet:
+def _facet(view: TableView, state: TableState, name: str, title: str) -> Facet:
     counts = view.counts(name)
     chosen = state.chosen.get(name, ())
-    label = partial(_label, view.columns, name)
-    # Those without any come last, however many they are.
-    ranked = sorted(counts.items(), key=lambda item: (item[0] == NONE, -item[1], label(item[0]).lower()))
-    shown = [value for value, _ in ranked[: _WIDE_SHOWN if state.wide == name else _VALUES_SHOWN]]
-    shown += [value for value in chosen if value not in shown]
-    return Facet(
-        name,
-        _titles()[name],
-        [Choice(value, label(value), counts.get(value, 0), value in chosen) for value in shown],
-        len(counts),
-    )
+    most = _WIDE_SHOWN if state.wide == name else _VALUES_SHOWN
+    # Those without any come last, however many they are. Of thousands of values only those shown get their names.
+    ranked = nsmallest(most, counts, key=lambda value: (value == NONE, -counts[value], value))
+    shown = [*ranked, *(value for value in chosen if value not in ranked)]
+    choices = [
+        Choice(value, _label(view.columns, name, value), counts.get(value, 0), value in chosen) for value in shown
+    ]
+    choices.sort(key=lambda choice: (choice.value == NONE, -choice.count, choice.label.lower()))
+    return Facet(name, title, choices, len(counts))
 
 
 def _label(columns: Columns, facet: str, value: str) -> str:
     return gettext("none") if value == NONE else columns.name(facet, value)
 
 
-def _chips(columns: Columns, state: TableState) -> list[tuple[str, str, str]]:
+def _chips(columns: Columns, state: TableState, titles: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return (facet, value, address without it) of each filter."""
-    titles = _titles()
     return [
         (titles[facet], _label(columns, facet, value), state.without(facet, value).url())
         for facet, values in state.chosen.items()

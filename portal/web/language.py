@@ -15,6 +15,7 @@ from portal.web.sign_in import local_path
 LANGUAGES = {"en": "English", "zh-Hans": "中文"}
 _COOKIE = "portal_language"
 _YEAR_SECONDS = 31_536_000
+_GROUPED_FROM = 1_000
 #: What Babel calls a language where that differs.
 _LOCALES = {"zh-Hans": "zh"}
 
@@ -33,6 +34,9 @@ def ngettext(one: str, many: str, num: int, **values: Any) -> str:
 
 def number(value: float) -> str:
     """Return a number as the reader's language writes it."""
+    if isinstance(value, int) and 0 <= value < _GROUPED_FROM:
+        # Both languages write it so; a page may hold hundreds.
+        return str(value)
     return str(_babel().format_decimal(value))
 
 

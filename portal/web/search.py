@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 from uuid import uuid4
 
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from portal.model.ref import EntityRef
 from portal.services.columns import Columns
@@ -47,7 +47,7 @@ def add_search(blueprint: Blueprint, search: SearchService, table: TableService)
     """Add the page."""
 
     @blueprint.get("/search", endpoint="search")
-    def search_page() -> Response:
+    def search_page() -> str:
         # Neither database holds a NUL.
         term = request.args.get("q", "").replace("\0", "").strip()[:LONGEST_TERM]
         kind = request.args.get("kind", "").strip().lower()
@@ -60,22 +60,18 @@ def add_search(blueprint: Blueprint, search: SearchService, table: TableService)
             hits, total = [_hit(result, view.columns) for result in found.results], found.total
             counts = sorted(view.counts("kind").items(), key=lambda item: (-item[1], item[0]))
             kinds = [(name, view.columns.name("kind", name), count) for name, count in counts]
-        response = make_response(
-            render_template(
-                "search.html",
-                term=term,
-                kind=kind,
-                kinds=kinds,
-                hits=hits,
-                total=total,
-                first=(page - 1) * _AT_ONCE + 1,
-                previous=_url(term, kind, page - 1) if page > 1 else None,
-                following=_url(term, kind, page + 1) if page * _AT_ONCE < total else None,
-                search_url=_url,
-            )
+        return render_template(
+            "search.html",
+            term=term,
+            kind=kind,
+            kinds=kinds,
+            hits=hits,
+            total=total,
+            first=(page - 1) * _AT_ONCE + 1,
+            previous=_url(term, kind, page - 1) if page > 1 else None,
+            following=_url(term, kind, page + 1) if page * _AT_ONCE < total else None,
+            search_url=_url,
         )
-        response.vary.add("HX-Request")
-        return response
 
 
 def _url(term: str, kind: str = "", page: int = 1) -> str:

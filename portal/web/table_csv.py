@@ -45,7 +45,7 @@ def csv_response(view: TableView, catalog: CatalogService) -> Response:
             bodies = catalog.by_refs([EntityRef(entry.row.ref) for entry in entries])
             # What is gone meanwhile has no line.
             told = [(entry, bodies.get(EntityRef(entry.row.ref))) for entry in entries]
-            yield _lines([_cells(view, entry, body) for entry, body in told if body is not None])
+            yield _lines([_cells(entry, body) for entry, body in told if body is not None])
 
     response = Response(lines(), mimetype="text/csv")
     response.headers["Content-Disposition"] = "attachment; filename=catalog.csv"
@@ -53,7 +53,7 @@ def csv_response(view: TableView, catalog: CatalogService) -> Response:
     return response
 
 
-def _cells(view: TableView, entry: Entry, body: str) -> Sequence[str]:
+def _cells(entry: Entry, body: str) -> Sequence[str]:
     document = orjson.loads(body)
     row, metadata = entry.row, document["metadata"]
     return [

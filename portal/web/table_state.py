@@ -68,7 +68,7 @@ class TableState:
 
     def url(self, endpoint: str = "web.catalog") -> str:
         """Return the address of this state; what goes without saying is left out."""
-        values: dict[str, Any] = {facet: list(found) for facet, found in self.chosen.items()}
+        values: dict[str, Any] = {facet: sorted(found) for facet, found in self.chosen.items()}
         if self.text:
             values["q"] = self.text
         if self.order != "title":
