@@ -65,7 +65,7 @@ def test_all_layers_tell_their_rules_and_how_well_they_are_kept(client: FlaskCli
     assert "checks: maker" in text[ground:rules]
     assert "portal/owner-role 60 enforced" in text[ground:rules]
     assert "60 unused" in text[ground:rules]
-    assert "stands in no layer" in text
+    assert "2 entities stand in no layer" in text
     assert "/problems?layer=layer:default/ground&amp;rule=portal/owner-role&amp;severity=enforce" in page
     assert "<i>" not in page
     exemptions = text[text.index("Exemptions") :]
