@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
+from operator import attrgetter
+from typing import NamedTuple
 
 from portal.model.layer import Finding
 from portal.model.problem import Problem
@@ -18,6 +21,10 @@ GRAVE = frozenset({"error", "enforce"})
 FACETS = ("rule", "layer", "owner", "severity")
 
 
+#: The fields of a fault that a selection chooses by, in its order.
+_FIELDS = (*FACETS, "kind", "ref")
+#: Values of `FACETS`.
+Values = tuple[str, str, str, str]
 #: A field of a selection that chooses nothing, so that all are taken.
 NOTHING: frozenset[str] = frozenset()
 
@@ -45,8 +52,7 @@ class Fault:
         return EntityRef(self.ref).kind
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which faults are meant: those that have one of the values in each field that names any; "" stands for none."""
 
     rules: frozenset[str] = NOTHING
@@ -56,39 +62,35 @@ class Selection:
     kinds: frozenset[str] = NOTHING
     refs: frozenset[str] = NOTHING
 
-    def holds(self, fault: Fault) -> bool:
-        """Return whether a fault is meant."""
-        return (
-            (not self.rules or fault.rule in self.rules)
-            and (not self.layers or fault.layer in self.layers)
-            and (not self.owners or fault.owner in self.owners)
-            and (not self.severities or fault.severity in self.severities)
-            and (not self.kinds or fault.kind in self.kinds)
-            and (not self.refs or fault.ref in self.refs)
-        )
+    def among(self, faults: Sequence[Fault]) -> Sequence[Fault]:
+        """Return those of some faults that are meant, in their order."""
+        for name, wanted in zip(_FIELDS, self, strict=True):
+            if wanted:
+                # A field at a time, and only those that choose: each fault is looked at as little as may be.
+                value = attrgetter(name)
+                faults = [fault for fault in faults if value(fault) in wanted]
+        return faults
+
+
+def combined(faults: Iterable[Fault]) -> Mapping[Values, int]:
+    """Return how many faults there are of each combination of values of `FACETS`: far fewer than faults."""
+    return Counter(map(attrgetter(*FACETS), faults))
 
 
 def counted(faults: Iterable[Fault]) -> dict[str, dict[str, int]]:
     """Return how many faults there are by each of `FACETS` and value, sorted; "" stands for none."""
-    found: dict[str, dict[str, int]] = {name: {} for name in FACETS}
-    for fault in faults:
-        for name, value in zip(FACETS, (fault.rule, fault.layer, fault.owner, fault.severity), strict=True):
-            found[name][value] = found[name].get(value, 0) + 1
-    return {name: dict(sorted(counts.items())) for name, counts in found.items()}
+    return facets(combined(faults), Selection())
 
 
-def facets(faults: Iterable[Fault], chosen: Selection) -> dict[str, dict[str, int]]:
+def facets(combinations: Mapping[Values, int], chosen: Selection) -> dict[str, dict[str, int]]:
     """Return how many faults there would be by each of `FACETS` and value if that facet chose nothing, sorted.
 
-    So a reader sees what else could be chosen in a facet beside what is; "" stands for none.
+    So a reader sees what else could be chosen in a facet beside what is; "" stands for none. What is chosen of kinds
+    and references does not count here.
     """
     found: dict[str, dict[str, int]] = {name: {} for name in FACETS}
     wanted = (chosen.rules, chosen.layers, chosen.owners, chosen.severities)
-    others = replace(chosen, rules=NOTHING, layers=NOTHING, owners=NOTHING, severities=NOTHING)
-    for fault in faults:
-        if not others.holds(fault):
-            continue
-        values = (fault.rule, fault.layer, fault.owner, fault.severity)
+    for values, count in combinations.items():
         missed = [
             place for place, (value, some) in enumerate(zip(values, wanted, strict=True)) if some and value not in some
         ]
@@ -96,7 +98,7 @@ def facets(faults: Iterable[Fault], chosen: Selection) -> dict[str, dict[str, in
             continue
         for place, (name, value) in enumerate(zip(FACETS, values, strict=True)):
             if not missed or missed[0] == place:
-                found[name][value] = found[name].get(value, 0) + 1
+                found[name][value] = found[name].get(value, 0) + count
     return {name: dict(sorted(counts.items())) for name, counts in found.items()}
 
 

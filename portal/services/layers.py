@@ -41,6 +41,8 @@ from portal.store.sight import visibility_of
 _PER_MILLE = 1000
 #: Whoever looks at a catalog of more entities is not kept waiting until all of them have been looked at.
 _MANY = 5_000
+#: So much of each list is told at a glance.
+_GLANCED = 8
 #: What the lists are kept under: the heads, then those of each layer by its place.
 _HEADS, _DUPLICATES, _COUNTS = "layers", "layers/duplicates", "layers/counts"
 _LISTS = ("owners", "reused", "unused")
@@ -139,7 +141,7 @@ class Glance:
     projects: list[Node]
     revision: int
     newest: int
-    asked: tuple[int, Survey, bool, int]
+    asked: tuple[int, Survey, bool]
 
     def named(self, roles: Iterable[EntityRef]) -> list[Role]:
         """Return roles, those too that nothing declares."""
@@ -150,12 +152,19 @@ class LayersService:
     """Answers from the layers as a whole: from what the newest survey has kept, or else from the catalog itself."""
 
     def __init__(
-        self, database: Database, kinds: KindsService, ownership: OwnershipService, past: PastOrganisations
+        self,
+        database: Database,
+        kinds: KindsService,
+        ownership: OwnershipService,
+        past: PastOrganisations,
+        *,
+        many: int = _MANY,
     ) -> None:
         self._database = database
         self._kinds = kinds
         self._ownership = ownership
         self._past = past
+        self._many = many
         self._lock = threading.Lock()
         self._known: ByVisibility[tuple[int, Standings]] = ByVisibility()
         self._glanced: ByVisibility[Glance] = ByVisibility()
@@ -188,17 +197,17 @@ class LayersService:
         is_highest = reports[:1] == found.reports[:1]
         return LayersAnswer(reports, found.duplicates if is_highest else Page(0, []), as_of)
 
-    def glance(self, *, limit: int) -> Glance:
+    def glance(self) -> Glance:
         """Return how the layers stand for those who do not wait.
 
-        Of a large catalog it is what the newest survey kept, although more may have come since; where no layer makes
-        rules, entities are only counted.
+        Lists are told in their beginning. Of a large catalog it is what the newest survey kept, although more may have
+        come since; where no layer makes rules, entities are only counted.
         """
         with self._database.reading() as connection:
             revision = sources.current_revision(connection)
             survey = findings.last_survey(connection)
             is_kept = self._ownership.keeps_findings(connection)
-            asked = (revision, survey, is_kept, limit)
+            asked = (revision, survey, is_kept)
             known = self._glanced.get(connection)
             if known is not None and known.asked == asked:
                 return known
@@ -206,12 +215,12 @@ class LayersService:
             layers = {ref: layer_of(body, ref) for ref, body in declared.items() if ref.kind == "layer"}
             roles = {ref: role_of(body, ref) for ref, body in declared.items() if ref.kind == "role"}
             told_at, answer = survey.revision, None
-            if is_kept or (visibility_of(connection).is_all and graph.count(connection) > _MANY):
-                answer = _kept(connection, limit=limit, offset=0)
+            if is_kept or (visibility_of(connection).is_all and graph.count(connection) > self._many):
+                answer = _kept(connection, limit=_GLANCED, offset=0)
             if answer is None:
                 whole = self.seen_by(connection) if layers else self._counted(connection)
-                told_at, answer = revision, _answer(whole, limit=limit, offset=0)
-            projects = self._ownership.of_kind_seen_by(connection, "project", limit=limit)
+                told_at, answer = revision, _answer(whole, limit=_GLANCED, offset=0)
+            projects = self._ownership.of_kind_seen_by(connection, "project", limit=_GLANCED)
             found = Glance(answer, layers, roles, projects, told_at, revision, asked)
             self._glanced.keep(connection, found)
         return found

@@ -14,6 +14,8 @@ from portal.graph.faults import (
     SEVERITIES,
     Fault,
     Selection,
+    Values,
+    combined,
     counted,
     facets,
     fault_of_finding,
@@ -101,10 +103,11 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """All faults of one revision, in their order, and what may be asked for by name."""
+    """All faults of one revision, in their order, counted, and what may be asked for by name."""
 
     revision: int
-    faults: list[Fault]
+    faults: Sequence[Fault]
+    combined: Mapping[Values, int]
     layers: frozenset[str]
     rules: frozenset[str]
 
@@ -135,7 +138,7 @@ class ProblemsService:
         with self._database.reading() as connection:
             state = self._state(connection)
             chosen = self._selection(connection, state, asked)
-            found = [fault for fault in state.faults if chosen.holds(fault)]
+            found = chosen.among(state.faults)
             is_exact = True
             if asked.since is not None:
                 if asked.since > state.revision:
@@ -147,7 +150,7 @@ class ProblemsService:
         return Faults(
             state.revision,
             len(found),
-            counted(found),
+            facets(state.combined, chosen) if found is state.faults else counted(found),
             [fault.told for fault in page if isinstance(fault.told, Problem)],
             [fault.told for fault in page if isinstance(fault.told, Finding)],
             asked.since,
@@ -166,7 +169,9 @@ class ProblemsService:
         """
         with self._database.reading() as connection:
             state = self._state(connection)
-            return facets(state.faults, self._selection(connection, state, asked))
+            chosen = self._selection(connection, state, asked)
+        within = Selection(kinds=chosen.kinds, refs=chosen.refs).among(state.faults)
+        return facets(state.combined if within is state.faults else combined(within), chosen)
 
     def about(self, ref: EntityRef) -> Faults:
         """Return how much is wrong with an entity, without telling what. Raises `NotFoundError`.
@@ -244,6 +249,7 @@ class ProblemsService:
         return _State(
             revision,
             faults,
+            combined(faults),
             frozenset(ref for ref in declared if ref.kind == "layer") | {fault.layer for fault in faults},
             frozenset({*PROBLEM_MESSAGES, *(rule.id for rule in RULES), *named, *(fault.rule for fault in faults)})
             - {""},
@@ -264,7 +270,7 @@ class ProblemsService:
 
 
 def _new_since(
-    since: int, faults: Collection[Fault], marks: Mapping[str, Seen], unmarked: Seen
+    since: int, faults: Sequence[Fault], marks: Mapping[str, Seen], unmarked: Seen
 ) -> tuple[list[Fault], bool]:
     """Return those that came up after a revision, and whether that is sure of each."""
     found: list[Fault] = []

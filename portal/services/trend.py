@@ -1,9 +1,9 @@
-"""Tells how coverage and reuse of each layer have come to what they are."""
+"""Tells how well each layer was covered, how much of it reused, over time."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from portal.services.layer_standing import LayerStanding, reports_of, seen_then
 from portal.services.layers import LayersService
 from portal.services.memory import cycles_kept
 from portal.services.past import PastOrganisations
-from portal.store import derived, graph, moments, past, sources
+from portal.store import derived, findings, graph, moments, past, sources
 from portal.store.database import Connection, Database
+from portal.store.findings import Survey
 from portal.store.sight import visibility_of
 
 #: What surveys keep the points under.
@@ -73,7 +74,6 @@ class Point:
 class Trend:
     """Points, the oldest first; `is_whole` says whether none of the past is missing for want of time."""
 
-    revision: int
     points: list[Point]
     is_whole: bool = True
 
@@ -86,20 +86,21 @@ class TrendService:
         self._layers = layers
         self._organisations = organisations
         self._lock = threading.Lock()
-        self._known: ByVisibility[Trend] = ByVisibility()
+        #: By the revision and the newest survey that a trend was worked out at.
+        self._known: ByVisibility[tuple[tuple[int, Survey], Trend]] = ByVisibility()
 
     def trend(self) -> Trend:
         """Return it, as far as whoever asks may read."""
         with self._database.reading() as connection:
-            revision = sources.current_revision(connection)
+            asked = (sources.current_revision(connection), findings.last_survey(connection))
             # Held while it is worked out: others who ask wait for the answer instead of working it out as well.
             with self._lock:
                 known = self._known.get(connection)
-                if known is not None and known.revision == revision:
-                    return known
-                found = self._found(connection, known)
-                if known is None or known.revision < revision:
-                    self._known.keep(connection, found)
+                if known is not None and known[0] == asked:
+                    return known[1]
+                found = self._found(connection, [] if known is None else known[1].points)
+                if known is None or known[0][0] <= asked[0]:
+                    self._known.keep(connection, (asked, found))
         return found
 
     def lists(self, connection: Connection) -> dict[str, list[Any]]:
@@ -107,11 +108,9 @@ class TrendService:
         found = self._points(connection, _kept(connection), rebuilds=True)
         return {_LIST: [point.to_json() for point in found.points]}
 
-    def _found(self, connection: Connection, known: Trend | None) -> Trend:
-        is_all = visibility_of(connection).is_all
-        points = _kept(connection) if is_all else []
-        if known is not None and is_all:
-            points = [*known.points, *points]
+    def _found(self, connection: Connection, known: Sequence[Point]) -> Trend:
+        # Who may read less may read something else with each revision: nothing of what was told before counts.
+        points = [*known, *_kept(connection)] if visibility_of(connection).is_all else []
         return self._points(connection, points, rebuilds=graph.count(connection) <= _MOST_REBUILT)
 
     def _points(self, connection: Connection, known: Iterable[Point], *, rebuilds: bool) -> Trend:
@@ -137,7 +136,7 @@ class TrendService:
                     )
             if point is not None:
                 found.append(point)
-        return Trend(revision, found, is_whole=len(found) == len(told))
+        return Trend(found, is_whole=len(found) == len(told))
 
 
 def _kept(connection: Connection) -> list[Point]:

@@ -22,9 +22,6 @@ from portal.services.sessions import Session
 from portal.web.times import changes_in_words, to_the_minute
 from portal.web.tones import tones_from_above
 
-#: So many owners, projects, reused assets of a layer are named.
-_NAMED = 6
-
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -73,7 +70,7 @@ def add_home(
 
     @blueprint.get("/")
     def home() -> str:
-        glance = layers.glance(limit=_NAMED)
+        glance = layers.glance()
         bands = _bands(glance, kinds.current())
         stories = news.latest()
         person = session()

@@ -18,8 +18,8 @@ from portal.web.charts import Chart, percent_chart
 from portal.web.language import gettext
 from portal.web.tones import tones_from_above
 
-#: So much of each list is shown for a layer among others, and on the page of one.
-_IN_SHORT, _AT_ONCE = 8, 50
+#: So much of each list is shown on a page of one layer.
+_AT_ONCE = 50
 _LAST_PAGE = 100_000
 
 
@@ -49,9 +49,9 @@ def add_layers(
 
     @blueprint.get("/layers", endpoint="layers")
     def all_layers() -> str:
-        glance = layers.glance(limit=_IN_SHORT)
+        glance = layers.glance()
         trend, book = trends.trend(), rules.book()
-        standings = _standings(glance, trend)
+        standings = _standings(glance, trend, glance.answer.reports)
         return render_template(
             "layers.html",
             glance=glance,
@@ -73,12 +73,12 @@ def add_layers(
         number = request.args.get("page", 1, type=int)
         if not 1 <= number <= _LAST_PAGE:
             abort(404, "There is no such page.")
-        glance = layers.glance(limit=_IN_SHORT)
+        glance = layers.glance()
         if ref not in glance.layers:
             raise NotFoundError(f"There is no layer {ref}.")
         report = layers.layers(layer=ref, limit=_AT_ONCE, offset=(number - 1) * _AT_ONCE).reports[0]
         trend, book = trends.trend(), rules.book()
-        standing = next(item for item in _standings(glance, trend) if item.layer.ref == ref)
+        (standing,) = _standings(glance, trend, [report])
         lengths = [report.owners.total, report.unused.total, report.reused.total if report.reused else 0]
         return render_template(
             "layer.html",
@@ -97,11 +97,14 @@ def add_layers(
         )
 
 
-def _standings(glance: Glance, trend: Trend) -> list[Standing]:
-    reports = glance.answer.reports
+def _standings(glance: Glance, trend: Trend, reports: Sequence[LayerReport]) -> list[Standing]:
+    """Return how those layers stand that some reports tell of and that are declared."""
+    ordered = _from_below(glance.layers.values())
+    from_above = sorted(ordered, key=lambda layer: (-layer.rank, layer.ref))
+    tones = dict(zip((layer.ref for layer in from_above), tones_from_above(from_above), strict=True))
     newest = trend.points[-1].layers if trend.points else {}
     found = []
-    for report, tone in zip(reports, tones_from_above([report.layer for report in reports]), strict=True):
+    for report in reports:
         layer = None if report.layer is None else glance.layers.get(report.layer)
         if layer is None:
             continue
@@ -109,11 +112,11 @@ def _standings(glance: Glance, trend: Trend) -> list[Standing]:
             Standing(
                 layer,
                 report,
-                tone,
+                tones[layer.ref],
                 glance.named(layer.owner_roles),
                 [(item.duty, glance.named([item.role])[0]) for item in layer.duties],
                 glance.named(layer.approvers),
-                [other for other in _from_below(glance.layers.values()) if layer.may_need(other)],
+                [other for other in ordered if layer.may_need(other)],
                 newest.get(layer.ref),
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -69,16 +69,15 @@ def add_problems(
             ref=chosen["ref"],
         )
         found = problems.ask(asked, limit=_AT_ONCE, offset=(number - 1) * _AT_ONCE)
-        counts = problems.facets(asked)
-        concerned = _concerned(found)
-        known = ownership.nodes(concerned | _people_and_layers(counts))
+        ranked = {name: _ranked(name, counts, chosen[name]) for name, counts in problems.facets(asked).items()}
+        known = ownership.nodes(_concerned(found) | _people_and_layers(ranked))
         others = {node.owner for node in known.values()} | {node.layer for node in known.values()}
         known = {**known, **ownership.nodes({ref for ref in others if ref is not None and ref not in known})}
         where = places.of_entities([finding.ref for finding in found.findings])
         return render_template(
             "problems.html",
             found=found,
-            facets=[_facet(name, counts[name], chosen, known) for name in ("severity", "rule", "layer", "owner")],
+            facets=[_facet(name, ranked[name], chosen, known) for name in ("severity", "rule", "layer", "owner")],
             chips=_chips(chosen, known),
             known=known,
             places=where,
@@ -105,21 +104,30 @@ def _concerned(found: Faults) -> set[EntityRef]:
     }
 
 
-def _people_and_layers(counts: Mapping[str, Mapping[str, int]]) -> set[EntityRef]:
-    return {EntityRef(value) for name in ("layer", "owner") for value in counts[name] if value}
+def _people_and_layers(ranked: Mapping[str, Sequence[tuple[str, int]]]) -> set[EntityRef]:
+    """Return the layers and owners that facets name."""
+    return {
+        EntityRef(value)
+        for name in ("layer", "owner")
+        for value, _ in ranked[name][: _SHOWN + _UNFOLDED]
+        if value != NONE and ":" in value
+    }
+
+
+def _ranked(name: str, counts: Mapping[str, int], chosen: Collection[str]) -> list[tuple[str, int]]:
+    """Return the values of a facet with their counts, those that are chosen first, the graver or more frequent next."""
+    # What is chosen stays there to be let go, even where it gives nothing beside the other facets.
+    every = dict.fromkeys(chosen, 0) | {value or NONE: count for value, count in counts.items()}
+    order = {severity: place for place, severity in enumerate(SEVERITIES)} if name == "severity" else {}
+    return sorted(
+        every.items(),
+        key=lambda item: (item[0] not in chosen, order.get(item[0], len(order)) if order else -item[1], item[0]),
+    )
 
 
 def _facet(
-    name: str, counts: Mapping[str, int], chosen: Mapping[str, list[str]], known: Mapping[EntityRef, Node]
+    name: str, ranked: Sequence[tuple[str, int]], chosen: Mapping[str, list[str]], known: Mapping[EntityRef, Node]
 ) -> Facet:
-    # What is chosen stays there to be let go, even where it gives nothing beside the other facets.
-    every = {value or NONE: count for value, count in counts.items()}
-    every |= {value: 0 for value in chosen[name] if value not in every}
-    order = {severity: place for place, severity in enumerate(SEVERITIES)} if name == "severity" else {}
-    ranked = sorted(
-        every.items(),
-        key=lambda item: (item[0] not in chosen[name], order.get(item[0], len(order)) if order else -item[1], item[0]),
-    )
     values = [_value(name, value, count, chosen, known) for value, count in ranked[: _SHOWN + _UNFOLDED]]
     shown = max(_SHOWN, len(chosen[name]))
     return Facet(name, _titles()[name], values[:shown], values[shown:], len(ranked) - len(values))

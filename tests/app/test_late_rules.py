@@ -19,7 +19,12 @@ def _application(rules: type[Rule]) -> Flask:
 
 @pytest.mark.parametrize(
     ("endpoint", "values"),
-    [("named", {"kind": "k/1", "name": "ä/ö"}), ("named", {"kind": "k", "name": "n", "q": "1 2"}), ("plain", {})],
+    [
+        ("named", {"kind": "k/1", "name": "ä/ö"}),
+        ("named", {"kind": "k", "name": "n", "q": "1 2"}),
+        ("named", {"kind": "k", "name": "n", "rule": "r", "self": "s"}),
+        ("plain", {}),
+    ],
 )
 def test_urls_are_those_that_werkzeug_makes_at_once(endpoint: str, values: dict[str, str]) -> None:
     late, soon = _application(LateRule), _application(Rule)

@@ -13,6 +13,7 @@ from portal.services.kinds import KindsService
 from portal.services.layers import LayerReport, LayersAnswer, LayersService, Page
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
+from portal.services.survey import SurveyService
 from portal.store.database import Database
 
 PORTAL = "portal/v1alpha1"
@@ -50,10 +51,10 @@ CATALOG = documents(
 )
 
 
-def service(database: Database) -> LayersService:
+def service(database: Database, **more: int) -> LayersService:
     kinds = KindsService(database, all_kinds())
     ownership = OwnershipService(database, kinds)
-    return LayersService(database, kinds, ownership, PastOrganisations(kinds, ownership.facts_reader))
+    return LayersService(database, kinds, ownership, PastOrganisations(kinds, ownership.facts_reader), **more)
 
 
 def by_name(answer: LayersAnswer) -> dict[str, LayerReport]:
@@ -187,3 +188,29 @@ def test_what_is_exempt_is_no_violation(catalog: Catalog, repo: MakeRepository) 
     shared = by_name(service(catalog.database).layers())["shared"]
 
     assert [item.rule for item in shared.broken] == ["portal/owner-role"]
+
+
+def test_a_glance_at_a_large_catalog_tells_what_the_survey_before_saw(catalog: Catalog, repo: MakeRepository) -> None:
+    made = repo({"catalog-info.yaml": CATALOG})
+    catalog.ingest(made.url)
+    large, small = service(catalog.database, many=0), service(catalog.database)
+    kinds = KindsService(catalog.database, all_kinds())
+    SurveyService(catalog.database, OwnershipService(catalog.database, kinds), lists=large.lists).take()
+    before = large.glance()
+    assert before.answer == small.glance().answer
+    assert (before.revision, before.newest) == (1, 1)
+
+    made.commit({"catalog-info.yaml": documents(CATALOG, dataset("more", "builders"))})
+    catalog.service.refresh()
+
+    late, now = large.glance(), small.glance()
+    assert (late.revision, late.newest, late.answer) == (1, 2, before.answer)
+    assert (now.revision, by_name(now.answer)["shared"].kinds["dataset"]) == (2, 5)
+
+
+def test_without_layers_a_glance_counts(catalog: Catalog, repo: MakeRepository) -> None:
+    catalog.ingest(repo({"catalog-info.yaml": documents(group("a"), component("x", owner="a"))}).url)
+
+    (report,) = service(catalog.database).glance().answer.reports
+
+    assert (report.layer, report.kinds, report.owned, report.owners.total) == (None, {"component": 1}, 1, 1)

@@ -14,7 +14,7 @@ from waiting import eventually
 
 from portal.defaults.kinds import all_kinds
 from portal.errors import InputError, NotFoundError
-from portal.graph.faults import FACETS, SEVERITIES, Fault, Selection, counted, mark_of
+from portal.graph.faults import FACETS, SEVERITIES, Fault, Selection, combined, counted, facets, mark_of
 from portal.model.layer import Finding
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
@@ -176,8 +176,14 @@ def test_a_selection_is_a_naive_filter_and_counts_are_a_naive_count(
 
     chosen = Selection(rules, layers, owners, severities)
 
-    assert [fault for fault in faults if chosen.holds(fault)] == naive
+    assert list(chosen.among(faults)) == naive
     assert counted(naive) == {name: dict(Counter(getattr(fault, name) for fault in naive)) for name in FACETS}
+    for name in FACETS:
+        # A facet counts what the others leave.
+        others = [
+            fault for fault in faults if all(not v or getattr(fault, n) in v for n, v in wanted.items() if n != name)
+        ]
+        assert facets(combined(faults), chosen)[name] == dict(Counter(getattr(fault, name) for fault in others))
 
 
 def test_a_finding_is_the_same_whatever_it_weighs_and_whoever_could_mend_it() -> None:
