@@ -31,7 +31,7 @@ function nodeParts(node) {
   const [width, height] = [node.width(), node.height()];
   const border = node.numericStyle("border-width");
   const shape = element("rect", {
-    ...{ x: x - width / 2, y: y - height / 2, width, height, rx: node.numericStyle("corner-radius") || 0 },
+    ...{ x: x - width / 2, y: y - height / 2, width, height, rx: Number(node.numericStyle("corner-radius")) || 0 },
     ...{ fill: node.style("background-color"), stroke: border ? node.style("border-color") : "none", "stroke-width": border },
     ...(node.style("border-style") === "dashed" ? { "stroke-dasharray": "4 3" } : {}),
   });

@@ -13,14 +13,14 @@ from flask import Blueprint, render_template, request, url_for
 
 from portal.errors import InputError
 from portal.model.layer import Layer
-from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES, RelationType
+from portal.model.ref import PEOPLE, EntityRef
+from portal.model.relation import DEPENDENCY_TYPES, IN_LAYER, RelationType
 from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.overview import OverviewService, Part
 from portal.services.ownership import Node, OwnershipService
 from portal.services.search import LONGEST_TERM, SearchQuery, SearchService
-from portal.services.subgraph import LONGEST_WAY, SubGraphService
+from portal.services.subgraph import SubGraph, SubGraphService
 from portal.web.graph_asked import DEEPEST, DIRECTIONS, FEW, MANY, Asked
 from portal.web.language import gettext, ngettext
 from portal.web.links import entity_url, page_url
@@ -151,12 +151,13 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         "most": asked.most,
     }
     hidden: Mapping[EntityRef, int] = {}
+    is_common = False
     if to is None:
         expand = [EntityRef(text) for text in asked.expand]
         found = services.subgraphs.around(root, depth=asked.depth, expand=expand, **which)
         hidden = services.subgraphs.hidden_steps(found, direction=asked.direction, types=asked.types or None)
     else:
-        found = services.subgraphs.between(root, to, depth=LONGEST_WAY, **which)
+        found, is_common = _between(services, root, to, which)
     reached = services.impacts.distances(root, [node.ref for node in found.nodes]) if asked.is_impact else None
     tones = tones_by_layer(services.ownership.layers())
     known = services.ownership.nodes([node.ref for node in found.nodes])
@@ -184,6 +185,7 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         ),
         "bands": _bands(found.layers, items.values(), tones),
         "way": [items[ref] for ref in found.way],
+        "is_common": is_common,
         "drawing": _drawing(
             found.layers,
             items.values(),
@@ -196,6 +198,24 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
             way=[_id(ref) for ref in found.way],
         ),
     }
+
+
+def _between(
+    services: GraphServices, root: EntityRef, to: EntityRef, which: Mapping[str, Any]
+) -> tuple[SubGraph, bool]:
+    """Return the ways between two, and whether people or layers alone connect them.
+
+    Nearly everything is one group or layer away from everything else: unless somebody says which relations to follow,
+    those of people and layers are followed only where there is no other way.
+    """
+    if which["types"] is None and not PEOPLE & {root.kind, to.kind}:
+        forward = (pair.forward for pair in services.kinds.told().relation_types)
+        things = [name for name in forward if group_of(name)[0] != "people" and name != IN_LAYER.forward]
+        found = services.subgraphs.between(root, to, **{**which, "types": things})
+        if found.way:
+            return found, False
+    found = services.subgraphs.between(root, to, **which)
+    return found, which["types"] is None and bool(found.way) and not PEOPLE & {root.kind, to.kind}
 
 
 def _overview(services: GraphServices) -> dict[str, Any]:

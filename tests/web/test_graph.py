@@ -30,6 +30,7 @@ FILES = documents(
     group("team-a"),
     entity("System", "shop", "owner: team-a, layer: high"),
     HOSTILE,
+    component("alone"),
     component("loop", more="layer: high, dependsOn: ['component:loop', 'component:a-b_c.D'], system: shop"),
     *(component(f"leaf-{number:03}", more="layer: high, dependsOn: ['component:loop']") for number in range(FEW + 20)),
 )
@@ -119,6 +120,15 @@ def test_a_way_is_told_in_steps(client: FlaskClient) -> None:
     assert "No way leads" in client.get(f"{way}&direction=in").get_data(as_text=True)
 
 
+def test_people_connect_two_only_where_nothing_else_does(client: FlaskClient) -> None:
+    by_things = client.get("/graph?root=component:leaf-001&to=component:a-b_c.D").get_data(as_text=True)
+    by_people = client.get("/graph?root=component:leaf-001&to=component:alone").get_data(as_text=True)
+
+    assert "2 steps lead from here" in by_things
+    assert "Only people, groups or a layer" not in by_things
+    assert "Only people, groups or a layer" in by_people
+
+
 def test_what_a_change_reaches_is_told_by_its_distance(client: FlaskClient) -> None:
     page = client.get("/graph?root=component:a-b_c.D&impact=1&depth=2").get_data(as_text=True)
 
@@ -133,6 +143,7 @@ def test_the_whole_catalog_is_drawn_by_systems_and_kinds(client: FlaskClient) ->
     assert {(node["title"], node["note"]) for node in found["nodes"]} == {
         ("shop", "2 entities"),
         ("component", f"{FEW + 20} entities"),
+        ("alone", "1 entity"),
     }
     assert [edge["count"] for edge in found["edges"]] == [FEW + 20]
 
