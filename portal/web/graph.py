@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -111,7 +112,6 @@ def add_graph(blueprint: Blueprint, services: GraphServices) -> None:
             layers=[view.layer for view in services.ownership.layers() if view.layer is not None],
             few=FEW,
             many=MANY,
-            relation_name=relation_name,
             **shown,
         )
 
@@ -161,6 +161,7 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
     reached = services.impacts.distances(root, [node.ref for node in found.nodes]) if asked.is_impact else None
     tones = tones_by_layer(services.ownership.layers())
     known = services.ownership.nodes([node.ref for node in found.nodes])
+    called = cache(relation_name)
     inverses = {name: other for pair in services.kinds.told().relation_types for name, other in _both(pair)}
     items = {
         node.ref: Item(
@@ -174,8 +175,8 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         for node in found.nodes
     }
     for edge in sorted(found.edges, key=lambda edge: (group_of(edge.type), edge)):
-        items[edge.source].relations.append(Related(relation_name(edge.type), items[edge.target]))
-        items[edge.target].relations.append(Related(relation_name(inverses[edge.type]), items[edge.source]))
+        items[edge.source].relations.append(Related(called(edge.type), items[edge.target]))
+        items[edge.target].relations.append(Related(called(inverses[edge.type]), items[edge.source]))
     return {
         "found": found,
         "known": known,
@@ -191,7 +192,7 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
             items.values(),
             tones,
             [
-                {"source": _id(edge.source), "target": _id(edge.target), "label": relation_name(edge.type)}
+                {"source": _id(edge.source), "target": _id(edge.target), "label": called(edge.type)}
                 for edge in found.edges
             ],
             root=_id(root),

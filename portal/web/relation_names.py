@@ -24,6 +24,52 @@ GROUPS: Mapping[str, Sequence[str]] = MappingProxyType(
         ),
     }
 )
+
+
+def N_(message: str) -> str:  # noqa: N802  # what gettext's tools know it by
+    """Mark a message that is looked up later."""
+    return message
+
+
+#: What relations are called, in English.
+_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "actedForBy": N_("acted for by"),
+        "actsFor": N_("acts for"),
+        "apiConsumedBy": N_("consumed by"),
+        "apiProvidedBy": N_("provided by"),
+        "childOf": N_("child of"),
+        "consumedBy": N_("consumed by"),
+        "consumes": N_("consumes"),
+        "consumesApi": N_("consumes API"),
+        "contributedBy": N_("contributed by"),
+        "contributesTo": N_("contributes to"),
+        "dependencyOf": N_("needed by"),
+        "dependsOn": N_("depends on"),
+        "derivedFrom": N_("derived from"),
+        "derives": N_("derives"),
+        "generated": N_("generated"),
+        "generatedFrom": N_("generated from"),
+        "hasMember": N_("has member"),
+        "hasPart": N_("has part"),
+        "hasRole": N_("has role"),
+        "inLayer": N_("in layer"),
+        "layerHas": N_("layer has"),
+        "memberOf": N_("member of"),
+        "ownedBy": N_("owned by"),
+        "ownerOf": N_("owner of"),
+        "parentOf": N_("parent of"),
+        "partOf": N_("part of"),
+        "producedBy": N_("produced by"),
+        "produces": N_("produces"),
+        "providesApi": N_("provides API"),
+        "roleOf": N_("role of"),
+        "stewardOf": N_("steward of"),
+        "stewardedBy": N_("stewarded by"),
+        "trainedOn": N_("trained on"),
+        "trains": N_("trains"),
+    }
+)
 _PLACES = {name: (group, place) for group, names in GROUPS.items() for place, name in enumerate(names)}
 
 
@@ -45,44 +91,4 @@ def group_title(group: str) -> str:
 
 def relation_name(name: str) -> str:
     """Return what a relation is called, in the reader's language where Portal knows it."""
-    known = _names()
-    return known[name] if name in known else words(name)
-
-
-def _names() -> Mapping[str, str]:
-    return {
-        "actedForBy": gettext("acted for by"),
-        "actsFor": gettext("acts for"),
-        "apiConsumedBy": gettext("consumed by"),
-        "apiProvidedBy": gettext("provided by"),
-        "childOf": gettext("child of"),
-        "consumedBy": gettext("consumed by"),
-        "consumes": gettext("consumes"),
-        "consumesApi": gettext("consumes API"),
-        "contributedBy": gettext("contributed by"),
-        "contributesTo": gettext("contributes to"),
-        "dependencyOf": gettext("needed by"),
-        "dependsOn": gettext("depends on"),
-        "derivedFrom": gettext("derived from"),
-        "derives": gettext("derives"),
-        "generated": gettext("generated"),
-        "generatedFrom": gettext("generated from"),
-        "hasMember": gettext("has member"),
-        "hasPart": gettext("has part"),
-        "hasRole": gettext("has role"),
-        "inLayer": gettext("in layer"),
-        "layerHas": gettext("layer has"),
-        "memberOf": gettext("member of"),
-        "ownedBy": gettext("owned by"),
-        "ownerOf": gettext("owner of"),
-        "parentOf": gettext("parent of"),
-        "partOf": gettext("part of"),
-        "producedBy": gettext("produced by"),
-        "produces": gettext("produces"),
-        "providesApi": gettext("provides API"),
-        "roleOf": gettext("role of"),
-        "stewardOf": gettext("steward of"),
-        "stewardedBy": gettext("stewarded by"),
-        "trainedOn": gettext("trained on"),
-        "trains": gettext("trains"),
-    }
+    return gettext(_NAMES[name]) if name in _NAMES else words(name)
