@@ -106,6 +106,8 @@ if (stage) {
   document.addEventListener("htmx:afterSettle", () => {
     document.querySelectorAll(".explorer-menu").forEach((menu, place) => { menu.open = openMenus[place] ?? false; });
     show();
+    // Where what had the focus is gone, the keyboard goes on from the top.
+    if (document.activeElement === document.body) document.querySelector("#explorer h1").focus({ preventScroll: true });
   });
   show();
 }

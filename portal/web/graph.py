@@ -280,7 +280,8 @@ def _drawing(
         for item in items
     ]
     told = [{"ref": layer.ref, "title": layer.title, "tone": tones.get(layer.ref, 0)} for layer in layers]
-    return orjson.dumps({"nodes": nodes, "edges": edges, "layers": told, **more}).decode()
+    drawn = {"nodes": nodes, "edges": edges, "layers": told, "outside": gettext("In no layer"), **more}
+    return orjson.dumps(drawn).decode()
 
 
 def _note(node: Node | Part) -> str:
