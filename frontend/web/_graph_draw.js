@@ -6,7 +6,8 @@ const TONES = 6;
 const FONT = "system-ui, sans-serif";
 const FEW_EDGES = 16;
 // A graph that could not be read when it is all in view is looked at from where it begins.
-const READABLE = 0.5;
+const READABLE = 0.4;
+const MARGIN = 16;
 // An edge that would run behind the nodes between its ends bends so far to the side.
 const LONG = 150;
 const BEND = 2 * (WIDTH / 2 + 18);
@@ -140,13 +141,22 @@ export function draw(container, graph, layout, options = {}) {
 function look(drawn) {
   fit(drawn);
   if (drawn.zoom() >= READABLE || drawn.$(".is-root").empty()) return;
-  drawn.zoom(READABLE);
+  drawn.zoom(READABLE * 1.5);
   drawn.center(drawn.$(".is-root"));
+  const { x1, y1, x2, y2 } = drawn.elements().renderedBoundingBox();
+  drawn.panBy({ x: covering(x1, x2, drawn.width()), y: covering(y1, y2, drawn.height()) });
+}
+
+// Returns how far something must be moved that no room is left beside it, or as much on either side.
+function covering(from, to, room) {
+  if (to - from <= room - 2 * MARGIN) return (room - from - to) / 2;
+  if (from > MARGIN) return MARGIN - from;
+  return Math.max(0, room - MARGIN - to);
 }
 
 // Brings all of a drawing into view, not larger than it reads well.
 export function fit(drawn) {
-  drawn.fit(undefined, 16);
+  drawn.fit(undefined, MARGIN);
   if (drawn.zoom() > 1) {
     drawn.zoom(1);
     drawn.center();
