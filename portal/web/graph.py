@@ -92,15 +92,14 @@ def add_graph(blueprint: Blueprint, services: GraphServices) -> None:
         asked = Asked.of(request.args)
         root, offered = _meant(services, asked.root)
         to, offered_to = _meant(services, asked.to)
-        shown: dict[str, Any] = {}
+        shown: dict[str, Any] = {"asked": asked}
         if root is not None:
             asked = replace(asked, root=root, to=to or asked.to)
             shown = _around(services, asked, root, to)
         elif not asked.root:
-            shown = _overview(services)
+            shown |= _overview(services)
         return render_template(
             "graph.html",
-            asked=asked,
             root=root,
             to=to,
             offers=[(asked.url(root=ref), title, kind) for ref, title, kind in offered],
@@ -151,13 +150,13 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         "most": asked.most,
     }
     hidden: Mapping[EntityRef, int] = {}
-    is_common = False
+    followed: Sequence[str] = asked.types
     if to is None:
         expand = [EntityRef(text) for text in asked.expand]
         found = services.subgraphs.around(root, depth=asked.depth, expand=expand, **which)
         hidden = services.subgraphs.hidden_steps(found, direction=asked.direction, types=asked.types or None)
     else:
-        found, is_common = _between(services, root, to, which)
+        found, followed = _between(services, root, to, which)
     reached = services.impacts.distances(root, [node.ref for node in found.nodes]) if asked.is_impact else None
     tones = tones_by_layer(services.ownership.layers())
     known = services.ownership.nodes([node.ref for node in found.nodes])
@@ -178,6 +177,8 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         items[edge.source].relations.append(Related(called(edge.type), items[edge.target]))
         items[edge.target].relations.append(Related(called(inverses[edge.type]), items[edge.source]))
     return {
+        "asked": replace(asked, expand=tuple(ref for ref in asked.expand if ref in items)),
+        "export_url": replace(asked, types=followed).export_url,
         "found": found,
         "known": known,
         "reached": reached,
@@ -186,7 +187,7 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         ),
         "bands": _bands(found.layers, items.values(), tones),
         "way": [items[ref] for ref in found.way],
-        "is_common": is_common,
+        "is_common": bool(to and found.way and not followed and not PEOPLE & {root.kind, to.kind}),
         "drawing": _drawing(
             found.layers,
             items.values(),
@@ -203,8 +204,8 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
 
 def _between(
     services: GraphServices, root: EntityRef, to: EntityRef, which: Mapping[str, Any]
-) -> tuple[SubGraph, bool]:
-    """Return the ways between two, and whether people or layers alone connect them.
+) -> tuple[SubGraph, Sequence[str]]:
+    """Return the ways between two, and the relations that were followed, empty for all.
 
     Nearly everything is one group or layer away from everything else: unless somebody says which relations to follow,
     those of people and layers are followed only where there is no other way.
@@ -214,9 +215,8 @@ def _between(
         things = [name for name in forward if group_of(name)[0] != "people" and name != IN_LAYER.forward]
         found = services.subgraphs.between(root, to, **{**which, "types": things})
         if found.way:
-            return found, False
-    found = services.subgraphs.between(root, to, **which)
-    return found, which["types"] is None and bool(found.way) and not PEOPLE & {root.kind, to.kind}
+            return found, things
+    return services.subgraphs.between(root, to, **which), which["types"] or ()
 
 
 def _overview(services: GraphServices) -> dict[str, Any]:

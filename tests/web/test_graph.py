@@ -169,18 +169,24 @@ def test_whatever_is_asked_a_useful_page_answers(query: str, status: int, text: 
     assert text in response.get_data(as_text=True)
 
 
-def test_the_graph_can_be_told_to_other_programs_as_it_is_shown(client: FlaskClient) -> None:
-    page = client.get("/graph?root=component:leaf-001&relation=dependsOn&direction=out&expand=component:default/loop")
-    links = {
-        attributes["href"]
-        for _, attributes in outline(page.get_data(as_text=True))
-        if attributes.get("href", "").startswith("/api/ownership/graph")
-    }
+@pytest.mark.parametrize(
+    "query",
+    ["relation=dependsOn&direction=out&expand=component:default/loop", "to=component:alone", "to=component:loop"],
+)
+def test_the_graph_can_be_told_to_other_programs_as_it_is_shown(query: str, client: FlaskClient) -> None:
+    path = f"/graph?root=component:leaf-001&{query}"
+    tags = outline(client.get(path).get_data(as_text=True))
+    links = [a["href"] for _, a in tags if a.get("href", "").startswith("/api/ownership/graph")]
+    told = [client.get(link) for link in links]
 
-    mermaid = next(client.get(link).get_data(as_text=True) for link in links if "format=mermaid" in link)
-    assert len(links) == 4
-    assert "leaf-001" in mermaid
-    assert "onerror" in mermaid
+    assert [(answer.status_code, answer.mimetype.partition("/")[0]) for answer in told] == [
+        (200, "text"),
+        (200, "text"),
+        (200, "application"),
+        (200, "application"),
+    ]
+    assert told[0].get_data(as_text=True).startswith("flowchart")
+    assert {node["title"] for node in told[-1].json["nodes"]} == titles(client, path)
 
 
 def test_the_number_of_statements_does_not_grow_with_the_graph(portal: Portal, client: FlaskClient) -> None:
