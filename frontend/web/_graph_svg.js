@@ -1,5 +1,4 @@
-// Writes a drawing as SVG: text stays text, and lines stay sharp. What cytoscape-svg does through a canvas of its own
-// has had no release since 2021.
+// Writes a drawing as SVG: text stays text, and lines stay sharp.
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = 20;
 
