@@ -4,7 +4,10 @@ import { HEIGHT, WIDTH } from "./_graph_layout.js";
 
 const TONES = 6;
 const FONT = "system-ui, sans-serif";
-const FEW_EDGES = 24;
+const FEW_EDGES = 16;
+// A graph that could not be read when it is all in view is looked at from where it begins.
+const READABLE = 0.4;
+const MARGIN = 16;
 // An edge that would run behind the nodes between its ends bends so far to the side.
 const LONG = 150;
 const BEND = 2 * (WIDTH / 2 + 18);
@@ -50,10 +53,11 @@ function fitting(text) {
 
 function elementsOf(graph, layout) {
   const tones = new Map(graph.layers.map((layer) => [layer.ref, layer.tone]));
-  const way = new Set(graph.way ?? []);
+  const way = new Map((graph.way ?? []).map((id, place) => [id, place]));
+  const isStep = (one, other) => Math.abs(way.get(one) - way.get(other)) === 1;
   const at = (x, y) => ({ x, y });
   const bands = layout.bands.flatMap(({ layer, x, y, width, height }) => {
-    const title = graph.layers.find((one) => one.ref === layer)?.title;
+    const title = layer ? graph.layers.find((one) => one.ref === layer).title : graph.outside;
     const tone = tones.get(layer) ?? 0;
     const box = { data: { id: `band ${layer}`, width, height, tone }, position: at(x + width / 2, y + height / 2), classes: "band" };
     return title ? [box, { data: { id: `name ${layer}`, label: title, tone }, position: at(x + 14, y + 16), classes: "band-name" }] : [box];
@@ -79,7 +83,7 @@ function elementsOf(graph, layout) {
   for (const edge of graph.edges) {
     const key = `${edge.source} ${edge.target}`;
     if (shown.has(key)) shown.get(key).data.label += `, ${edge.label}`;
-    else shown.set(key, { data: { id: key, source: edge.source, target: edge.target, label: edge.label, bend: bend(edge), width: 1.2 + Math.log2(edge.count ?? 1) / 2 }, classes: way.has(edge.source) && way.has(edge.target) ? "is-way" : "" });
+    else shown.set(key, { data: { id: key, source: edge.source, target: edge.target, label: edge.label, bend: bend(edge), width: 1.2 + Math.log2(edge.count ?? 1) / 2 }, classes: isStep(edge.source, edge.target) ? "is-way" : "" });
   }
   if (shown.size <= FEW_EDGES) for (const edge of shown.values()) edge.classes += " is-told";
   return [...bands, ...nodes, ...shown.values()];
@@ -130,13 +134,29 @@ export function draw(container, graph, layout, options = {}) {
     near(drawn, drawn.scratch("chosen"));
     container.classList.remove("is-over");
   });
-  fit(drawn);
+  look(drawn);
   return drawn;
+}
+
+function look(drawn) {
+  fit(drawn);
+  if (drawn.zoom() >= READABLE || drawn.$(".is-root").empty()) return;
+  drawn.zoom(READABLE * 1.5);
+  drawn.center(drawn.$(".is-root"));
+  const { x1, y1, x2, y2 } = drawn.elements().renderedBoundingBox();
+  drawn.panBy({ x: covering(x1, x2, drawn.width()), y: covering(y1, y2, drawn.height()) });
+}
+
+// Returns how far something must be moved that no room is left beside it, or as much on either side.
+function covering(from, to, room) {
+  if (to - from <= room - 2 * MARGIN) return (room - from - to) / 2;
+  if (from > MARGIN) return MARGIN - from;
+  return Math.max(0, room - MARGIN - to);
 }
 
 // Brings all of a drawing into view, not larger than it reads well.
 export function fit(drawn) {
-  drawn.fit(undefined, 16);
+  drawn.fit(undefined, MARGIN);
   if (drawn.zoom() > 1) {
     drawn.zoom(1);
     drawn.center();
@@ -148,7 +168,8 @@ export function redraw(drawn, graph, layout) {
   const before = new Map(drawn.nodes(".entity").map((node) => [node.id(), { ...node.position() }]));
   drawn.elements().remove();
   drawn.add(elementsOf(graph, layout));
-  if (still.matches) return fit(drawn);
+  look(drawn);
+  if (still.matches) return;
   for (const node of drawn.nodes(".entity")) {
     const now = { ...node.position() };
     const from = before.get(node.id());
@@ -156,7 +177,6 @@ export function redraw(drawn, graph, layout) {
     node.position(from);
     node.animate({ position: now }, { duration: 250 });
   }
-  return fit(drawn);
 }
 
 // Shows an entity with what is beside it; without one, everything alike.

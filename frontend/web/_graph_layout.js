@@ -77,7 +77,7 @@ function grouped(ids, ranks, most = Math.max(6, Math.ceil(Math.sqrt(ids.length *
   }
   return [...rows.keys()].sort((one, other) => one - other).flatMap((key) => {
     const row = rows.get(key);
-    const parts = Math.ceil(row.length / most);
+    const parts = Math.max(1, Math.ceil(row.length / most));
     return Array.from({ length: parts }, (_, part) => Object.assign(row.filter((_id, place) => place % parts === part), { isContinued: part > 0 }));
   });
 }

@@ -5,7 +5,9 @@ import { alongFlow, inBands } from "./_graph_layout.js";
 const TONES = 6;
 const MOST = 30;
 
-const words = (name) => name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase();
+// The API tells relations by names that are English; in another language the arrow alone says enough.
+const isEnglish = document.documentElement.lang.startsWith("en");
+const words = (name) => (isEnglish ? name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase() : "");
 
 function pageOf(ref) {
   const [, kind, namespace, name] = ref.match(/^([^:]*):([^/]*)\/(.*)$/s);

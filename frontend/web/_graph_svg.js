@@ -1,5 +1,4 @@
-// Writes a drawing as SVG: text stays text, and lines stay sharp. What cytoscape-svg does through a canvas of its own
-// has had no release since 2021.
+// Writes a drawing as SVG: text stays text, and lines stay sharp.
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const MARGIN = 20;
 
@@ -31,7 +30,7 @@ function nodeParts(node) {
   const [width, height] = [node.width(), node.height()];
   const border = node.numericStyle("border-width");
   const shape = element("rect", {
-    ...{ x: x - width / 2, y: y - height / 2, width, height, rx: node.numericStyle("corner-radius") || 0 },
+    ...{ x: x - width / 2, y: y - height / 2, width, height, rx: Number(node.numericStyle("corner-radius")) || 0 },
     ...{ fill: node.style("background-color"), stroke: border ? node.style("border-color") : "none", "stroke-width": border },
     ...(node.style("border-style") === "dashed" ? { "stroke-dasharray": "4 3" } : {}),
   });

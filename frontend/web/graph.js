@@ -8,6 +8,7 @@ import { toSvg } from "./_graph_svg.js";
 const stage = document.getElementById("stage");
 let drawn = null;
 let openMenus = [];
+let chosen = location.hash.slice(1);
 
 const shown = () => document.getElementById("drawing");
 const entryOf = (id) => (id ? document.getElementById(id)?.closest(".explorer-entry") : null);
@@ -25,7 +26,7 @@ function show() {
     drawn.on("tap", (event) => event.target === drawn && mark(null));
     new ResizeObserver(() => drawn.resize()).observe(stage);
   }
-  mark(location.hash.slice(1));
+  mark(chosen);
 }
 
 // Marks an entity in the drawing and in the list, and keeps it in the address.
@@ -33,7 +34,8 @@ function mark(id) {
   const entry = entryOf(id);
   for (const other of document.querySelectorAll(".explorer-entry.is-chosen")) if (other !== entry) other.classList.remove("is-chosen");
   entry?.classList.add("is-chosen");
-  choose(drawn, entry?.id);
+  chosen = entry?.id;
+  choose(drawn, chosen);
   const address = location.pathname + location.search + (entry ? `#${entry.id}` : "");
   if (address !== location.pathname + location.search + location.hash) history.replaceState(history.state, "", address);
   return entry;
@@ -94,13 +96,18 @@ if (stage) {
     const usual = { depth: "1", direction: "both" };
     for (const [name, value] of [...formData.entries()]) if (value === (usual[name] ?? "")) formData.delete(name);
   });
-  // A choice is followed at once: the menu that it was made in stays open.
+  // A choice is followed at once, what is typed when it is sent; the menu that a choice was made in stays open.
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("#graph-form select, #graph-form [type=checkbox]")) event.target.form.requestSubmit();
+  });
   document.addEventListener("htmx:beforeSwap", () => {
     openMenus = [...document.querySelectorAll(".explorer-menu")].map((menu) => menu.open);
   });
   document.addEventListener("htmx:afterSettle", () => {
     document.querySelectorAll(".explorer-menu").forEach((menu, place) => { menu.open = openMenus[place] ?? false; });
     show();
+    // Where what had the focus is gone, the keyboard goes on from the top.
+    if (document.activeElement === document.body) document.querySelector("#explorer h1").focus({ preventScroll: true });
   });
   show();
 }

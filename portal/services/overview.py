@@ -15,8 +15,8 @@ from portal.services.ownership import LayerView, Node, OwnershipService
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
 
-#: So many parts are drawn at most, those of the most entities.
-MOST_PARTS = 120
+#: So many parts are drawn at most, those of the most entities, with so many needs, the most frequent.
+MOST_PARTS, MOST_NEEDS = 80, 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Parts, sorted, and how often entities of one need entities of another, by the keys of the two."""
+    """Parts, sorted, and how often entities of one need entities of another, by the keys of the two.
+
+    `left_out` parts are not told for want of room, nor are `needs_left_out` pairs of those that are.
+    """
 
     layers: Sequence[Layer]
     parts: Sequence[Part]
     needs: Mapping[tuple[str, str], int]
     left_out: int = 0
+    needs_left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,9 @@ class OverviewService:
         return Overview(
             [view.layer for view in views if view.layer is not None],
             [part for part in parts if part.key in shown],
-            dict(sorted(needs.items())),
+            dict(sorted(sorted(needs.items(), key=lambda need: (-need[1], need[0]))[:MOST_NEEDS])),
             len(parts) - len(shown),
+            max(0, len(needs) - MOST_NEEDS),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -13,14 +14,14 @@ from flask import Blueprint, render_template, request, url_for
 
 from portal.errors import InputError
 from portal.model.layer import Layer
-from portal.model.ref import EntityRef
-from portal.model.relation import DEPENDENCY_TYPES, RelationType
+from portal.model.ref import PEOPLE, EntityRef
+from portal.model.relation import DEPENDENCY_TYPES, IN_LAYER, RelationType
 from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.overview import OverviewService, Part
 from portal.services.ownership import Node, OwnershipService
 from portal.services.search import LONGEST_TERM, SearchQuery, SearchService
-from portal.services.subgraph import LONGEST_WAY, SubGraphService
+from portal.services.subgraph import SubGraph, SubGraphService
 from portal.web.graph_asked import DEEPEST, DIRECTIONS, FEW, MANY, Asked
 from portal.web.language import gettext, ngettext
 from portal.web.links import entity_url, page_url
@@ -91,15 +92,14 @@ def add_graph(blueprint: Blueprint, services: GraphServices) -> None:
         asked = Asked.of(request.args)
         root, offered = _meant(services, asked.root)
         to, offered_to = _meant(services, asked.to)
-        shown: dict[str, Any] = {}
+        shown: dict[str, Any] = {"asked": asked}
         if root is not None:
             asked = replace(asked, root=root, to=to or asked.to)
             shown = _around(services, asked, root, to)
         elif not asked.root:
-            shown = _overview(services)
+            shown |= _overview(services)
         return render_template(
             "graph.html",
-            asked=asked,
             root=root,
             to=to,
             offers=[(asked.url(root=ref), title, kind) for ref, title, kind in offered],
@@ -111,7 +111,6 @@ def add_graph(blueprint: Blueprint, services: GraphServices) -> None:
             layers=[view.layer for view in services.ownership.layers() if view.layer is not None],
             few=FEW,
             many=MANY,
-            relation_name=relation_name,
             **shown,
         )
 
@@ -151,15 +150,17 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         "most": asked.most,
     }
     hidden: Mapping[EntityRef, int] = {}
+    followed: Sequence[str] = asked.types
     if to is None:
         expand = [EntityRef(text) for text in asked.expand]
         found = services.subgraphs.around(root, depth=asked.depth, expand=expand, **which)
         hidden = services.subgraphs.hidden_steps(found, direction=asked.direction, types=asked.types or None)
     else:
-        found = services.subgraphs.between(root, to, depth=LONGEST_WAY, **which)
+        found, followed = _between(services, root, to, which)
     reached = services.impacts.distances(root, [node.ref for node in found.nodes]) if asked.is_impact else None
     tones = tones_by_layer(services.ownership.layers())
     known = services.ownership.nodes([node.ref for node in found.nodes])
+    called = cache(relation_name)
     inverses = {name: other for pair in services.kinds.told().relation_types for name, other in _both(pair)}
     items = {
         node.ref: Item(
@@ -173,9 +174,11 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         for node in found.nodes
     }
     for edge in sorted(found.edges, key=lambda edge: (group_of(edge.type), edge)):
-        items[edge.source].relations.append(Related(relation_name(edge.type), items[edge.target]))
-        items[edge.target].relations.append(Related(relation_name(inverses[edge.type]), items[edge.source]))
+        items[edge.source].relations.append(Related(called(edge.type), items[edge.target]))
+        items[edge.target].relations.append(Related(called(inverses[edge.type]), items[edge.source]))
     return {
+        "asked": replace(asked, expand=tuple(ref for ref in asked.expand if ref in items)),
+        "export_url": replace(asked, types=followed).export_url,
         "found": found,
         "known": known,
         "reached": reached,
@@ -184,18 +187,36 @@ def _around(services: GraphServices, asked: Asked, root: EntityRef, to: EntityRe
         ),
         "bands": _bands(found.layers, items.values(), tones),
         "way": [items[ref] for ref in found.way],
+        "is_common": bool(to and found.way and not followed and not PEOPLE & {root.kind, to.kind}),
         "drawing": _drawing(
             found.layers,
             items.values(),
             tones,
             [
-                {"source": _id(edge.source), "target": _id(edge.target), "label": relation_name(edge.type)}
+                {"source": _id(edge.source), "target": _id(edge.target), "label": called(edge.type)}
                 for edge in found.edges
             ],
             root=_id(root),
             way=[_id(ref) for ref in found.way],
         ),
     }
+
+
+def _between(
+    services: GraphServices, root: EntityRef, to: EntityRef, which: Mapping[str, Any]
+) -> tuple[SubGraph, Sequence[str]]:
+    """Return the ways between two, and the relations that were followed, empty for all.
+
+    Nearly everything is one group or layer away from everything else: unless somebody says which relations to follow,
+    those of people and layers are followed only where there is no other way.
+    """
+    if which["types"] is None and not PEOPLE & {root.kind, to.kind}:
+        forward = (pair.forward for pair in services.kinds.told().relation_types)
+        things = [name for name in forward if group_of(name)[0] != "people" and name != IN_LAYER.forward]
+        found = services.subgraphs.between(root, to, **{**which, "types": things})
+        if found.way:
+            return found, things
+    return services.subgraphs.between(root, to, **which), which["types"] or ()
 
 
 def _overview(services: GraphServices) -> dict[str, Any]:
@@ -259,7 +280,8 @@ def _drawing(
         for item in items
     ]
     told = [{"ref": layer.ref, "title": layer.title, "tone": tones.get(layer.ref, 0)} for layer in layers]
-    return orjson.dumps({"nodes": nodes, "edges": edges, "layers": told, **more}).decode()
+    drawn = {"nodes": nodes, "edges": edges, "layers": told, "outside": gettext("In no layer"), **more}
+    return orjson.dumps(drawn).decode()
 
 
 def _note(node: Node | Part) -> str:

@@ -30,6 +30,7 @@ FILES = documents(
     group("team-a"),
     entity("System", "shop", "owner: team-a, layer: high"),
     HOSTILE,
+    component("alone"),
     component("loop", more="layer: high, dependsOn: ['component:loop', 'component:a-b_c.D'], system: shop"),
     *(component(f"leaf-{number:03}", more="layer: high, dependsOn: ['component:loop']") for number in range(FEW + 20)),
 )
@@ -119,6 +120,15 @@ def test_a_way_is_told_in_steps(client: FlaskClient) -> None:
     assert "No way leads" in client.get(f"{way}&direction=in").get_data(as_text=True)
 
 
+def test_people_connect_two_only_where_nothing_else_does(client: FlaskClient) -> None:
+    by_things = client.get("/graph?root=component:leaf-001&to=component:a-b_c.D").get_data(as_text=True)
+    by_people = client.get("/graph?root=component:leaf-001&to=component:alone").get_data(as_text=True)
+
+    assert "2 steps lead from here" in by_things
+    assert "Only people, groups or a layer" not in by_things
+    assert "Only people, groups or a layer" in by_people
+
+
 def test_what_a_change_reaches_is_told_by_its_distance(client: FlaskClient) -> None:
     page = client.get("/graph?root=component:a-b_c.D&impact=1&depth=2").get_data(as_text=True)
 
@@ -133,6 +143,7 @@ def test_the_whole_catalog_is_drawn_by_systems_and_kinds(client: FlaskClient) ->
     assert {(node["title"], node["note"]) for node in found["nodes"]} == {
         ("shop", "2 entities"),
         ("component", f"{FEW + 20} entities"),
+        ("alone", "1 entity"),
     }
     assert [edge["count"] for edge in found["edges"]] == [FEW + 20]
 
@@ -158,18 +169,24 @@ def test_whatever_is_asked_a_useful_page_answers(query: str, status: int, text: 
     assert text in response.get_data(as_text=True)
 
 
-def test_the_graph_can_be_told_to_other_programs_as_it_is_shown(client: FlaskClient) -> None:
-    page = client.get("/graph?root=component:leaf-001&relation=dependsOn&direction=out&expand=component:default/loop")
-    links = {
-        attributes["href"]
-        for _, attributes in outline(page.get_data(as_text=True))
-        if attributes.get("href", "").startswith("/api/ownership/graph")
-    }
+@pytest.mark.parametrize(
+    "query",
+    ["relation=dependsOn&direction=out&expand=component:default/loop", "to=component:alone", "to=component:loop"],
+)
+def test_the_graph_can_be_told_to_other_programs_as_it_is_shown(query: str, client: FlaskClient) -> None:
+    path = f"/graph?root=component:leaf-001&{query}"
+    tags = outline(client.get(path).get_data(as_text=True))
+    links = [a["href"] for _, a in tags if a.get("href", "").startswith("/api/ownership/graph")]
+    told = [client.get(link) for link in links]
 
-    mermaid = next(client.get(link).get_data(as_text=True) for link in links if "format=mermaid" in link)
-    assert len(links) == 4
-    assert "leaf-001" in mermaid
-    assert "onerror" in mermaid
+    assert [(answer.status_code, answer.mimetype.partition("/")[0]) for answer in told] == [
+        (200, "text"),
+        (200, "text"),
+        (200, "application"),
+        (200, "application"),
+    ]
+    assert told[0].get_data(as_text=True).startswith("flowchart")
+    assert {node["title"] for node in told[-1].json["nodes"]} == titles(client, path)
 
 
 def test_the_number_of_statements_does_not_grow_with_the_graph(portal: Portal, client: FlaskClient) -> None:
