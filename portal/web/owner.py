@@ -101,7 +101,6 @@ def add_owner(
             is_direct=is_direct,
             portfolio=portfolio,
             layers=_layers(portfolio, known.layers),
-            kinds=len({kind for row in portfolio.counts.values() for kind in row}),
             faults=_faults(portfolio),
             known=ownership.nodes({finding.ref for finding in portfolio.findings} | (drawn.named if drawn else set())),
             directory=known,

@@ -199,7 +199,7 @@ ROWS = {
     "web.favicon": reads("/favicon.ico", 204),
     "web.home": reads("/"),
     "web.kinds_page": reads("/kinds"),
-    "web.owner": reads("/owners/group/default/owners"),
+    "web.owner": reads("/owners/group/default/team"),
     "web.owners": reads("/owners"),
     "web.sign_in_page": reads("/sign-in"),
     # A form without its token is refused, of whomever.
