@@ -1,4 +1,4 @@
-"""Reads which roles groups and people hold: by themselves, or because a group above them does."""
+"""Reads which roles somebody holds, as one of the catalog or because a group above does."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from portal.store.database import Connection, Database
 from portal.store.graph import Node
 
 #: So many people of a group, so many entities beside those it owns are told; the rest is counted.
-MOST_TOLD = 50
+MOST_TOLD = 25
 _BESIDE = ("stewardOf", "contributesTo", "actsFor", "actedForBy")
 
 

@@ -13,7 +13,6 @@ from portal.services.balance import BalanceAnswer, Glance, Held, Mate, Standing,
 from portal.services.owner_answers import OwnerAnswers
 from portal.services.ownership import OwnershipService
 from portal.web.language import gettext, ngettext
-from portal.web.links import page_url
 from portal.web.numbered_pages import NumberedPage
 
 _PROJECTS_AT_ONCE = 50
@@ -120,9 +119,7 @@ def add_balance(blueprint: Blueprint, answers: OwnerAnswers, ownership: Ownershi
             shown = {"reason": "", "answer": found, "picture": drawn}
             named |= {found.entity.owner} if found.entity.owner is not None else set()
             named |= drawn.named
-        return render_template(
-            "balance.html", ref=ref, known=ownership.nodes(named), graph_url=page_url("web.graph", root=ref), **shown
-        )
+        return render_template("balance.html", ref=ref, known=ownership.nodes(named), **shown)
 
 
 def picture(roles: Sequence[Held], team: Sequence[Mate]) -> Picture:

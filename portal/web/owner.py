@@ -23,12 +23,16 @@ from portal.services.profile import ProfileService
 from portal.web.balance import picture
 from portal.web.links import is_safe, page_url
 from portal.web.listed import MOST_SHOWN, Listed
-from portal.web.owners import name_of, profile_of, tree
+from portal.web.owners import TreeRow, name_of, profile_of, tree
 from portal.web.tones import tones_by_layer
 
 #: A picture of more people than these tells nobody anything.
 _MOST_PICTURED = 200
 _MOST_DRIFTS = 10
+#: The tree around a group shows so many of its children, and opens them until it has so many rows.
+_MOST_CHILDREN, _MOST_ROWS = 20, 40
+#: Of so many owners the catalog is asked in one address.
+_MOST_OWNERS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +101,11 @@ def add_owner(
             is_direct=is_direct,
             portfolio=portfolio,
             layers=_layers(portfolio, known.layers),
-            kinds=len({kind for row in portfolio.counts.values() for kind in row}),
             faults=_faults(portfolio),
             known=ownership.nodes({finding.ref for finding in portfolio.findings} | (drawn.named if drawn else set())),
             directory=known,
             path=known.path(ref) if ref in known.groups else (),
-            rows=tree(known, known.groups[ref].children[:MOST_SHOWN]) if ref in known.groups else (),
+            rows=_below(known, ref),
             extent=known.extent(ref) if ref in known.groups else None,
             balance=balance,
             picture=drawn,
@@ -112,6 +115,13 @@ def add_owner(
             address=_address,
             day=_day,
         )
+
+
+def _below(directory: Directory, ref: EntityRef) -> Sequence[TreeRow]:
+    """Return the groups below one for the tree around it."""
+    if ref not in directory.groups:
+        return ()
+    return tree(directory, directory.groups[ref].children[:_MOST_CHILDREN], most=_MOST_ROWS)
 
 
 def _stranger(
@@ -157,13 +167,14 @@ def _layers(portfolio: Portfolio, layers: Sequence[Layer]) -> list[LayerShown]:
 
 
 def _catalog_url(portfolio: Portfolio, layer: str, kind: str) -> str | None:
-    """Return where the catalog lists what an owner has; None for what several owners have together."""
-    owners = [ref for ref, count in portfolio.owners.items() if count]
-    if len(owners) != 1:
+    """Return where the catalog lists what an owner has; None where too many owners have it together."""
+    owners = sorted(ref for ref, count in portfolio.owners.items() if count)
+    if len(owners) > _MOST_OWNERS:
         return None
     place = EntityRef(layer) if layer else None
-    named = "none" if place is None else place.name if place.namespace == "default" else place
-    return page_url("web.catalog", owner=owners[0], layer=named, kind=kind)
+    # A dash is what the catalog calls those without any.
+    named = "-" if place is None else place.name if place.namespace == "default" else place
+    return page_url("web.catalog", owner=owners, layer=named, kind=kind)
 
 
 def _faults(portfolio: Portfolio) -> int:

@@ -21,7 +21,7 @@ from portal.web.numbered_pages import NumberedPage
 _GROUPS_AT_ONCE = 100
 _PEOPLE_AT_ONCE = 50
 #: A tree opens level by level until it has so many rows.
-_MOST_ROWS = 150
+_MOST_ROWS = 100
 #: So many groups of one parent are shown below it; its own page of the tree has all.
 _MOST_CHILDREN = 25
 _MOST_GROUPS_NAMED = 4
@@ -73,8 +73,8 @@ def add_owners(blueprint: Blueprint, directory: DirectoryService, catalog: Catal
         )
 
 
-def tree(directory: Directory, top: Iterable[EntityRef], *, depth: int = 0) -> list[TreeRow]:
-    """Return some groups, each followed by those below it: level by level, as many as fit."""
+def tree(directory: Directory, top: Iterable[EntityRef], *, depth: int = 0, most: int = _MOST_ROWS) -> list[TreeRow]:
+    """Return some groups, each followed by those below it: level by level, as long as there are at most `most`."""
     tops = list(top)
     opened: dict[EntityRef, list[EntityRef]] = {}
     count, level = len(tops), list(tops)
@@ -84,7 +84,7 @@ def tree(directory: Directory, top: Iterable[EntityRef], *, depth: int = 0) -> l
         below: list[EntityRef] = []
         for ref in level:
             children = [child for child in directory.groups[ref].children if child not in seen][:_MOST_CHILDREN]
-            if children and count + len(children) <= _MOST_ROWS:
+            if children and count + len(children) <= most:
                 opened[ref] = children
                 count += len(children)
                 seen.update(children)

@@ -164,6 +164,8 @@ QUERIES: dict[str, list[str]] = {
     "/api/ownership/portfolio/<kind>/<namespace>/<name>": ["", "at=revision:1"],
     "/api/ownership/impact/<kind>/<namespace>/<name>": ["", "removed=true"],
     "/api/catalog/entities/by-name/<kind>/<namespace>/<name>": ["", "at=revision:1"],
+    "/owners": ["", "view=people", "root=group:default/team-a"],
+    "/owners/<kind>/<namespace>/<name>": ["", "scope=itself", "moves=1&drift=1"],
 }
 #: Routes whose answers do not end, or that wait.
 STREAMS = ("/api/catalog/changes/events", "/api/scaffolder/v2/tasks/<task_id>/eventstream")
@@ -222,6 +224,8 @@ def test_no_get_route_tells_of_what_may_not_be_read(app: Flask, portal: Portal, 
         "/api/ownership/graph?root={kind}:{name}",
         "/catalog/default/{kind}/{name}",
         "/catalog/default/{kind}/{name}/history",
+        "/owners/{kind}/default/{name}",
+        "/projects/default/{name}",
     ],
 )
 def test_what_may_not_be_read_is_answered_as_what_never_was(client: FlaskClient, path: str) -> None:

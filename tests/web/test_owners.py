@@ -252,4 +252,4 @@ def test_long_lists_are_cut_and_the_statements_do_not_grow(tmp_path: Path, repo:
     assert "105 more below" in tree
     assert "101\u2013130 of 130" in below
     assert "page=1" in below
-    assert "and 80 more" in whole.partition('id="people"')[2].partition("</section>")[0]
+    assert "and 105 more" in whole.partition('id="people"')[2].partition("</section>")[0]
