@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint
+from flask import Blueprint, current_app
 
 from portal.api.audit import told
 from portal.app.asking import CurrentAsking
@@ -18,6 +19,7 @@ from portal.web.entity import add_entity
 from portal.web.history import add_history
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
+from portal.web.reference import add_reference
 from portal.web.register import add_register
 from portal.web.tools import add_tools
 
@@ -64,6 +66,20 @@ def _add_work(blueprint: Blueprint, portal: Portal) -> None:
         locations,
         asking=asking,
     )
+    add_reference(blueprint, _document, on_demand(lambda: portal.serving_tasks), lambda: _extensions(portal))
+
+
+def _document() -> Mapping[str, Any]:
+    """Return the description of the routes of the application that answers."""
+    from portal.api.openapi import openapi_document  # noqa: PLC0415  # no first answer needs it
+
+    return openapi_document(current_app)
+
+
+def _extensions(portal: Portal) -> Mapping[str, Any]:
+    from portal.scaffolder.extensions import templating_extensions  # noqa: PLC0415  # as what runs templates
+
+    return templating_extensions(portal.tasks.extensions)
 
 
 def _told(on: str) -> None:

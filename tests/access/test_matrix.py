@@ -190,6 +190,8 @@ ROWS = {
     "tokens.create_token": Row("POST", "/api/auth/v1/tokens", {*PEOPLE, "service"}, 400, {"odd": 1}),
     "tokens.list_tokens": Row("GET", "/api/auth/v1/tokens", {*PEOPLE}),
     "tokens.revoke_token": Row("DELETE", "/api/auth/v1/tokens/ghost", {*PEOPLE}, 404),
+    "web.actions": reads("/tools/actions"),
+    "web.api_reference": reads("/tools/api"),
     "web.anything_else": reads("/nonsense", 404),
     "web.asset": reads("/static/nonsense", 404),
     "web.choose_language": reads("/language/en", 303),
