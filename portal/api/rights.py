@@ -228,8 +228,9 @@ def _of_body() -> Sought:
 
 
 def _of_form() -> Sought:
-    ref = EntityRef.parse(request.form["entityRef"])
-    return Sought((ref,), f"Entity {ref} not found")
+    """Return the entities that a form names; of one that names none, its page says so."""
+    refs = [str(EntityRef.parse(text)) for text in request.form.getlist("entityRef")]
+    return Sought(tuple(refs), f"Entity {refs[0]} not found" if len(refs) == 1 else "")
 
 
 def _of_task(creators: Creators) -> Sought:

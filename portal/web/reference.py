@@ -1,4 +1,4 @@
-"""The pages of what programs and templates can use: routes, actions, filters."""
+"""The pages of what is there to be used: routes for programs; actions, filters for templates."""
 
 from __future__ import annotations
 

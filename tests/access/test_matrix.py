@@ -52,7 +52,6 @@ class Row:
     status: int = 200
     body: Any = None
     others: Mapping[str, int] = field(default_factory=dict)
-    form: Mapping[str, str] | None = None
 
 
 def opened(method: str, path: str, status: int = 200, body: Any = None) -> Row:
@@ -203,13 +202,11 @@ ROWS = {
     # Forms without their token are refused, of whomever.
     "web.delete_location": Row("POST", "/register/{location}/delete", OWNERS, 303, others={"nobody": 403}),
     "web.refresh_source": Row(
-        "POST", "/tools/refresh", OWNERS, 303, others={"nobody": 403}, form={"entityRef": "component:default/thing"}
+        "POST", "/tools/refresh", OWNERS, 303, "entityRef=component:default/thing", others={"nobody": 403}
     ),
     "web.register": reads("/register"),
-    "web.register_location": Row(
-        "POST", "/register/locations", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}
-    ),
-    "web.register_preview": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
+    "web.register_location": Row("POST", "/register/locations", MEMBERS, 422, "target=x", others={"nobody": 403}),
+    "web.register_preview": Row("POST", "/register", MEMBERS, 422, "target=x", others={"nobody": 403}),
     "web.registered": reads("/register/{location}"),
     "web.sign_in_page": reads("/sign-in"),
     # A form without its token is refused, of whomever.
@@ -284,8 +281,9 @@ spec: {type: service, lifecycle: production, owner: team}
         if "{location}" in path or "by-entity" in path:
             path = path.replace("{location}", self._location())
         path = path.replace("{task}", self.task)
-        body = row.form if row.body is None else orjson.dumps(row.body)
-        kind = None if row.body is None else "application/json"
+        is_form = isinstance(row.body, str)
+        body = row.body if is_form or row.body is None else orjson.dumps(row.body)
+        kind = "application/x-www-form-urlencoded" if is_form else None if body is None else "application/json"
         answer = self.world.client.open(
             path, method=row.method, data=body, content_type=kind, headers=self.headers(actor)
         )
