@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: run test test-slow test-templates test-explore check install format bench clean
+.PHONY: run test test-slow test-templates test-explore check install format bench bench-pages screenshots clean
 
 run: install ## migrate, ingest the reference catalog, serve on http://127.0.0.1:7007
 	$(BIN)/portal serve
@@ -34,6 +34,12 @@ bench: install ## print rates and ratios; never part of the tests
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/reads.py
 	$(BIN)/python benchmarks/ownership.py
+
+bench-pages: install ## print how long pages take, what they weigh, when Chromium paints them
+	$(BIN)/python benchmarks/pages.py
+
+screenshots: install ## take docs/ui/*.webp of every page, light, dark, on a phone
+	$(BIN)/python docs/ui/take.py
 
 install: $(STAMP)
 

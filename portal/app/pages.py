@@ -12,6 +12,8 @@ from portal.api.browser import current_session
 from portal.api.creating import CurrentCreator
 from portal.api.task_access import CurrentTaskAccess
 from portal.app.asking import CurrentAsking
+from flask import Blueprint
+
 from portal.app.on_demand import on_demand
 from portal.app.owner_pages import add_owner_pages
 from portal.app.page_rights import PageRights
@@ -25,6 +27,7 @@ from portal.services.places import PlacesService
 from portal.services.search import SearchService
 from portal.services.status import StatusService
 from portal.services.table import TableService
+from portal.app.work_pages import add_work_pages
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
@@ -169,3 +172,6 @@ def _add_work(blueprint: Blueprint, portal: Portal) -> None:
         locations,
         asking=asking,
     )
+    add_history(blueprint, portal.history, portal.ownership)
+    add_work_pages(blueprint, portal)
+    return blueprint

@@ -1,4 +1,4 @@
-"""Tells how reading and working goes on: sources, workers, refreshes, tasks."""
+"""Tells how work goes on: sources, workers, refreshes, tasks."""
 
 from __future__ import annotations
 

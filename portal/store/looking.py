@@ -11,6 +11,9 @@ from portal.store.looks import clock_ms
 from portal.store.sources import UNREACHABLE, problem_of_row
 from portal.store.tables import documents, looks, problems, sources
 
+#: The problems that say that Portal has not even asked.
+_NOT_READ = ("target-not-allowed", "target-invalid")
+
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
@@ -63,5 +66,6 @@ def states_of_sources(connection: Connection) -> tuple[dict[str, SourceState], i
 
 def unread_sources(connection: Connection) -> dict[str, Problem]:
     """Return why sources could not be read at the last look, by their ids: the first reason that was found."""
-    rows = connection.execute(select(problems).where(problems.c.code.in_(UNREACHABLE)).order_by(problems.c.id.desc()))
+    statement = select(problems).where(problems.c.code.in_((*UNREACHABLE, *_NOT_READ)))
+    rows = connection.execute(statement.order_by(problems.c.id.desc()))
     return {row.source_id: problem_of_row(row) for row in rows}

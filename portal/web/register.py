@@ -15,7 +15,7 @@ from portal.model.problem import Problem
 from portal.services.ownership import OwnershipService
 from portal.web.asking import Asking
 from portal.web.links import is_safe
-from portal.web.listed import Listed
+from portal.web.listed import MOST_SHOWN, Listed
 from portal.web.tones import tones_by_layer
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from portal.services.rehearsal import Rehearsal, RehearsalService
 
 _LONGEST_TARGET = 4_000
+#: Of so many entities that a location brought its page tells more than their number.
+_LOOKED_AT = 500
 _CREATE, _DELETE = "catalog.location.create", "catalog.location.delete"
 
 
@@ -77,8 +79,9 @@ def add_register(
     @blueprint.get("/register/<location_id>")
     def registered(location_id: str) -> str:
         found = locations.progress(location_id)
-        nodes = ownership.nodes(found.entity_refs)
-        listed = Listed.of(sorted(nodes.values(), key=lambda node: (node.kind, node.title.lower(), node.ref)))
+        nodes = ownership.nodes(found.entity_refs[:_LOOKED_AT])
+        ordered = sorted(nodes.values(), key=lambda node: (node.kind, node.title.lower(), node.ref))
+        listed = Listed(ordered[:MOST_SHOWN], len(found.entity_refs))
         named = {ref for node in listed.shown for ref in (node.owner, node.layer) if ref is not None}
         return render_template(
             "registered.html",
@@ -125,7 +128,7 @@ def add_register(
 
 
 def _target() -> str:
-    """Return what was pasted. Raises nothing: what is no url is told by who reads it."""
+    """Return what was pasted; whoever reads it tells what is no url."""
     return request.form.get("target", "").strip()[:_LONGEST_TARGET]
 
 

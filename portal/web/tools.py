@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.services.health import HealthService
-from portal.services.status import SourceStatus, Status, StatusService
 from portal.web.asking import Asking
 from portal.web.listed import Listed
 
 if TYPE_CHECKING:
     from portal.services.locations import LocationsService
+    from portal.services.status import SourceStatus, Status, StatusService
 
 #: States in which a source is shown by itself, and its pill's colour.
 _STATES = ("unreachable", "faulty", "reading", "waiting", "fine")

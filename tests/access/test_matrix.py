@@ -52,7 +52,6 @@ class Row:
     status: int = 200
     body: Any = None
     others: Mapping[str, int] = field(default_factory=dict)
-    form: Mapping[str, str] | None = None
 
 
 def opened(method: str, path: str, status: int = 200, body: Any = None) -> Row:
@@ -198,6 +197,8 @@ ROWS = {
     "tokens.create_token": Row("POST", "/api/auth/v1/tokens", {*PEOPLE, "service"}, 400, {"odd": 1}),
     "tokens.list_tokens": Row("GET", "/api/auth/v1/tokens", {*PEOPLE}),
     "tokens.revoke_token": Row("DELETE", "/api/auth/v1/tokens/ghost", {*PEOPLE}, 404),
+    "web.actions": reads("/tools/actions"),
+    "web.api_reference": reads("/tools/api"),
     "web.anything_else": reads("/nonsense", 404),
     "web.asset": reads("/static/nonsense", 404),
     "web.catalog": reads("/catalog"),
@@ -223,13 +224,11 @@ ROWS = {
     # Forms without their token are refused, of whomever.
     "web.delete_location": Row("POST", "/register/{location}/delete", OWNERS, 303, others={"nobody": 403}),
     "web.refresh_source": Row(
-        "POST", "/tools/refresh", OWNERS, 303, others={"nobody": 403}, form={"entityRef": "component:default/thing"}
+        "POST", "/tools/refresh", OWNERS, 303, "entityRef=component:default/thing", others={"nobody": 403}
     ),
     "web.register": reads("/register"),
-    "web.register_location": Row(
-        "POST", "/register/locations", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}
-    ),
-    "web.register_preview": Row("POST", "/register", MEMBERS, 422, others={"nobody": 403}, form={"target": "x"}),
+    "web.register_location": Row("POST", "/register/locations", MEMBERS, 422, "target=x", others={"nobody": 403}),
+    "web.register_preview": Row("POST", "/register", MEMBERS, 422, "target=x", others={"nobody": 403}),
     "web.registered": reads("/register/{location}"),
     "web.refresh_entity": _form("/catalog/default/component/thing/refresh"),
     "web.remove_entity": _form("/catalog/default/component/thing/remove?{uid}"),
