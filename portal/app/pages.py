@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
@@ -11,23 +10,18 @@ from portal.api.audit import told
 from portal.api.browser import current_session
 from portal.api.creating import CurrentCreator
 from portal.api.task_access import CurrentTaskAccess
-from portal.app.asking import CurrentAsking
-from flask import Blueprint
-
 from portal.app.on_demand import on_demand
 from portal.app.owner_pages import add_owner_pages
 from portal.app.page_rights import PageRights
 from portal.app.portal import Portal
 from portal.app.sign_in import add_sign_in
+from portal.app.work_pages import add_work_pages
 from portal.services.gallery import GalleryService
-from portal.services.health import HealthService
 from portal.services.news import NewsService
 from portal.services.own_assets import OwnAssetsService
 from portal.services.places import PlacesService
 from portal.services.search import SearchService
-from portal.services.status import StatusService
 from portal.services.table import TableService
-from portal.app.work_pages import add_work_pages
 from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
@@ -39,16 +33,14 @@ from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 from portal.web.layers import add_layers
 from portal.web.problems import add_problems
-from portal.web.register import add_register
 from portal.web.search import add_search
 from portal.web.task import add_task
 from portal.web.tasks import add_tasks
-from portal.web.tools import add_tools
 from portal.web.upgrades import add_upgrades
 from portal.web.wizard import add_wizard
 
 if TYPE_CHECKING:
-    from portal.services.rehearsal import RehearsalService
+    pass
 
 
 def register_pages(app: Flask, portal: Portal) -> None:
@@ -60,7 +52,7 @@ def register_pages(app: Flask, portal: Portal) -> None:
     _add_entity_pages(blueprint, portal)
     add_owner_pages(blueprint, portal)
     _add_creating(blueprint, portal)
-    _add_work(blueprint, portal)
+    add_work_pages(blueprint, portal)
     app.register_blueprint(blueprint)
 
 
@@ -149,29 +141,3 @@ def _add_creating(blueprint: Blueprint, portal: Portal) -> None:
         portal.ownership,
         access,
     )
-
-
-def _add_work(blueprint: Blueprint, portal: Portal) -> None:
-    """Add the pages of what is read, with how that goes."""
-    asking = CurrentAsking(portal.access.permission, portal.access.explanation)
-    locations = on_demand(lambda: portal.locations)
-
-    @cache
-    def rehearsal() -> RehearsalService:
-        from portal.app.rehearsing import wire_rehearsal  # noqa: PLC0415  # as what it reads with
-
-        return wire_rehearsal(portal)
-
-    add_register(
-        blueprint, locations, on_demand(rehearsal), portal.ownership, asking=asking, told=lambda what: told(on=what)
-    )
-    add_tools(
-        blueprint,
-        StatusService(portal.database, portal.measures),
-        HealthService(portal.database, is_stopping=portal.is_stopping),
-        locations,
-        asking=asking,
-    )
-    add_history(blueprint, portal.history, portal.ownership)
-    add_work_pages(blueprint, portal)
-    return blueprint

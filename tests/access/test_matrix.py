@@ -234,7 +234,6 @@ ROWS = {
     "web.remove_entity": _form("/catalog/default/component/thing/remove?{uid}"),
     "web.remove_page": reads("/catalog/default/component/thing/remove"),
     "web.owner": reads("/owners/group/default/owners"),
-    "web.owner": reads("/owners/group/default/team"),
     "web.owners": reads("/owners"),
     "web.sign_in_page": reads("/sign-in"),
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
