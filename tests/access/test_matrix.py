@@ -233,7 +233,7 @@ ROWS = {
     "web.refresh_entity": _form("/catalog/default/component/thing/refresh"),
     "web.remove_entity": _form("/catalog/default/component/thing/remove?{uid}"),
     "web.remove_page": reads("/catalog/default/component/thing/remove"),
-    "web.owner": reads("/owners/group/default/owners"),
+    "web.owner": reads("/owners/group/default/team"),
     "web.owners": reads("/owners"),
     "web.sign_in_page": reads("/sign-in"),
     "web.sign_out": Row("POST", "/sign-out", EVERYBODY - {"nobody"}, 303, others={"nobody": 403}),
@@ -320,8 +320,6 @@ spec: {type: service, lifecycle: production, owner: team}
         is_form = isinstance(row.body, str)
         body = row.body if is_form or row.body is None else orjson.dumps(row.body)
         kind = "application/x-www-form-urlencoded" if is_form else None if body is None else "application/json"
-        body = row.form if row.body is None else orjson.dumps(row.body)
-        kind = None if row.body is None else "application/json"
         answer = self.world.client.open(
             path, method=row.method, data=body, content_type=kind, headers=self.headers(actor)
         )

@@ -92,7 +92,7 @@ def test_the_address_alone_says_what_is_shown(client: FlaskClient) -> None:
     assert checked == {"component", "system", "group:default/team-a", "kind", "owner"}
     assert "121 entities of" in page
     assert "col-lifecycle" not in page
-    assert 'href="/catalog/default/group/team-a"' in page
+    assert 'href="/owners/group/default/team-a"' in page
     chips = [
         found["href"] for tag, found in outline(page) if tag == "a" and "hx-get" in found and "kind" in found["href"]
     ]

@@ -406,7 +406,7 @@ def test_axe_finds_nothing_wrong_and_a_phone_shows_all(path: str, browser: Brows
 
 def test_typing_narrows_the_gallery_down(page: Page) -> None:
     page.goto("/create")
-    page.get_by_label("Search").fill("kubeflow")
+    page.get_by_role("main").get_by_label("Search").fill("kubeflow")
 
     expect(page.locator(".offers h3")).to_have_text(["Pipeline component", "Training pipeline"])
     page.wait_for_url("**/create?q=kubeflow*")
@@ -419,6 +419,6 @@ def test_without_scripts_the_whole_form_is_there(browser: Browser, reference_url
         assert page.get_by_label("Classification").is_visible()
         page.get_by_label("Name").fill("x")
         page.goto("/create")
-        page.get_by_label("Search").fill("kubeflow")
+        page.get_by_role("main").get_by_label("Search").fill("kubeflow")
         page.get_by_role("button", name="Show").click()
         assert page.locator(".offers h3").all_inner_texts() == ["Pipeline component", "Training pipeline"]
