@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portal.api.actor import current_actor
-from portal.errors import AuthenticationError, NotAllowedError
+from portal.api.asking import CurrentAsking
 from portal.model.ref import EntityRef
-from portal.services.explanation import ExplanationService
-from portal.services.permission import PermissionService
 from portal.services.task_rights import ActorTaskRights, TaskRights
 
 
-class CurrentCreator:
+class CurrentCreator(CurrentAsking):
     """Who sends the request that is being answered, as somebody who begins tasks."""
-
-    def __init__(self, permission: PermissionService, explanation: ExplanationService) -> None:
-        self._permission = permission
-        self._explanation = explanation
 
     def user_ref(self) -> str | None:
         """Return the reference of the user who asks."""
@@ -30,11 +24,3 @@ class CurrentCreator:
     def rights(self) -> TaskRights:
         """Return what who asks may have a template do."""
         return ActorTaskRights(self._permission, self._explanation, current_actor())
-
-    def refusal(self, permission: str) -> str:
-        """Return why whoever asks lacks a permission, empty where they have it."""
-        try:
-            self._explanation.require(current_actor(), permission)
-        except (AuthenticationError, NotAllowedError) as refused:
-            return refused.message
-        return ""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 
+from portal.api.asking import CurrentAsking
 from portal.api.audit import told
 from portal.api.browser import current_session
 from portal.api.creating import CurrentCreator
 from portal.api.task_access import CurrentTaskAccess
 from portal.app.on_demand import on_demand
 from portal.app.owner_pages import add_owner_pages
-from portal.app.page_rights import PageRights
 from portal.app.portal import Portal
 from portal.app.sign_in import add_sign_in
 from portal.app.work_pages import add_work_pages
@@ -108,7 +108,7 @@ def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
         portal.kinds,
         portal.history,
         impacts=on_demand(lambda: portal.answers.impact),
-        rights_on=PageRights(portal.access.permission),
+        rights_on=CurrentAsking(portal.access.permission, portal.access.explanation).on,
     )
     add_entity(blueprint, services)
     add_entity_actions(

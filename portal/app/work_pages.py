@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, current_app
 
+from portal.api.asking import CurrentAsking
 from portal.api.audit import told
-from portal.app.asking import CurrentAsking
 from portal.app.on_demand import on_demand
 from portal.app.portal import Portal
 from portal.services.health import HealthService

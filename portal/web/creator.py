@@ -7,12 +7,13 @@ from typing import Protocol
 
 from portal.model.ref import EntityRef
 from portal.services.task_rights import TaskRights
+from portal.web.asking import Asking
 
 #: What beginning a task asks for.
 BEGIN = "scaffolder.task.create"
 
 
-class Creator(Protocol):
+class Creator(Asking, Protocol):
     """Who asks, and what they may."""
 
     def user_ref(self) -> str | None:
@@ -25,8 +26,4 @@ class Creator(Protocol):
 
     def rights(self) -> TaskRights | None:
         """Return what who asks may have a template do; None: anything."""
-        ...
-
-    def refusal(self, permission: str) -> str:
-        """Return why whoever asks lacks a permission, empty where they have it."""
         ...

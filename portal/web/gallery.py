@@ -38,7 +38,7 @@ def add_gallery(blueprint: Blueprint, gallery: GalleryService, ownership: Owners
             choices=_choices(found, views, known),
             tags=sorted(found.counts["tag"].items(), key=lambda item: (-item[1], item[0]))[:_MOST_TAGS],
             known=known,
-            refusal=creator.refusal(BEGIN),
+            refusal=creator.against(BEGIN),
             template_url=template_url,
             here_with=_here_with,
             tasks_url=page_url("web.tasks"),

@@ -96,7 +96,7 @@ def add_wizard(
             raise NotFoundError(f"Template {ref} not found")
         document = orjson.loads(body)
         offer = gallery.offer(document, creator.rights())
-        refusal = creator.refusal(BEGIN)
+        refusal = creator.against(BEGIN)
         known = ownership.nodes({*offer.layers, *((offer.owner,) if offer.owner is not None else ())})
         island = {
             "template": ref,

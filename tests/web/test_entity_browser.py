@@ -75,7 +75,7 @@ def test_an_api_is_read_operation_by_operation(rich: Page) -> None:
     assert rich.locator("#type-1 code", has_text="friend").is_visible()
     assert violations(rich) == []
 
-    rich.get_by_role("link", name="Problems").click()
+    rich.get_by_role("main").get_by_role("link", name="Problems").click()
     assert rich.get_by_text("spec.owner").is_visible()
     assert violations(rich) == []
     rich.get_by_role("link", name="History").click()

@@ -20,7 +20,7 @@ spec: {type: service, lifecycle: production, owner: mlops, layer: shared, depend
 """
 
 
-def test_a_repository_is_registered_and_followed_to_its_owner_and_to_what_it_needs(
+def test_a_repository_is_registered_found_and_followed_to_its_owner_and_to_what_it_needs(
     browser: Browser, tmp_path: Path
 ) -> None:
     urls: list[str] = []
@@ -44,6 +44,9 @@ def test_a_repository_is_registered_and_followed_to_its_owner_and_to_what_it_nee
         page.get_by_role("button", name="Register anyway").click()
 
         page.get_by_role("heading", name="1 entity in the catalog").wait_for()
+        page.get_by_role("navigation", name="Main").get_by_role("link", name="Catalog").click()
+        page.get_by_label("Filter by words").fill("price")
+        page.wait_for_url("**/catalog?q=price")
         page.get_by_role("row", name="Price list").get_by_role("link", name="Price list").click()
         page.wait_for_url("**/catalog/default/component/price-list")
         page.get_by_role("link", name="MLOps").first.click()

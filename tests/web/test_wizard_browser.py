@@ -168,7 +168,7 @@ def test_the_keyboard_alone_makes_a_dataset_with_its_repository(browser: Browser
         reference(portal)
         portal.start()
 
-    with served(tmp_path, fill) as url, opened(browser, url, allowed=("/create/tasks/", "404")) as page:
+    with served(tmp_path, fill) as url, opened(browser, url) as page:
         page.goto("/create?q=shared+dataset")
         tab_to(page, "Shared dataset")
         page.keyboard.press("Enter")
@@ -215,6 +215,12 @@ def test_the_keyboard_alone_makes_a_dataset_with_its_repository(browser: Browser
         entity = page.request.get("/api/catalog/entities/by-name/dataset/default/store-visits").json()
         assert {"type": "ownedBy", "targetRef": "group:default/mlops"} in entity["relations"]
         assert "store-visits" not in page.evaluate("JSON.stringify(sessionStorage)")
+        expect(page.get_by_role("link", name="Open in the catalog")).to_be_visible(timeout=PATIENT_MS)
+        tab_to(page, "Open in the catalog")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/catalog/default/dataset/store-visits", timeout=PATIENT_MS)
+        assert page.get_by_role("link", name="MLOps").first.is_visible()
+        assert page.get_by_text("Visits of each store").first.is_visible()
     told = subprocess.run(
         ["git", "-C", str(tmp_path / "data/repositories/store-visits.git"), "show", "HEAD:README.md"],
         check=True,

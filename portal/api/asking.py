@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from portal.api.actor import current_actor
 from portal.errors import AuthenticationError, NotAllowedError
+from portal.model.permission import CATALOG_ENTITY
 from portal.model.permission_names import PERMISSIONS
 from portal.model.ref import EntityRef
 from portal.services.explanation import ExplanationService
@@ -33,3 +34,12 @@ class CurrentAsking:
         (answer,) = self._permission.authorize([Question("", PERMISSIONS[permission], asked)], current_actor())
         decided = answer.decision if isinstance(answer.decision, tuple) else (answer.decision,) * len(asked)
         return frozenset(ref for ref, one in zip(asked, decided, strict=True) if one == "ALLOW")
+
+    def on(self, ref: EntityRef, names: Collection[str]) -> frozenset[str]:
+        """Return those of some permissions that they have; on the entity, those that are given on entities."""
+        permissions = [PERMISSIONS[name] for name in names]
+        answers = self._permission.authorize(
+            [Question(item.name, item, ref if item.resource_type == CATALOG_ENTITY else None) for item in permissions],
+            current_actor(),
+        )
+        return frozenset(answer.id for answer in answers if answer.decision == "ALLOW")
