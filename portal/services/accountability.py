@@ -12,12 +12,16 @@ from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
+from portal.services.once import Once
 from portal.services.organisation import AsOf, Organisation, Present
 from portal.services.ownership import OwnershipService
 from portal.services.past import PastOrganisations
 from portal.services.portfolio import Asked, Portfolio, by_distance, kept_portfolio, portfolio_lists, read_portfolio
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
+
+#: So many portfolios are remembered; each holds a page of what is owned.
+_REMEMBERED = 50
 
 
 class Origin(NamedTuple):
@@ -113,6 +117,7 @@ class AccountabilityService:
         self._database = database
         self._ownership = ownership
         self._past = past
+        self._portfolios = Once(database, most=_REMEMBERED)
 
     def of_entity(self, ref: EntityRef, *, at: Moment | None = None) -> Accountability:
         """Return who answers for an entity, or who did at a moment.
@@ -160,6 +165,12 @@ class AccountabilityService:
 
         Raises `NotFoundError`, and `InputError` for a moment that the catalog knows nothing of.
         """
+        if at is None:
+            asked = (ref, limit, offset, is_direct)
+            return self._portfolios.of(asked, lambda: self._portfolio(ref, limit, offset, None, is_direct=is_direct))
+        return self._portfolio(ref, limit, offset, at, is_direct=is_direct)
+
+    def _portfolio(self, ref: EntityRef, limit: int, offset: int, at: Moment | None, *, is_direct: bool) -> Portfolio:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             owner = organisation.node(ref)

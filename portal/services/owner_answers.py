@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
-
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService
 from portal.services.balance import BalanceAnswer, BalanceService, Glance
-from portal.services.facts import utc_today
 from portal.services.handovers import HandoversService, OwnershipHistory
+from portal.services.once import Once
 from portal.services.portfolio import Portfolio
 from portal.store.database import Database
-
-Answer = TypeVar("Answer")
 
 #: So many problems, findings, moves are told; all of them are counted.
 MOST_TOLD = 10
@@ -35,23 +28,18 @@ class OwnerAnswers:
         balance: BalanceService,
         handovers: HandoversService,
     ) -> None:
-        self._database = database
         self._accountability = accountability
         self._balance = balance
         self._handovers = handovers
-        self._lock = threading.Lock()
-        self._known: OrderedDict[Hashable, Any] = OrderedDict()
+        self._once = Once(database, most=_REMEMBERED)
 
     def portfolio(self, ref: EntityRef, *, is_direct: bool) -> Portfolio:
         """Return what a group or person answers for, by itself alone where `is_direct`. Raises `NotFoundError`."""
-        return self._once(
-            ("portfolio", ref, is_direct),
-            lambda: self._accountability.portfolio(ref, limit=MOST_TOLD, is_direct=is_direct),
-        )
+        return self._accountability.portfolio(ref, limit=MOST_TOLD, is_direct=is_direct)
 
     def moves(self, ref: EntityRef) -> OwnershipHistory:
         """Return what a group or person gained and lost lately. Raises `NotFoundError`."""
-        return self._once(("moves", ref), lambda: self._handovers.history(ref, limit=MOST_TOLD))
+        return self._once.of(("moves", ref), lambda: self._handovers.history(ref, limit=MOST_TOLD))
 
     def balance(self, ref: EntityRef) -> BalanceAnswer | str:
         """Return the balance of an entity's or a group's team, or why it has none. Raises `NotFoundError`."""
@@ -62,24 +50,8 @@ class OwnerAnswers:
             except InputError as error:
                 return error.message
 
-        return self._once(("balance", ref), ask)
+        return self._once.of(("balance", ref), ask)
 
     def projects(self) -> list[Glance]:
         """Return how the teams of all projects stand, the worst first."""
         return self._balance.projects()
-
-    def _once(self, asked: Hashable, find: Callable[[], Answer]) -> Answer:
-        # Read before the answer is worked out: it may be newer than that, and never older.
-        revision = self._database.lookup.revision()
-        key = (revision, utc_today(), self._database.visibility(revision).key, asked)
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                known: Answer = self._known[key]
-                return known
-        found = find()
-        with self._lock:
-            self._known[key] = found
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return found
