@@ -28,10 +28,16 @@ _LONG = frozenset(
 )
 
 
+#: What installs half a gigabyte from npm, or kills processes over and over.
+_SLOW = frozenset({"github", "test_killed_ingest.py", "test_patterns.py"})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave routes and commands on PostgreSQL to those who have minutes more (`make test-slow`)."""
+    """Leave routes and commands on PostgreSQL, and what takes longest, to those who have minutes more."""
     here = Path(__file__).parent
     for item in items:
+        if _SLOW & set(item.path.relative_to(here).parts):
+            item.add_marker(pytest.mark.slow)
         case = getattr(item, "callspec", None)
         if case is None or "postgresql" not in case.id:
             continue

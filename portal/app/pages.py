@@ -22,7 +22,6 @@ from portal.services.own_assets import OwnAssetsService
 from portal.services.places import PlacesService
 from portal.services.search import SearchService
 from portal.services.table import TableService
-from portal.web import web_blueprint
 from portal.web.catalog import add_catalog
 from portal.web.entity import add_entity
 from portal.web.entity_actions import add_entity_actions
@@ -32,6 +31,7 @@ from portal.web.graph import GraphServices, add_graph
 from portal.web.home import add_home
 from portal.web.kinds import add_kinds
 from portal.web.layers import add_layers
+from portal.web.pages import web_blueprint
 from portal.web.problems import add_problems
 from portal.web.search import add_search
 from portal.web.task import add_task

@@ -9,7 +9,6 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from flask import Flask
-from flask_compress import Compress
 from flask_smorest import Blueprint
 
 from portal.api.audit import audit_blueprint, register_audit
@@ -107,9 +106,6 @@ def create_app(portal: Portal, *, has_pages: bool = True) -> Flask:
     for permission_routes in (catalog_permission_blueprint, scaffolder_permission_blueprint):
         app.register_blueprint(permission_routes(portal.access.permission))
     register_sign_in(app, portal)
-    # What programs ask for stays as it is: they are near, and packing costs more than sending.
-    app.config["COMPRESS_MIMETYPES"] = ["text/html", "text/css", "text/javascript", "image/svg+xml"]
-    Compress(app)
     register_openapi(app)
     register_sight(app, portal.access.visibility)
     register_rights(

@@ -224,6 +224,10 @@ class ScaffoldingService:
             raise ConflictError(f"Task {task_id} is {task.status}; only one that is over can be retried")
         self._jobs.enqueue(JOB, [run_id(task_id, attempt)])
 
+    def sweep(self) -> None:
+        """Remove the files that failed tasks have left long ago, which workers do by themselves now and then."""
+        self._runner.sweep()
+
     def actions(self) -> list[dict[str, Any]]:
         """Return all actions by id, with their schemas and examples."""
         return [_shown_action(self._actions[name]) for name in sorted(self._actions)]

@@ -57,7 +57,7 @@ from portal.store.tasks import TaskRow
 _LOG = logging.getLogger(__name__)
 #: How long the files of a task that has failed are kept, so that it can be retried from the step that failed.
 _KEPT_SECONDS = 7 * 24 * 3600.0
-#: How long after a look at them comes the next: there may be many.
+#: How long after a look at them the next comes.
 _SWEEP_SECONDS = 600.0
 #: Gives what an earlier attempt has recorded, by the names of its steps.
 Recorded = Callable[[str], Mapping[str, Any]]
@@ -111,21 +111,18 @@ class TaskRunner:
             return
         try:
             self._carry_out(task, attempt, step)
-        except Exception as error:  # noqa: BLE001
-            # The job's outermost edge: whatever else happens, a task ends, and people see that it has.
+        except Exception as error:
+            if self._stand_in is not None:
+                raise
+            # The job's outermost edge: a task always ends, and people see that it has.
             _LOG.exception("A task failed for no known reason", extra={"task": task_id})
             self.give_up(run, type(error).__name__, check=step.check)
 
     def give_up(self, run: str, reason: str, *, check: Check | None = None) -> None:
         """End the task of a run that will not go on, telling people so."""
         message = f"Portal could not carry the task out ({reason}); its log says more"
-        self._journal.change(
-            parse_run_id(run)[0],
-            "failed",
-            previous=tasks.LIVE,
-            events=[completion({}, [{"name": "Error", "message": message}])],
-            check=check,
-        )
+        told = [completion({}, [{"name": "Error", "message": message}])]
+        self._journal.change(parse_run_id(run)[0], "failed", previous=tasks.LIVE, events=told, check=check)
 
     def _carry_out(self, task: TaskRow, attempt: int, step: StepRunner) -> None:
         firsts: list[bool] = []
@@ -222,7 +219,7 @@ class TaskRunner:
             return StepResult("failed", error={"name": "Error", "message": message})
 
     def _sealed(self, step: Step, result: StepResult) -> dict[str, Any]:
-        """Return what is recorded of a step: where there are secrets, what it made of them is for nobody to read."""
+        """Return what is recorded of a step: what it made of secrets is for nobody to read."""
         if not step.hidden:
             return result.to_json()
         kept = {"output": result.output, "hidden": [secret.reveal() for secret in step.hidden]}
@@ -385,7 +382,7 @@ class TaskRunner:
         # A retry of one with secrets begins anew, and its files may hold them.
         if secrets or not progress.is_failed:
             self._workspaces.remove(task.id)
-        self._sweep()
+        self._sweep_at_times()
         status = "failed" if progress.is_failed else "completed"
         events = [completion(output, progress.errors)]
         commit = begun["commit"]
@@ -393,14 +390,16 @@ class TaskRunner:
             task.id, status, previous=tasks.LIVE, events=events, check=run.check, template_commit=commit
         )
 
-    def _sweep(self) -> None:
-        """Remove the files that failed tasks have left long ago, now and then."""
-        now = time.monotonic()
-        if now < self._swept + _SWEEP_SECONDS:
-            return
-        self._swept = now
+    def sweep(self) -> None:
+        """Remove the files that failed tasks have left long ago."""
         for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
             self._workspaces.remove(old)
+
+    def _sweep_at_times(self) -> None:
+        now = time.monotonic()
+        if now >= self._swept + _SWEEP_SECONDS:
+            self._swept = now
+            self.sweep()
 
     def _scope(self, step: Step) -> Scope:
         spec = step.task.spec

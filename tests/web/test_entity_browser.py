@@ -45,6 +45,7 @@ def rich(browser: Browser, tmp_path: Path, repo: MakeRepository) -> Iterator[Pag
         yield found
 
 
+@pytest.mark.slow
 def test_every_view_can_be_reached_and_has_no_fault(page: Page) -> None:
     page.goto(SALES)
     tabs = page.get_by_role("navigation", name="Views")

@@ -154,6 +154,7 @@ def test_it_fits_a_phone(browser: Browser, reference_url: str) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "names"),
     [
