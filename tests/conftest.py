@@ -28,15 +28,30 @@ _LONG = frozenset(
 )
 
 
-#: What installs half a gigabyte from npm, or kills processes over and over.
-_SLOW = frozenset({"github", "test_killed_ingest.py", "test_patterns.py"})
+#: What installs half a gigabyte from npm, kills processes over and over, or opens page after page in a browser.
+_SLOW = frozenset(
+    {
+        "github",
+        "test_graph_browser.py",
+        "test_home_browser.py",
+        "test_killed_ingest.py",
+        "test_openapi.py",
+        "test_owners_browser.py",
+        "test_patterns.py",
+        "test_register_browser.py",
+        "test_search_browser.py",
+    }
+)
+#: Of these the one flow that all others stand on is tried each time.
+_FLOWS = {"test_tasks_browser.py": "test_a_task_is_followed", "test_wizard_browser.py": "test_the_keyboard_alone"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave routes and commands on PostgreSQL, and what takes longest, to those who have minutes more."""
     here = Path(__file__).parent
     for item in items:
-        if _SLOW & set(item.path.relative_to(here).parts):
+        flow = _FLOWS.get(item.path.name)
+        if _SLOW & set(item.path.relative_to(here).parts) or (flow is not None and not item.name.startswith(flow)):
             item.add_marker(pytest.mark.slow)
         case = getattr(item, "callspec", None)
         if case is None or "postgresql" not in case.id:

@@ -80,6 +80,8 @@ def violations(page: Page) -> list[str]:
     """Return what axe finds wrong with what the page shows now, in the light and in the dark."""
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  # few tests need it
 
+    # What is on its way is paler.
+    page.wait_for_function("!document.querySelector('.htmx-request')")
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

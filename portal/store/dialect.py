@@ -7,6 +7,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import orjson
+
+# DBOS needs it, and is imported beside requests: a thread that builds a statement while this is half imported fails in
+# SQLAlchemy's inspection (seen: `sqlalchemy.orm.exc` has no attribute `UnmappedClassError`).
+import sqlalchemy.orm  # noqa: F401
 from sqlalchemy import (
     ARRAY,
     BigInteger,
