@@ -11,7 +11,7 @@ run: install ## migrate, ingest the reference catalog, serve on http://127.0.0.1
 test: install check ## linters, types, floors, the tests on SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n auto -m "not slow and not templates" --hypothesis-profile=ci $(PYTEST_ARGS)
 
-test-slow: install ## databases of every schema, backups, fleets, attacks on real servers, routes on PostgreSQL: minutes more
+test-slow: install ## databases of every schema, fleets, attacks on real servers, each page in a browser, schemathesis, prism: minutes more
 	$(BIN)/python -m pytest -n auto -m slow --hypothesis-profile=ci $(PYTEST_ARGS)
 
 test-templates: install ## what each template makes, installed into an environment of its own and tested: minutes more

@@ -19,7 +19,7 @@ from portal.config import load_settings
 
 @contextmanager
 def served(folder: Path, fill: Callable[[Portal], object], **settings: object) -> Iterator[str]:
-    """Serve a catalog that `fill` puts together; what tasks do is done too."""
+    """Serve a catalog that `fill` puts together; tasks run where it calls `portal.start()`."""
     overrides = {"data": str(folder / "data"), **settings}
     with build(load_settings(environment={}, overrides=overrides)) as portal:
         portal.migrate()

@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService
@@ -16,7 +16,7 @@ from portal.services.columns import FACETS, NONE, Columns, Entry
 from portal.services.ownership import layer_views
 from portal.services.table import SORTS, TableService, TableView
 from portal.web.language import gettext
-from portal.web.links import entity_url, page_url
+from portal.web.links import entity_url
 from portal.web.table_csv import csv_response
 from portal.web.table_state import COLUMNS, TableState
 from portal.web.tones import tones_by_layer
@@ -189,7 +189,7 @@ def _named(columns: Columns, text: str | None, *, endpoint: str = "") -> Named |
     if found is None:
         return Named(text, text, None)
     ref = EntityRef(text)
-    url = page_url(endpoint, kind=ref.kind, namespace=ref.namespace, name=ref.name) if endpoint else None
+    url = url_for(endpoint, kind=ref.kind, namespace=ref.namespace, name=ref.name) if endpoint else None
     return Named(text, found.row.title, url or entity_url(ref))
 
 

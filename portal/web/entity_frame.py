@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from flask import url_for
 
 from portal.errors import NotFoundError
 from portal.graph.lineage import DOWNSTREAM, UPSTREAM
@@ -21,7 +22,7 @@ from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
 from portal.services.ownership import Node, OwnershipService
 from portal.web.language import gettext
-from portal.web.links import entity_url, history_url, is_safe, page_url
+from portal.web.links import entity_url, history_url, is_safe, owner_url
 from portal.web.tones import tones_of
 
 if TYPE_CHECKING:
@@ -111,31 +112,51 @@ class Frame:
         return self._url(EDIT_URL_ANNOTATION)
 
     @property
-    def badges(self) -> list[tuple[str, str, str | None]]:
-        """Type and lifecycle, each with its name, and the address of others of the same, if there is one."""
+    def badges(self) -> list[tuple[str, str, str]]:
+        """Type and lifecycle, each with its name, and the address of others of the same."""
         found = []
         for name in ("type", "lifecycle"):
             value = self.spec.get(name)
             if isinstance(value, str) and value:
-                found.append((name, value, page_url("web.catalog", **{"kind": self.ref.kind, name: value})))
+                found.append(
+                    (
+                        name,
+                        value,
+                        url_for(
+                            "web.catalog",
+                            kind=self.ref.kind,
+                            type=value if name == "type" else None,
+                            lifecycle=value if name == "lifecycle" else None,
+                        ),
+                    )
+                )
         return found
 
     @property
     def ways_on(self) -> list[tuple[str, str]]:
         """Pages that tell more of this kind of entity, as (address, name)."""
-        ways: Mapping[str, tuple[str, str]] = {
-            "group": ("web.owner", gettext("What it answers for")),
-            "user": ("web.owner", gettext("What they answer for")),
-            "project": ("web.balance", gettext("Roles needed, held")),
-            "template": ("web.template", gettext("Create from it")),
-            "layer": ("web.layers", gettext("Layers with their rules")),
-        }
-        if self.ref.kind not in ways:
-            return []
-        endpoint, name = ways[self.ref.kind]
-        place = {"namespace": self.ref.namespace, "name": self.ref.name} if endpoint != "web.layers" else {}
-        url = page_url(endpoint, **place, **({"kind": self.ref.kind} if endpoint == "web.owner" else {}))
-        return [(url, name)] if url else []
+        match self.ref.kind:
+            case "group":
+                return [(owner_url(self.ref), gettext("What it answers for"))]
+            case "user":
+                return [(owner_url(self.ref), gettext("What they answer for"))]
+            case "project":
+                return [
+                    (
+                        url_for("web.balance", namespace=self.ref.namespace, name=self.ref.name),
+                        gettext("Roles needed, held"),
+                    )
+                ]
+            case "template":
+                return [
+                    (
+                        url_for("web.template", namespace=self.ref.namespace, name=self.ref.name),
+                        gettext("Create from it"),
+                    )
+                ]
+            case "layer":
+                return [(url_for("web.layers"), gettext("Layers with their rules"))]
+        return []
 
     @property
     def problems(self) -> list[Problem]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import request
+from flask import request, url_for
 
 from portal.model.kind_fields import fields_of
 from portal.model.ref import EntityRef
@@ -18,7 +18,7 @@ from portal.web.api_definition import read_definition
 from portal.web.entity_frame import EntityServices, Frame
 from portal.web.entity_source import as_yaml, place_url
 from portal.web.history import in_short
-from portal.web.links import is_safe, page_url, words
+from portal.web.links import is_safe, words
 from portal.web.listed import MOST_SHOWN, Listed
 from portal.web.relation_names import group_of, group_title, relation_name
 
@@ -144,7 +144,7 @@ def problems(services: EntityServices, frame: Frame) -> dict[str, Any]:
     return {
         "places": [(problem, place_url(frame, problem)) for problem in frame.problems],
         "known": services.ownership.nodes(related | approvers),
-        "rule_url": lambda rule: page_url("web.problems", rule=rule),
+        "rule_url": lambda rule: url_for("web.problems", rule=rule),
     }
 
 

@@ -12,7 +12,6 @@ from portal.services.gallery import Gallery, GalleryService, Offer, Wanted
 from portal.services.ownership import LayerView, OwnershipService
 from portal.web.creator import BEGIN, Creator
 from portal.web.language import gettext
-from portal.web.links import page_url
 from portal.web.tones import tones_by_layer
 
 #: So many tags are offered to choose from, those that are used most.
@@ -41,8 +40,8 @@ def add_gallery(blueprint: Blueprint, gallery: GalleryService, ownership: Owners
             refusal=creator.against(BEGIN),
             template_url=template_url,
             here_with=_here_with,
-            tasks_url=page_url("web.tasks"),
-            upgrades_url=page_url("web.upgrades"),
+            tasks_url=url_for("web.tasks"),
+            upgrades_url=url_for("web.upgrades"),
         )
 
 

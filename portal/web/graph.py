@@ -24,7 +24,7 @@ from portal.services.search import LONGEST_TERM, SearchQuery, SearchService
 from portal.services.subgraph import SubGraph, SubGraphService
 from portal.web.graph_asked import DEEPEST, DIRECTIONS, FEW, MANY, Asked
 from portal.web.language import gettext, ngettext
-from portal.web.links import entity_url, page_url
+from portal.web.links import entity_url
 from portal.web.relation_names import GROUPS, group_of, group_title, relation_name
 from portal.web.tones import tones_by_layer
 
@@ -246,7 +246,7 @@ def _part_url(part: Part) -> str | None:
     """Return where a part of the overview leads: to its own graph, or to the list of all that it stands for."""
     if part.ref is not None:
         return url_for("web.graph", root=part.ref)
-    return page_url("web.catalog", kind=part.kind, layer=part.layer)
+    return url_for("web.catalog", kind=part.kind, layer=part.layer)
 
 
 def _bands(layers: Sequence[Layer], items: Iterable[Item], tones: Mapping[EntityRef, int]) -> list[Band]:

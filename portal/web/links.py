@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from flask import Blueprint, current_app, request, url_for
+from flask import Blueprint, request, url_for
 
 from portal.model.ref import PEOPLE, EntityRef
 from portal.web.assets import asset_name
@@ -25,7 +25,6 @@ def add_links(blueprint: Blueprint) -> None:
             "history_url": history_url,
             "navigation": _navigation(),
             "owner_url": owner_url,
-            "page_url": page_url,
             "here": request.full_path.rstrip("?"),
             "words": words,
         }
@@ -45,11 +44,6 @@ def entity_url(ref: str) -> str:
 def history_url(ref: EntityRef, before: int | None = None) -> str:
     """Return the address of an entity's history, of what is older than a place in it where one is given."""
     return url_for("web.entity_history", namespace=ref.namespace, kind=ref.kind, name=ref.name, before=before)
-
-
-def page_url(endpoint: str, **values: Any) -> str | None:
-    """Return the address of a page, None where there is no such page."""
-    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None
 
 
 def owner_url(ref: str) -> str:
@@ -86,7 +80,6 @@ def _navigation() -> list[tuple[str, str, bool]]:
     ]
     found = []
     for endpoint, name in ways:
-        if endpoint in current_app.view_functions:
-            url = url_for(endpoint)
-            found.append((url, name, request.path == url or (url != "/" and request.path.startswith(f"{url}/"))))
+        url = url_for(endpoint)
+        found.append((url, name, request.path == url or (url != "/" and request.path.startswith(f"{url}/"))))
     return found

@@ -21,7 +21,7 @@ from portal.services.ownership import LayerView, Node, OwnershipService
 from portal.services.portfolio import Portfolio
 from portal.services.profile import ProfileService
 from portal.web.balance import picture
-from portal.web.links import is_safe, page_url
+from portal.web.links import is_safe
 from portal.web.listed import MOST_SHOWN, Listed
 from portal.web.owners import TreeRow, name_of, profile_of, tree
 from portal.web.tones import tones_by_layer
@@ -111,7 +111,7 @@ def add_owner(
             picture=drawn,
             moves=answers.moves(ref) if "moves" in request.args else None,
             drift=drift.overall(owner=ref, limit=_MOST_DRIFTS) if "drift" in request.args else None,
-            problems_url=page_url("web.problems", owner=ref),
+            problems_url=url_for("web.problems", owner=ref),
             address=_address,
             day=_day,
         )
@@ -174,7 +174,7 @@ def _catalog_url(portfolio: Portfolio, layer: str, kind: str) -> str | None:
     place = EntityRef(layer) if layer else None
     # A dash is what the catalog calls those without any.
     named = "-" if place is None else place.name if place.namespace == "default" else place
-    return page_url("web.catalog", owner=owners, layer=named, kind=kind)
+    return url_for("web.catalog", owner=owners, layer=named, kind=kind)
 
 
 def _faults(portfolio: Portfolio) -> int:

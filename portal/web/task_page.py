@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, render_template, request, url_for
 
 from portal.model.ref import EntityRef
 from portal.model.secret import MASK
@@ -16,7 +16,7 @@ from portal.services.catalog import CatalogService
 from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
 from portal.services.task_checks import secret_names
-from portal.web.links import is_safe, page_url
+from portal.web.links import is_safe
 from portal.web.markdown import markdown
 from portal.web.task_story import is_live, story_of
 from portal.web.task_words import ref_or_none, shown_span, status_words, template_of, title_of, to_the_minute
@@ -158,4 +158,4 @@ def _wizard(template: EntityRef | None, spec: Mapping[str, Any], secrets: Collec
     text = orjson.dumps(values).decode()
     if len(text) > _LONGEST_IN_URL:
         return None
-    return page_url("web.template", namespace=template.namespace, name=template.name, formData=text)
+    return url_for("web.template", namespace=template.namespace, name=template.name, formData=text)
