@@ -1,4 +1,4 @@
-"""Speaks to the HTTP APIs of git hosts for actions: patient with faults that pass, bounded in all it waits for.
+"""Speaks to the HTTP APIs of git hosts: patient with faults that pass, bounded in all it waits for.
 
 Only hosts that settings name are spoken to, so that no template leads elsewhere; redirects are not followed, so that
 no token does.
@@ -232,17 +232,24 @@ class HostClient:
             waited += self._pause(pause, waited=waited, why=f"{self._host} is asked again, as {why}")
 
     def pages(self, path: str, **query: str) -> Iterator[Any]:
-        """Yield the items of all pages of a list. Raises as `ask`, and `HostFaultError` for what is no list."""
+        """Yield the items of all pages of a list. Raises as `ask`, and `HostFaultError` for what is no list.
+
+        Bitbucket's pages are objects that hold `values`, and perhaps the url of the `next`.
+        """
         where = path
         asked: Mapping[str, str] | None = query
         for _ in range(_MOST_PAGES):
             answer = self.ask("GET", where, query=asked)
-            if not isinstance(answer.body, list):
+            items: Any = answer.body
+            following = answer.next
+            if isinstance(items, dict):
+                items, following = items.get("values"), str(items.get("next") or "")
+            if not isinstance(items, list):
                 raise HostFaultError(f"{self._host}: GET {path} answers something else than a list", answer.status)
-            yield from answer.body
-            if not answer.next:
+            yield from items
+            if not following:
                 return
-            url = urljoin(f"{self._root}{where}", answer.next)
+            url = urljoin(f"{self._root}{where}", following)
             # The token goes to the host that it is for alone.
             if not url.startswith(f"{self._root}/"):
                 raise HostFaultError(f"{self._host} names a page elsewhere", answer.status)

@@ -133,6 +133,8 @@ def test_a_name_does_not_lead_to_another_path(host):
     with pytest.raises(NotFoundError):
         complete(host, "github", "branches", owner="../user/repos?x=", repository="#")
     assert host.asked == [("/api/v3/repos/..%2Fuser%2Frepos%3Fx%3D/%23/branches", {"per_page": "100"})]
+    with pytest.raises(InputError, match=r'found the name "\.\."'):
+        complete(host, "github", "branches", owner="..", repository="user")
 
 
 def test_the_token_goes_nowhere_else(host):
@@ -143,11 +145,17 @@ def test_the_token_goes_nowhere_else(host):
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(403, InputError), (500, ServiceUnavailableError), (302, ServiceUnavailableError)]
+    ("status", "error", "words"),
+    [
+        (403, InputError, "403"),
+        (500, ServiceUnavailableError, "500"),
+        (302, ServiceUnavailableError, "302"),
+        (429, ServiceUnavailableError, "try again in a minute"),
+    ],
 )
-def test_what_a_host_refuses_is_told_without_the_token(host, status, error):
+def test_what_a_host_refuses_is_told_without_the_token(host, status, error, words):
     host.status = status
-    with pytest.raises(error, match=str(status)) as told:
+    with pytest.raises(error, match=words) as told:
         complete(host, "github", "repositoriesWithOwner")
     assert TOKEN not in str(told.value)
 
