@@ -51,6 +51,7 @@ class CatalogRegister:
         ),
     )
     supports_dry_run = False
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Register; a location that is registered already is read again."""

@@ -50,6 +50,7 @@ class CatalogFetch:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Read all at once. Raises `ActionError` for one that is not there, `InputError` for no reference."""

@@ -121,6 +121,8 @@ class Action(Protocol):
 
     One that brings files of the workspace to where others see them is called `publish:...`, or has an attribute
     `publishes` that is true: the owners in the catalog files below its input `sourcePath` are compared before it runs.
+    One that writes nothing into its workspace may have an attribute `reads_only` that is true: it is given what the
+    step before has left, not a copy of that.
     """
 
     @property

@@ -38,6 +38,7 @@ class DebugLog:
         Example("Log a message.", {"action": "debug:log", "input": {"message": "Hello ${{ parameters.name }}"}}),
     )
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Log the input, the message, then the workspace where it is asked for."""
@@ -74,6 +75,7 @@ class DebugWait:
     output_schema = None
     examples: Sequence[Example] = (Example("Wait.", {"action": "debug:wait", "input": {"seconds": 5}}),)
     supports_dry_run = False
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Wait. Raises `InputError` above ten minutes, `TaskCancelledError` when the task is cancelled."""

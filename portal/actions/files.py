@@ -115,6 +115,7 @@ class FilesReaddir:
         Example("List a folder.", {"action": "fs:readdir", "input": {"paths": ["src"], "recursive": True}}),
     )
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """List, in the order of the paths, then by name; links are told as files and not followed."""

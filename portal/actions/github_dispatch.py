@@ -60,6 +60,7 @@ class GitHubDispatch:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def __init__(self, integrations: Integrations) -> None:
         self._integrations = integrations

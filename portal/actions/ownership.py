@@ -69,6 +69,7 @@ class OwnershipCheck:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def __init__(self, rules: OwnerRules) -> None:
         self._rules = rules

@@ -119,6 +119,7 @@ class BackstageRequest:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def __init__(self, portal: OwnPortal) -> None:
         self._portal = portal

@@ -134,6 +134,7 @@ class FileParse:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Read. Raises `InputError` for a content that is not what the parser reads."""

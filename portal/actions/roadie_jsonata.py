@@ -54,6 +54,7 @@ class Jsonata:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -92,6 +93,7 @@ class JsonFileTransform:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -140,6 +142,7 @@ class YamlFileTransform:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def __init__(self, load: Load) -> None:
         self._load = load

@@ -52,6 +52,7 @@ class SerializeJson:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Write."""
@@ -73,6 +74,7 @@ class SerializeYaml:
         ),
     )
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Write."""

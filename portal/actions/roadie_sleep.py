@@ -27,6 +27,7 @@ class Sleep:
     output_schema = None
     examples: Sequence[Example] = (Example("Wait.", {"action": "roadiehq:utils:sleep", "input": {"amount": 5}}),)
     supports_dry_run = True
+    reads_only = True
 
     def run(self, context: ActionContext) -> None:
         """Wait. Raises `InputError` above ten minutes, `TaskCancelledError` when the task is cancelled."""

@@ -28,7 +28,7 @@ import quickjs
 
 from portal.errors import InputError, PortalError, ServiceUnavailableError, TemplateError
 from portal.scaffolder.nested import Coercion, rebuilt, texts_in
-from portal.scaffolder.plain_lines import sparing
+from portal.scaffolder.plain_lines import NamedTexts, sparing
 from portal.scaffolder.values import UNDEFINED, Undefined
 
 Filter = Callable[..., Any]
@@ -212,7 +212,8 @@ class Engine:
                 for source, outcome in zip(named, reply.outcomes, strict=True)
             ]
 
-        return sparing([source.text for source in sources], attempt)
+        named = NamedTexts(context, opening="{{" if cookiecutter_compat else "${{")
+        return sparing([source.text for source in sources], named, attempt)
 
     def parse_texts(self, texts: Sequence[str], *, cookiecutter_compat: bool = False) -> list[dict[str, Any]]:
         """Return for each text its syntax `tree`, or its `error` with message, line and column (from 0)."""

@@ -69,11 +69,12 @@ class AccessFacts:
             return sorted({found.target for found in graph.relations_from(connection, refs, types=(relation,))})
 
     def _frame(self) -> _Frame:
+        known = self._known
+        # Each request asks, mostly of what is known: a transaction would take longer than all else here.
+        if known is not None and known.revision == self._database.lookup.revision():
+            return known
         with self._database.reading() as connection:
             revision = sources.current_revision(connection)
-            known = self._known
-            if known is not None and known.revision == revision:
-                return known
             documents = graph.declared_of_kinds(connection, ("layer", "policy"))
         rules = []
         for ref, declared in sorted(documents.items()):

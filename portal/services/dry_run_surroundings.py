@@ -106,7 +106,7 @@ class OnePlace:
         self._workspace = Workspace(folder)
 
     def prepare(
-        self, _task_id: str, index: int, *, before: str, run: str, keeps_earlier: bool
+        self, _task_id: str, index: int, *, before: str, run: str, keeps_earlier: bool, reads_only: bool
     ) -> tuple[Workspace, str, bool]:
         """Return the workspace."""
         return self._workspace, f"{index}-{run}", False

@@ -35,6 +35,8 @@ _QUEUE = "portal-jobs"
 _CALL = "jobs"
 #: How many looks at other workers come between two at jobs that were never handed in.
 _LOOKS = 8
+#: How often, and how long apart, to look whether DBOS has recorded that a job is over.
+_RECORD_LOOKS, _RECORD_SECONDS = 100, 0.002
 #: How a job has ended that will not go on by itself, though it has not done its work.
 _BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 #: How DBOS names the threads that run jobs.
@@ -108,8 +110,10 @@ class Jobs:
         self._is_launched = False
         self._stopping = threading.Event()
         self._adopter: threading.Thread | None = None
-        self._bell = _Bell()
         self._idle = threading.Condition()
+        self._bell = _Bell(self._await_room)
+        #: How many jobs DBOS counts as under way here.
+        self._active: Callable[[], int] = lambda: 0
         #: Jobs that have been taken from the queue, and wait for others to end.
         self._line: list[str] = []
         self._running: set[str] = set()
@@ -268,13 +272,16 @@ class Jobs:
         instance = DBOS(config=config)
         # What DBOS itself would listen to the queue with looks ten times a second, and cannot be woken.
         DBOS.listen_queues([])
+        self._active = lambda: instance._active_workflows_set.count_for_queue(_QUEUE)  # noqa: SLF001  # nothing tells
         self._is_launched = True
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        self._bell = _Bell()
+        self._bell = _Bell(self._await_room)
         self._database.calls.hear(_CALL, lambda: self._bell.ring())  # noqa: PLW0108  # that of the day
-        queue = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
+        queue: Any = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
+        # How many jobs may run is this process's own setting, not of who started last; nor is it to be read each time.
+        queue.database_backed_queue, queue._worker_concurrency = False, self._concurrency  # noqa: SLF001
         instance._registry.register_poller(self._bell, queue_worker_thread, self._bell, instance, queue)  # noqa: SLF001
 
     def _workflow(self, job: _Job) -> Callable[[str], None]:
@@ -287,8 +294,20 @@ class Jobs:
                 with self._idle:
                     self._running.discard(job_id)
                     self._idle.notify_all()
+                self._bell.ring()
 
         return work
+
+    def _await_room(self) -> None:
+        """Wait until another job could run: to look for one before would find none that may be taken."""
+        with self._idle:
+            self._idle.wait_for(
+                lambda: self._stopping.is_set() or len(self._running) + len(self._line) < self._concurrency
+            )
+        # DBOS counts a job as over when it has recorded how it ended, and does not say when that is.
+        for _ in range(_RECORD_LOOKS):
+            if self._active() < self._concurrency or self._stopping.wait(_RECORD_SECONDS):
+                break
 
     def _await_turn(self, job_id: str) -> None:
         """Wait until fewer jobs run than may, the first that came first.
@@ -355,10 +374,11 @@ class Jobs:
 
 
 class _Bell(threading.Event):
-    """Ends a wait before its time: for good when it is set, once when it is rung."""
+    """Ends a wait before its time: for good when it is set, once when it is rung; it never ends without room."""
 
-    def __init__(self) -> None:
+    def __init__(self, await_room: Callable[[], None]) -> None:
         super().__init__()
+        self._await_room = await_room
         self._called = threading.Event()
 
     def ring(self) -> None:
@@ -371,6 +391,7 @@ class _Bell(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         self._called.wait(timeout)
+        self._await_room()
         # Whoever rings now has written what the next look sees.
         self._called.clear()
         return self.is_set()

@@ -135,7 +135,7 @@ class _AtCommit:
         self._sources = sources
         self._commit = commit
 
-    def commit(self, _location: str) -> str:
+    def commit(self, _location: str, *, since: float | None = None) -> str:  # it is told
         """Return the commit."""
         return self._commit
 

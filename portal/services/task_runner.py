@@ -156,8 +156,7 @@ class TaskRunner:
     def _begin(self, task: TaskRow, run: StepRunner, attempt: int, firsts: list[bool]) -> dict[str, Any]:
         """Take the task up; return the commit of its template, with what an earlier attempt has left.
 
-        The commit is empty when it cannot be told (a step will say why). `firsts` hears whether
-        nobody took it up before.
+        The commit is empty where it cannot be told (a step will say why). `firsts` hears whether it is the first time.
         """
         count = len(task.spec["steps"])
         is_first = self._journal.change(
@@ -172,7 +171,9 @@ class TaskRunner:
         commit = (earlier.get(BEGIN) or {}).get("commit")
         if not commit:
             try:
-                commit = self._templates.commit(location_of(task))
+                # Of many that were queued, one look at the remote after that is as good for all as one for each.
+                since = None if attempt else task.created_at_ms / 1000
+                commit = self._templates.commit(location_of(task), since=since)
             except PortalError:
                 commit = ""
         return {"commit": commit, "began": time.time()} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
@@ -253,16 +254,18 @@ class TaskRunner:
             [log(f"Beginning step {step.declared['name']}", step_id=step.id, status="processing")]
             + [log(step.redact(warning), step_id=step.id) for warning in plan.warnings]
         )
+        action = self._actions.get(step.declared["action"])
+        before = step.workspace
         workspace, step.workspace, is_again = self._workspaces.prepare(
             step.task.id,
             step.index,
-            before=step.workspace,
+            before=before,
             run=step.run.token,
             keeps_earlier=step.progress.is_failed,
+            reads_only=bool(getattr(action, "reads_only", False)),
         )
         if is_again:
             self._log(step, "This step was broken off and is run again")
-        action = self._actions.get(step.declared["action"])
         if action is None:
             raise NotFoundError(f"Template action with ID '{step.declared['action']}' is not registered.")
         if is_publishing(action):
@@ -273,7 +276,8 @@ class TaskRunner:
         try:
             return skipped or self._act(step, action, plan, workspace)
         finally:
-            self._workspaces.keep(step.task.id, step.workspace)
+            if step.workspace != before:
+                self._workspaces.keep(step.task.id, step.workspace)
 
     def _skip(
         self, step: Step, action: Action, plan: StepPlan, stand_in: Callable[[Sequence[Any]], Mapping[str, Any] | None]

@@ -75,8 +75,8 @@ class Diary(Protocol):
 class Sources(Protocol):
     """Reads beside templates; see `portal.services.templates.Templates`."""
 
-    def commit(self, location: str, /) -> str:
-        """Return the commit at which a template's source stands, empty for a folder."""
+    def commit(self, location: str, /, *, since: float | None = None) -> str:
+        """Return the commit at which a template's source stands, or stood after `since`; empty for a folder."""
         ...
 
     def reader(self, location: str, /, *, commit: str) -> Reader:
@@ -88,7 +88,7 @@ class Places(Protocol):
     """Gives steps their workspaces; see `portal.services.workspaces.Workspaces`."""
 
     def prepare(
-        self, task_id: str, index: int, /, *, before: str, run: str, keeps_earlier: bool
+        self, task_id: str, index: int, /, *, before: str, run: str, keeps_earlier: bool, reads_only: bool
     ) -> tuple[Workspace, str, bool]:
         """Return the workspace for a step, its name, and whether that step was begun before."""
         ...

@@ -49,14 +49,17 @@ class Templates:
         #: Many tasks of one template may begin together; its host is asked once for them.
         self._commits: SharedAnswers[str] = SharedAnswers()
 
-    def commit(self, location: str) -> str:
+    def commit(self, location: str, *, since: float | None = None) -> str:
         """Return the commit at which a template's source stands; empty for a folder.
 
-        `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes.
+        `location` is the template's annotation `backstage.io/managed-by-location`, which the catalog itself writes. One
+        at which it stood after `since` (seconds since the epoch), a moment ago, will do.
         Raises `PortalError` when the remote does not answer, or has no such branch.
         """
         target = self._target(location)
-        return self._commits.of(target.tree, lambda: self.head(target).commit) if target.tree.type == "git" else ""
+        if target.tree.type != "git":
+            return ""
+        return self._commits.of(target.tree, lambda: self.head(target).commit, since=since)
 
     def reader(self, location: str, *, commit: str) -> TemplateReader:
         """Return what reads beside the template at `location`, at that commit."""

@@ -23,9 +23,9 @@ OLD = "work"
 class Workspaces:
     """The workspaces below one folder, each `<task>/<n>-<run>`.
 
-    Every step works in a folder of its own, which no other run of the task ever writes: a copy of what the step before
-    has left. So a step that a crash broke off begins anew from there and not from half-written files, and a run that
-    was taken over while its process was stopped spoils nothing when it wakes.
+    Every step that writes works in a folder of its own, which no other run of the task ever writes: a copy of what the
+    step before has left. So a step that a crash broke off begins anew from there and not from half-written files, and
+    a run that was taken over while its process was stopped spoils nothing when it wakes.
 
     What is not in the folder, as on another machine, comes from the `archive`, where there is one.
     """
@@ -35,13 +35,20 @@ class Workspaces:
         self._archive = archive
 
     def prepare(
-        self, task_id: str, index: int, *, before: str, run: str, keeps_earlier: bool = False
+        self,
+        task_id: str,
+        index: int,
+        *,
+        before: str,
+        run: str,
+        keeps_earlier: bool = False,
+        reads_only: bool = False,
     ) -> tuple[Workspace, str, bool]:
         """Return the workspace for step `index` (from 0), its name, and whether that step was begun before.
 
         `before` is the name of the workspace that the last step left. Those before that go, unless `keeps_earlier`,
-        which is for steps after a failure: a retry begins with what the failed one was given. Raises `ActionError`
-        when `before` has gone.
+        which is for steps after a failure: a retry begins with what the failed one was given. A step that `reads_only`
+        gets that workspace itself. Raises `ActionError` when `before` has gone.
         """
         task = self._root / task_id
         task.mkdir(parents=True, exist_ok=True)
@@ -52,6 +59,9 @@ class Workspaces:
         if before == EMPTY:
             work.mkdir()
             return Workspace(work), name, is_again
+        if reads_only and (task / before).is_dir():
+            work.mkdir()  # tells that the step was begun
+            return Workspace(task / before), before, is_again
         self._bring(task_id, before, work)
         if not keeps_earlier:
             self._drop(task_id, lambda found: _index(found) < _index(before))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -48,6 +49,7 @@ class Database:
         self.calls = Calls(self.engine)
         self._guarded = sight.guarded(self.engine)
         self._sees_everything = False
+        self._line = threading.Lock()
 
     @cached_property
     def whole(self) -> Database:
@@ -84,14 +86,15 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Open the one transaction that may write the catalog; it commits when the block ends without an error."""
-        turn = turns.writing(self.engine, exclusive=True, lease_seconds=self._lease_seconds)
+        turn = turns.writing(self.engine, exclusive=True, lease_seconds=self._lease_seconds, within=self._line)
         with turn as connection, bulk.behind(connection):
             yield connection
 
     @contextmanager
     def recording(self) -> Iterator[Connection]:
         """Open a transaction that writes tasks and their events; on PostgreSQL a refresh does not hold it up."""
-        with turns.writing(self.engine, exclusive=False, lease_seconds=self._lease_seconds) as connection:
+        turn = turns.writing(self.engine, exclusive=False, lease_seconds=self._lease_seconds, within=self._line)
+        with turn as connection:
             yield connection
 
     def take_stock(self, *, changed: int, is_survey: bool = False) -> None:

@@ -46,7 +46,8 @@ Value = TypeVar("Value")
 CHUNK = 5_000
 #: By which PostgreSQL knows our connections among others.
 APPLICATION = "portal"
-_BUSY_TIMEOUT_SECONDS = 60
+#: How long a connection of SQLite waits for another that writes.
+BUSY_TIMEOUT_SECONDS = 60
 #: The option of a connection that holds what was found out in its transaction.
 _FOUND = "portal_found"
 #: So much of a SQLite file is read where the system keeps it, if a program wants that: each of its connections would
@@ -93,7 +94,7 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _sqlite_engine(url: URL, *, mapped_bytes: int) -> Engine:
-    timeout = {"timeout": _BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    timeout = {"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=timeout, hide_parameters=True)
 
     @event.listens_for(engine, "connect")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 
 from portal.store.database import Database
 from portal.store.slots import jobs_file
+
+_BUSY_SECONDS = 30
+#: The statements, by their first letters, with which the driver begins a transaction.
+_BEGINNING = frozenset({"INSERT", "UPDATE", "DELETE", "REPLAC", "BEGIN "})
 
 
 def prepare_jobs_database(database: Database, *, idle_seconds: float) -> str:
@@ -45,15 +50,60 @@ def jobs_engine(url: str) -> Engine | None:
     """
     if make_url(url).get_backend_name() != "sqlite":
         return None
-    engine = create_engine(url)
+    line = threading.Lock()
+    engine = create_engine(url, connect_args={"factory": _InLine})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
         connection.isolation_level = "IMMEDIATE"
-        for pragma in ("busy_timeout=30000", "foreign_keys=ON", "synchronous=NORMAL"):
+        for pragma in (f"busy_timeout={_BUSY_SECONDS * 1000}", "foreign_keys=ON", "synchronous=NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
 
+    @event.listens_for(engine, "before_cursor_execute")
+    def _line_up(_connection: Connection, cursor: Any, statement: str, *_: object) -> None:
+        if statement.lstrip()[:6].upper() in _BEGINNING:
+            cursor.connection.line_up(line)
+
     return engine
+
+
+class _InLine(sqlite3.Connection):
+    """Waits at a lock before it writes, which it lets go when its transaction ends.
+
+    SQLite itself looks again and again, with ever longer pauses, whether another connection still writes: ten jobs that
+    record their steps slept longer than they worked (measured). One that holds the lock for too long is left to SQLite.
+    """
+
+    _held: threading.Lock | None = None
+
+    def line_up(self, line: threading.Lock) -> None:
+        """Wait for the other connections of this process that write, unless this one does already."""
+        if self._held is None and not self.in_transaction and line.acquire(timeout=_BUSY_SECONDS):
+            self._held = line
+
+    def commit(self) -> None:
+        """End the transaction."""
+        super().commit()
+        self._leave()
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        try:
+            super().rollback()
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        """Close."""
+        try:
+            super().close()
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()
 
 
 def forget_jobs(database: Database) -> None:

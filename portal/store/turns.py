@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, RootTransaction, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from portal.store.dialect import lasting_lock
+from portal.store.dialect import BUSY_TIMEOUT_SECONDS, lasting_lock
 
 _WRITE_LOCK = 7_007_001
 _PULSE_LOCK = 7_007_003
@@ -33,15 +33,18 @@ _HOLDER = text(
 
 
 @contextmanager
-def writing(engine: Engine, *, exclusive: bool, lease_seconds: float) -> Iterator[Connection]:
+def writing(engine: Engine, *, exclusive: bool, lease_seconds: float, within: threading.Lock) -> Iterator[Connection]:
     """Open a transaction that writes; of the `exclusive` ones only one is open at a time over all processes.
 
-    SQLite takes its write lock at once (a deferred one could fail half-way); PostgreSQL an advisory lock. There a
+    SQLite takes its write lock at once (a deferred one could fail half-way); who waits for that looks again and again,
+    with ever longer pauses, so the threads of one process line up at the lock `within` it before. PostgreSQL takes an
+    advisory lock. There a
     process that stops in the middle is not waited for much longer than `lease_seconds`: the server ends its
     transaction as if it had never begun. The exclusive ones compute for long between their statements, so a process
     shows by a pulse that it lives, and who waits for one without ends it; the others are ended for their silence.
     """
-    with engine.connect() as plain:
+    line = _line(within) if engine.dialect.name == "sqlite" else nullcontext()
+    with line, engine.connect() as plain:
         connection = plain.execution_options(portal_mode="IMMEDIATE")
         pulse: AbstractContextManager[None] = nullcontext()
         if engine.dialect.name == "sqlite":
@@ -54,6 +57,17 @@ def writing(engine: Engine, *, exclusive: bool, lease_seconds: float) -> Iterato
             connection.execute(_SILENCE, {"silence": _milliseconds(lease_seconds)})
         with pulse, begun:
             yield connection
+
+
+@contextmanager
+def _line(lock: threading.Lock) -> Iterator[None]:
+    """Wait for the other threads of this process; one that holds the lock for too long is left to SQLite to tell."""
+    is_first = lock.acquire(timeout=BUSY_TIMEOUT_SECONDS)
+    try:
+        yield
+    finally:
+        if is_first:
+            lock.release()
 
 
 def _turn(connection: Connection, lease_seconds: float) -> tuple[RootTransaction, int]:

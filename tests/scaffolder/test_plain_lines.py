@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 from portal.defaults.engine import build_engine
 from portal.errors import TemplateError
 from portal.scaffolder.engine import TextSource
-from portal.scaffolder.plain_lines import shortened
+from portal.scaffolder.plain_lines import NamedTexts, shortened
 
-CONTEXT = {"values": {"a": "x", "n": "two\nlines", "m": "\x1e"}}
+VALUES = {
+    "a": "x",
+    "n": "two\nlines",
+    "m": "\x1e",
+    "b": "}} {{ values.a }} ${{ values.a }}",
+    "d": {"e": "deep"},
+    "i": 7,
+}
+CONTEXT = {"values": VALUES, "cookiecutter": VALUES, "lone": "in scope"}
 PIECES = [
     "plain",
     "\n",
@@ -21,7 +29,17 @@ PIECES = [
     "${{ values.n }}",
     "${{ values.m }}",
     "{{ values.a }}",
+    "${{values.b}}",
+    "${{ values.d.e }}",
+    "${{ values.d }}",
+    "${{ values.i }}",
+    "${{ values.gone }}",
+    "${{ lone }}",
+    "${{ true }}",
+    "${{ values.constructor }}",
+    "${{ cookiecutter.a }}",
     "${",
+    "{",
     "}",
 ]
 PIECES += [
@@ -49,11 +67,11 @@ def whole(engine, text, **options):
 
 
 @settings(deadline=None, max_examples=150)
-@given(pieces=st.lists(st.sampled_from(PIECES), max_size=25))
-def test_a_text_renders_as_it_does_whole(engine, pieces):
-    text = "".join(pieces)
-    (found,) = engine.attempt_texts([TextSource("a", text)], CONTEXT)
-    expected = whole(engine, text, cookiecutterCompat=False, trimBlocks=False, lstripBlocks=False)
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=25), of_cookiecutter=st.booleans())
+def test_a_text_renders_as_it_does_whole(engine, pieces, of_cookiecutter):
+    text = "".join(pieces).replace("$" if of_cookiecutter else "\0", "")
+    (found,) = engine.attempt_texts([TextSource("a", text)], CONTEXT, cookiecutter_compat=of_cookiecutter)
+    expected = whole(engine, text, cookiecutterCompat=of_cookiecutter, trimBlocks=False, lstripBlocks=False)
     if isinstance(found, TemplateError):
         line, message = expected
         assert message.startswith(found.message.rpartition(": ")[2][:20]) or f":{line}:" in found.message
@@ -62,10 +80,26 @@ def test_a_text_renders_as_it_does_whole(engine, pieces):
 
 
 def test_plain_lines_are_left_out_and_put_back():
-    found = shortened("a\nb\n${{ x }}\nc\nd ${{ y }}")
+    found = shortened("a\nb\n${{ x }}\nc\nd ${{ y }}", NamedTexts({}))
     assert (found.text, list(found.runs)) == ("\x1e${{ x }}\n\x1ed ${{ y }}", ["a\nb\n", "c\n"])
     assert found.restored("\x1e1\n\x1ed 2") == "a\nb\n1\nc\nd 2"
     assert found.restored("\x1e\x1e\x1e") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "rendered"),
+    [
+        ("${{ values.a }}, ${{values.d.e}}", "x, deep"),
+        ('{"a": "${{ values.b }}"}', '{"a": "}} {{ values.a }} ${{ values.a }}"}'),
+        ("${{ values.i }}", None),
+        ("${{ values.gone }}", None),
+        ("${{ values.a | upper }}", None),
+        ("${{ values.a }}}", None),
+        ("${{ values.a }} {{ x }}", None),
+    ],
+)
+def test_a_line_that_only_names_texts_needs_no_engine(line, rendered):
+    assert NamedTexts(CONTEXT).rendered(line) == rendered
 
 
 def test_a_fault_is_told_where_it_stands_in_the_whole_text(engine):

@@ -45,3 +45,35 @@ def test_what_is_raised_is_raised_to_all_and_the_next_asks_anew() -> None:
     with pytest.raises(InputError, match="no"):
         shared.of("a", fail)
     assert shared.of("a", lambda: 1) == 1
+
+
+def test_an_answer_asked_for_after_a_moment_will_do_for_a_while() -> None:
+    now = 100.0
+    shared: SharedAnswers[int] = SharedAnswers(clock=lambda: now)
+    numbers = count(1)
+    assert shared.of("a", lambda: next(numbers), since=99.0) == 1
+    assert shared.of("a", lambda: next(numbers), since=99.5) == 1
+    # Asked for at that moment, it may not know what happened in it; who names no moment asks anew.
+    assert shared.of("a", lambda: next(numbers), since=100.0) == 2
+    assert shared.of("a", lambda: next(numbers)) == 3
+    assert shared.of("b", lambda: next(numbers), since=99.0) == 4
+    now = 110.0
+    assert shared.of("a", lambda: next(numbers), since=99.0) == 5
+
+
+def test_a_fault_is_not_kept() -> None:
+    shared: SharedAnswers[int] = SharedAnswers()
+
+    def fail() -> int:
+        raise InputError("no")
+
+    with pytest.raises(InputError):
+        shared.of("a", fail, since=0.0)
+    assert shared.of("a", lambda: 1, since=0.0) == 1
+
+
+def test_only_so_many_answers_are_kept() -> None:
+    shared: SharedAnswers[int] = SharedAnswers()
+    for number in range(1000):
+        shared.of(number, lambda: 0)
+    assert len(shared._kept) == 256
