@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask, url_for
 from hypothesis import given
@@ -26,8 +24,8 @@ def application() -> Flask:
 
 
 @pytest.fixture(scope="module")
-def app() -> Iterator[Flask]:
-    yield application()
+def app() -> Flask:
+    return application()
 
 
 @given(query=st.dictionaries(st.sampled_from(["q", "kind", "tag"]), st.one_of(WORDS, st.lists(WORDS, min_size=1))))
