@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from servers import ROOT
 from werkzeug.serving import make_server
 
@@ -81,7 +81,7 @@ def violations(page: Page) -> list[str]:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  # few tests need it
 
     # What is on its way is paler.
-    page.wait_for_function("!document.querySelector('.htmx-request')")
+    expect(page.locator(".htmx-request")).to_have_count(0, timeout=30_000)
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

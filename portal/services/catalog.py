@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import orjson
+
 from portal.errors import NotFoundError
 from portal.model.filter import EntityFilter
 from portal.model.integration import NO_INTEGRATIONS, Integrations
@@ -12,6 +14,7 @@ from portal.model.query import Cursor, EntityQuery, Place, parse_cursor
 from portal.model.ref import EntityRef
 from portal.model.visibility import ALL, Visibility
 from portal.services.ancestry import Ancestor, ancestry
+from portal.services.once import Once
 from portal.store import catalog, sources
 from portal.store.catalog import Found
 from portal.store.database import Connection, Database
@@ -21,6 +24,8 @@ from portal.store.sight import visibility_of
 DEFAULT_LIMIT = 20
 _STREAMED_AT_ONCE = 1_000
 _REMEMBERED_TOTALS = 1_000
+#: For so many sets of entities.
+_REMEMBERED_DESCRIPTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class CatalogService:
         self._database = database
         self._integrations = integrations
         self._totals: dict[tuple[int, str, EntityQuery], int] = {}
+        self._descriptions = Once(database, most=_REMEMBERED_DESCRIPTIONS)
 
     def revision(self) -> int:
         """Return the newest revision of the catalog: what is answered stays the same as long as this does."""
@@ -67,6 +73,13 @@ class CatalogService:
         """Return the finished texts of those of the entities that are there, and match the filter."""
         with self._database.reading() as connection:
             return catalog.bodies_by_ref(connection, refs, entity_filter)
+
+    def descriptions(self, refs: Sequence[EntityRef], *, longest: int) -> Mapping[EntityRef, str]:
+        """Return what entities say of themselves, cut to `longest` characters; empty for nothing.
+
+        It is remembered for the sets that were asked for last: the texts of entities that many need are large.
+        """
+        return self._descriptions.of((tuple(refs), longest), lambda: self._read_descriptions(refs, longest))
 
     def by_uids(self, uids: Sequence[str]) -> Mapping[str, str]:
         """Return the finished texts of those of the entities that are there, by uid."""
@@ -123,6 +136,10 @@ class CatalogService:
                 raise NotFoundError(f"No such entity {ref}")
             locations = catalog.location_entities(connection, [entity.source_id])
             return ancestry(entity, locations, integrations=self._integrations)
+
+    def _read_descriptions(self, refs: Sequence[EntityRef], longest: int) -> dict[EntityRef, str]:
+        told = {ref: orjson.loads(body)["metadata"].get("description") for ref, body in self.by_refs(refs).items()}
+        return {ref: text[:longest] if isinstance(text, str) else "" for ref, text in told.items()}
 
     def _total(self, connection: Connection, query: EntityQuery) -> int:
         """Return how many entities match; counted once for each state of the catalog."""

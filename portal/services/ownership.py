@@ -23,6 +23,7 @@ from portal.services.by_visibility import ByVisibility
 from portal.services.facts import BUILT_IN_RULES, RULE_KINDS, FactsReader, utc_today
 from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
+from portal.services.once import Once
 from portal.store import findings, graph, sources, standing
 from portal.store.database import Connection, Database
 from portal.store.findings import Survey
@@ -40,6 +41,8 @@ FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 _UNTOLD = "The rules of the layer do not allow it."
 #: Grows when what a survey keeps takes another form: what older programs have kept is then worked out again.
 _KEPT_FORM = 3
+#: For so many visibilities layers are remembered.
+_REMEMBERED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,7 @@ class OwnershipService:
         self._lock = threading.RLock()
         self._known: ByVisibility[_State] = ByVisibility()
         self._found: ByVisibility[_Found] = ByVisibility()
+        self._ranked_layers = Once(database, most=_REMEMBERED)
 
     def lineage(self, ref: EntityRef) -> Lineage:
         """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
@@ -250,9 +254,7 @@ class OwnershipService:
 
     def ranked_layers(self) -> list[Layer]:
         """Return the layers, the highest first, without what stands in them, which may be much to read."""
-        with self._database.reading() as connection:
-            found = graph.declared_of_kinds(connection, ("layer",))
-        return _ranked(layer_of(body, ref) for ref, body in found.items())
+        return list(self._ranked_layers.of("layers", self._read_ranked_layers))
 
     def layers(self) -> list[LayerView]:
         """Return the layers, the highest first, each with its assets; what stands in none comes last."""
@@ -313,6 +315,11 @@ class OwnershipService:
         if node is None:
             raise NotFoundError(f"Entity {ref} not found")
         return node
+
+    def _read_ranked_layers(self) -> list[Layer]:
+        with self._database.reading() as connection:
+            found = graph.declared_of_kinds(connection, ("layer",))
+        return _ranked(layer_of(body, ref) for ref, body in found.items())
 
     def _state(self, connection: Connection) -> _State:
         """Return what the rules look at as this connection sees it; read once for each revision."""

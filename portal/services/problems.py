@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from portal.errors import InputError
@@ -37,6 +37,8 @@ from portal.store.graph import Node
 
 #: What stands for no layer, no owner where one is asked for by name.
 NONE = "none"
+#: So many selections have their counts remembered.
+_MOST_FACETED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,28 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """All faults of one revision, in their order, counted, and what may be asked for by name."""
+    """All faults of one revision, in their order, counted, and what may be asked for by name.
+
+    `faceted` holds what was counted beside the last few selections.
+    """
 
     revision: int
     faults: Sequence[Fault]
     combined: Mapping[Values, int]
     layers: frozenset[str]
     rules: frozenset[str]
+    severities: Sequence[str]
+    faceted: dict[Selection, Mapping[str, Mapping[str, int]]] = field(default_factory=dict)
+
+    def facets(self, chosen: Selection) -> Mapping[str, Mapping[str, int]]:
+        """Return how many of all faults there would be by each value of a facet if that chose nothing."""
+        found = self.faceted.get(chosen)
+        if found is None:
+            found = facets(self.combined, chosen)
+            if len(self.faceted) >= _MOST_FACETED:
+                self.faceted.clear()
+            self.faceted[chosen] = found
+        return found
 
 
 class ProblemsService:
@@ -150,7 +167,7 @@ class ProblemsService:
         return Faults(
             state.revision,
             len(found),
-            facets(state.combined, chosen) if found is state.faults else counted(found),
+            state.facets(chosen) if found is state.faults else counted(found),
             [fault.told for fault in page if isinstance(fault.told, Problem)],
             [fault.told for fault in page if isinstance(fault.told, Finding)],
             asked.since,
@@ -171,7 +188,7 @@ class ProblemsService:
             state = self._state(connection)
             chosen = self._selection(connection, state, asked)
         within = Selection(kinds=chosen.kinds, refs=chosen.refs).among(state.faults)
-        return facets(state.combined if within is state.faults else combined(within), chosen)
+        return state.facets(chosen) if within is state.faults else facets(combined(within), chosen)
 
     def about(self, ref: EntityRef) -> Faults:
         """Return how much is wrong with an entity, without telling what. Raises `NotFoundError`.
@@ -253,17 +270,17 @@ class ProblemsService:
             frozenset(ref for ref in declared if ref.kind == "layer") | {fault.layer for fault in faults},
             frozenset({*PROBLEM_MESSAGES, *(rule.id for rule in RULES), *named, *(fault.rule for fault in faults)})
             - {""},
+            tuple(dict.fromkeys((*SEVERITIES, *(fault.severity for fault in faults)))),
         )
 
     def _selection(self, connection: Connection, state: _State, asked: Asked) -> Selection:
         """Return what words mean. Raises `InputError` for those that mean nothing."""
-        severities = dict.fromkeys((*SEVERITIES, *(fault.severity for fault in state.faults)))
         kinds = [kind.name.lower() for kind in self._kinds.told_by(connection)] if asked.kind else []
         return Selection(
             _known_among("rule", asked.rule, state.rules),
             _known_among("layer", [_named("layer", name) for name in asked.layer], state.layers | {""}),
             frozenset(_named("group", name) for name in asked.owner),
-            _known_among("severity", asked.severity, severities),
+            _known_among("severity", asked.severity, state.severities),
             _known_among("kind", [name.lower() for name in asked.kind], kinds),
             frozenset(EntityRef.parse(name) for name in asked.ref),
         )
@@ -299,7 +316,7 @@ def _is_owned(node: Node, known: Collection[EntityRef]) -> bool:
 def _known_among(name: str, values: Collection[str], known: Collection[str]) -> frozenset[str]:
     for value in values:
         if value not in known:
-            told = ", ".join(item or NONE for item in (known if isinstance(known, dict) else sorted(known)))
+            told = ", ".join(item or NONE for item in (known if isinstance(known, tuple) else sorted(known)))
             raise InputError(f'There is no {name} "{value}"; known are {told}')
     return frozenset(values)
 

@@ -14,6 +14,7 @@ from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Match
 from portal.model.searchable import search_document
 from portal.model.words import Phrase, highlighted, phrases
+from portal.services.once import Once
 from portal.store import search
 from portal.store.database import Database
 
@@ -23,6 +24,8 @@ TYPES = (CATALOG, DOCUMENTATION)
 DEFAULT_LIMIT, MOST_AT_ONCE = 25, 100
 #: Longest term in characters, and the last page. Rule: search-backend 2.1's `maxTermLength`; the page is our own.
 LONGEST_TERM, _LAST_PAGE = 100, 1_000_000
+#: So many pages are remembered; each holds what is shown of its entities.
+_REMEMBERED = 50
 _HIGHLIGHTED = ("title", "text")
 #: Where a result's fields come from; a filter on any other name is one on that path of the entity.
 _PATHS = {
@@ -73,13 +76,21 @@ class SearchService:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pages = Once(database, most=_REMEMBERED)
 
     def query(self, query: SearchQuery, *, before: str = "", after: str = "") -> SearchPage:
         """Return a page of what is found; words that were asked for stand between `before` and `after`.
 
+        Pages asked for last are remembered: to rank what has a frequent word takes as long as there is of it.
         Raises `InputError` for a term, a type, a limit that is not allowed.
         """
         _check(query)
+        filters = tuple((name, tuple(values)) for name, values in (query.filters or {}).items())
+        types = None if query.types is None else tuple(query.types)
+        asked = (query.term, filters, types, query.page, query.limit, before, after)
+        return self._pages.of(asked, lambda: self._query(query, before, after))
+
+    def _query(self, query: SearchQuery, before: str, after: str) -> SearchPage:
         wanted = phrases(query.term)
         is_about_nothing = bool(query.term.strip()) and not wanted
         if is_about_nothing or (query.types is not None and CATALOG not in query.types):

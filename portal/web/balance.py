@@ -45,7 +45,7 @@ class Row:
     def needed(self) -> str:
         """How much it is needed, in words."""
         return {
-            "required": gettext("required"),
+            "required": gettext("has to be held"),
             "one-of": gettext("one of these is enough"),
             "usual": gettext("usual in the layer"),
         }[self.held.necessity]

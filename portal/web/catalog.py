@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import Any
 
-import orjson
-from flask import Blueprint, Response, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request
 
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService
@@ -16,7 +14,7 @@ from portal.services.columns import FACETS, NONE, Columns, Entry
 from portal.services.ownership import layer_views
 from portal.services.table import SORTS, TableService, TableView
 from portal.web.language import gettext
-from portal.web.links import entity_url
+from portal.web.links import entity_url, owner_url
 from portal.web.table_csv import csv_response
 from portal.web.table_state import COLUMNS, TableState
 from portal.web.tones import tones_by_layer
@@ -87,7 +85,8 @@ def add_catalog(blueprint: Blueprint, table: TableService, catalog: CatalogServi
         entries = view.entries(first, _AT_ONCE)
         titles = _titles()
         tones = tones_by_layer(layer_views(table.layers(), (), {}))
-        described = _descriptions(catalog, entries) if "description" in state.columns else {}
+        refs = [EntityRef(entry.row.ref) for entry in entries] if "description" in state.columns else []
+        described = catalog.descriptions(refs, longest=_DESCRIPTION_SHOWN)
         last = first + len(entries)
         response = make_response(
             render_template(
@@ -176,29 +175,16 @@ def _row(
         columns.name("kind", row.kind),
         entry,
         layer,
-        _named(columns, row.owner, endpoint="web.owner"),
+        _named(columns, row.owner, address=owner_url),
         _named(columns, row.system),
         described.get(ref, ""),
     )
 
 
-def _named(columns: Columns, text: str | None, *, endpoint: str = "") -> Named | None:
+def _named(columns: Columns, text: str | None, *, address: Callable[[str], str] = entity_url) -> Named | None:
     if text is None:
         return None
     found = columns.entry(text)
     if found is None:
         return Named(text, text, None)
-    ref = EntityRef(text)
-    url = url_for(endpoint, kind=ref.kind, namespace=ref.namespace, name=ref.name) if endpoint else None
-    return Named(text, found.row.title, url or entity_url(ref))
-
-
-def _descriptions(catalog: CatalogService, entries: list[Entry]) -> dict[EntityRef, str]:
-    bodies = catalog.by_refs([EntityRef(entry.row.ref) for entry in entries])
-    return {ref: description_of(orjson.loads(body))[:_DESCRIPTION_SHOWN] for ref, body in bodies.items()}
-
-
-def description_of(document: Mapping[str, Any]) -> str:
-    """Return what an entity says of itself, empty for nothing."""
-    found = document["metadata"].get("description")
-    return found if isinstance(found, str) else ""
+    return Named(text, found.row.title, address(text))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, redirect, request
+from flask import Blueprint, Flask, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 
 from portal.web.sign_in import local_path
@@ -22,14 +22,13 @@ _LOCALES = {"zh-Hans": "zh"}
 
 def gettext(message: str, **values: Any) -> str:
     """Return a message in the reader's language, `%(name)s` replaced by the values."""
-    babel = _babel()
-    return str(babel.gettext(message, **values))
+    found = str(_messages().ugettext(message))
+    return found % values if values else found
 
 
 def ngettext(one: str, many: str, num: int, **values: Any) -> str:
     """Return one of two messages by a number, which is the value `num` too."""
-    babel = _babel()
-    return str(babel.ngettext(one, many, num, **values))
+    return str(_messages().ungettext(one, many, num)) % {"num": num, **values}
 
 
 def number(value: float) -> str:
@@ -59,10 +58,12 @@ def register_language(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     # Jinja puts the values in itself, escaped.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
-        lambda message: _babel().get_translations().ugettext(message),
-        lambda one, many, num: _babel().get_translations().ungettext(one, many, num),
+        lambda message: _messages().ugettext(message),
+        lambda one, many, num: _messages().ungettext(one, many, num),
         newstyle=True,
     )
+    # By itself it looks for the other by its name, each time.
+    app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"]
     app.jinja_env.filters["number"] = number
     app.jinja_env.filters["since"] = since
 
@@ -81,6 +82,14 @@ def add_language(blueprint: Blueprint) -> None:
             response.set_cookie(_COOKIE, name, max_age=_YEAR_SECONDS, httponly=True, samesite="Lax")
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _messages() -> Any:
+    """Return the messages in the reader's language, found once for a request: a page takes a hundred of them."""
+    found = g.get("messages")
+    if found is None:
+        found = g.messages = _babel().get_translations()
+    return found
 
 
 def _babel() -> Any:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, request, url_for
 
@@ -11,6 +14,10 @@ from portal.model.ref import PEOPLE, EntityRef
 from portal.web.assets import asset_name
 from portal.web.language import gettext
 
+#: Flask takes 20 µs to put an address together; each that is kept takes some 300 bytes.
+_ADDRESSES_KEPT = 8_192
+#: What stands in a query string as it is. Rule: Werkzeug's `_urlencode`.
+_PLAIN = "!$'()*,/:;?@"
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 
 
@@ -32,13 +39,12 @@ def add_links(blueprint: Blueprint) -> None:
 
 def asset_url(name: str) -> str:
     """Return the address of a style sheet or script, as `style.css`."""
-    return url_for("web.asset", name=asset_name(name))
+    return _address(request.script_root, "web.asset", asset_name(name))
 
 
 def entity_url(ref: str) -> str:
     """Return the address of an entity's page."""
-    found = EntityRef(ref)
-    return url_for("web.entity", namespace=found.namespace, kind=found.kind, name=found.name)
+    return _address_of(request.script_root, "web.entity", str(ref))
 
 
 def history_url(ref: EntityRef, before: int | None = None) -> str:
@@ -48,10 +54,28 @@ def history_url(ref: EntityRef, before: int | None = None) -> str:
 
 def owner_url(ref: str) -> str:
     """Return the address of what a group or person answers for; of anything else its own page."""
-    found = EntityRef(ref)
-    if found.kind not in PEOPLE:
+    if EntityRef(ref).kind not in PEOPLE:
         return entity_url(ref)
-    return url_for("web.owner", kind=found.kind, namespace=found.namespace, name=found.name)
+    return _address_of(request.script_root, "web.owner", str(ref))
+
+
+@lru_cache(maxsize=_ADDRESSES_KEPT)
+def _address_of(_root: str, endpoint: str, ref: str) -> str:
+    """Return the address of a page of an entity, where all are below `_root`: pages have hundreds of them."""
+    found = EntityRef(ref)
+    return url_for(endpoint, kind=found.kind, namespace=found.namespace, name=found.name)
+
+
+@cache
+def _address(_root: str, endpoint: str, name: str | None = None) -> str:
+    """Return the address of one of few pages, where all are below `_root`."""
+    return url_for(endpoint, name=name)
+
+
+def query_url(endpoint: str, query: Mapping[str, str | int | Sequence[str]]) -> str:
+    """Return the address of one of few pages with a query string, as `url_for` puts it together in more time."""
+    told = urlencode(query, doseq=True, safe=_PLAIN)
+    return _address(request.script_root, endpoint) + (f"?{told}" if told else "")
 
 
 def words(name: str) -> str:
@@ -80,6 +104,6 @@ def _navigation() -> list[tuple[str, str, bool]]:
     ]
     found = []
     for endpoint, name in ways:
-        url = url_for(endpoint)
+        url = _address(request.script_root, endpoint)
         found.append((url, name, request.path == url or (url != "/" and request.path.startswith(f"{url}/"))))
     return found

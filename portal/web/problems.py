@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request
 
 from portal.graph.faults import SEVERITIES
 from portal.model.problem import PROBLEM_MESSAGES
@@ -16,6 +16,7 @@ from portal.services.ownership import Node, OwnershipService
 from portal.services.places import PlacesService
 from portal.services.problems import NONE, Asked, Faults, ProblemsService
 from portal.web.language import gettext
+from portal.web.links import query_url
 
 #: What may be chosen by.
 _FILTERS = ("rule", "layer", "owner", "severity", "kind", "ref")
@@ -174,7 +175,7 @@ def _url(chosen: Mapping[str, Collection[str]], *, page: int = 1) -> str:
     wanted: dict[str, Any] = {name: list(values) for name, values in chosen.items() if values}
     if page > 1:
         wanted["page"] = page
-    return url_for("web.problems", **wanted)
+    return query_url("web.problems", wanted)
 
 
 def _titles() -> dict[str, str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, url_for
+from markupsafe import Markup
 
 from portal.web.api_schema import Schemas
-from portal.web.api_view import ApiView, Budget, Shape
+from portal.web.api_view import ApiView, Budget, Group, Shape
+from portal.web.language import language
 
 if TYPE_CHECKING:
     from portal.services.scaffolding import ScaffoldingService
@@ -38,39 +41,69 @@ def add_reference(
     extensions: Callable[[], Mapping[str, Any]],
 ) -> None:
     """Add the pages. `document` gives the OpenAPI description of all routes, `extensions` filters and functions."""
-    views: list[ApiView] = []
+    view = cache(lambda: _view(document()))
+    offers = cache(lambda: _offers(scaffolding.actions(), extensions()))
+
+    @cache
+    def entries(_root: str, _language: str, part: str) -> Markup:
+        """Return what a part of the reference tells, for a language, where all pages are below `_root`.
+
+        It stays as long as the server runs, and takes longer to be written than all else of the page.
+        """
+        types = "" if part == _TYPES else url_for("web.api_reference", part=_TYPES)
+        return Markup(render_template("reference_part.html", shown=_groups(view())[part], types=types))  # noqa: S704  # of our own template
+
+    @cache
+    def inside(_root: str, _language: str, sort: str, number: int) -> Markup:
+        """Return what an offer tells when it is opened, by its sort and number there; as `entries` does."""
+        return Markup(render_template("offer.html", item=offers()[sort][number]))  # noqa: S704  # of our own template
 
     @blueprint.get("/tools/api")
     def api_reference() -> str:
-        if not views:
-            views.append(_view(document()))
-        view, part = views[0], request.args.get("part", "")
+        part = request.args.get("part", "")
         # One part at a time: all of them together weigh more than everything else that a first visit loads.
-        groups = {_TYPES if group.sort == _TYPES else group.name: group for group in view.groups}
+        groups = _groups(view())
         if part and part not in groups:
             abort(404, f"The reference has no part {part}.")
-        return render_template("reference.html", view=view, groups=groups, part=part, shown=groups.get(part))
+        return render_template(
+            "reference.html",
+            view=view(),
+            groups=groups,
+            part=part,
+            shown=groups.get(part),
+            entries=entries(request.script_root, language(), part) if part else "",
+        )
 
     @blueprint.get("/tools/actions")
     def actions() -> str:
         words = request.args.get("q", "").strip()
-        found = [_offer(item["id"], item) for item in scaffolding.actions()]
-        told = extensions()
-        extended = {
-            name: [_offer(key, item) for key, item in sorted(items.items())]
-            for name, items in (
-                ("filters", told["filters"]),
-                ("functions", told["globals"]["functions"]),
-                ("values", told["globals"]["values"]),
-            )
+        found = {
+            sort: [
+                (item, inside(request.script_root, language(), sort, number))
+                for number, item in enumerate(items)
+                if _has(item, words)
+            ]
+            for sort, items in offers().items()
         }
-        return render_template(
-            "actions.html",
-            wanted=words,
-            count=len(found),
-            actions=_matching(found, words),
-            extended={name: _matching(items, words) for name, items in extended.items()},
-        )
+        return render_template("actions.html", wanted=words, actions=found.pop("actions"), extended=found)
+
+
+def _groups(view: ApiView) -> Mapping[str, Group]:
+    """Return the parts of the reference by the name that addresses have for them."""
+    return {_TYPES if group.sort == _TYPES else group.name: group for group in view.groups}
+
+
+def _offers(actions: Sequence[Mapping[str, Any]], extensions: Mapping[str, Any]) -> Mapping[str, Sequence[Offer]]:
+    """Return everything that templates can use, by its sort."""
+    sorts = {
+        "filters": extensions["filters"],
+        "functions": extensions["globals"]["functions"],
+        "values": extensions["globals"]["values"],
+    }
+    return {
+        "actions": [_offer(item["id"], item) for item in actions],
+        **{name: [_offer(key, item) for key, item in sorted(items.items())] for name, items in sorts.items()},
+    }
 
 
 def _view(document: Mapping[str, Any]) -> ApiView:
@@ -79,12 +112,9 @@ def _view(document: Mapping[str, Any]) -> ApiView:
     return openapi_view(document, budget=Budget(entries=_ENTRIES, rows=_ROWS))
 
 
-def _matching(offers: Sequence[Offer], words: str) -> list[Offer]:
-    return [item for item in offers if all(word in _text(item) for word in words.lower().split())]
-
-
-def _text(offer: Offer) -> str:
-    return f"{offer.name} {offer.description}".lower()
+def _has(offer: Offer, words: str) -> bool:
+    text = f"{offer.name} {offer.description}".lower()
+    return all(word in text for word in words.lower().split())
 
 
 def _offer(name: str, told: Mapping[str, Any]) -> Offer:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import orjson
-from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from portal.errors import InputError
@@ -17,6 +16,7 @@ from portal.model.ref import EntityRef
 from portal.services.columns import FACETS, LEADING, NONE, Place
 from portal.services.search import LONGEST_TERM
 from portal.services.table import SORTS, TableQuery
+from portal.web.links import query_url
 
 #: What the table can show beside the title, in its order.
 COLUMNS = ("description", "kind", "type", "layer", "owner", "system", "lifecycle", "tags")
@@ -80,7 +80,7 @@ class TableState:
         if self.place is not None:
             told = orjson.dumps([self.place.value[:_LONGEST_VALUE], self.place.ref])
             values[self.direction] = base64.urlsafe_b64encode(told).decode().rstrip("=")
-        return url_for(endpoint, **values)
+        return query_url(endpoint, values)
 
     def from_start(self, **changes: Any) -> TableState:
         """Return this state with changes, at its first page."""

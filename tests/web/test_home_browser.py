@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from browsers import needs_chromium
 from catalogs import component, documents, entity, group
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from repositories import MakeRepository
 from seen import opened, served, violations
 
@@ -73,7 +73,7 @@ def test_problems_are_chosen_without_leaving_the_page_and_the_url_tells_it(
         assert page.evaluate("document.activeElement.id") == "rule=portal/owner-exists"
         assert violations(page) == []
         page.go_back()
-        page.wait_for_function("document.querySelectorAll('.faults > li').length > 1")
+        expect(page.locator(".faults > li").nth(1)).to_be_visible(timeout=30_000)
         page.goto("/problems?severity=error")
         assert "spec.owner" in page.locator(".faults").inner_text()
         assert violations(page) == []

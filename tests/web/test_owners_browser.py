@@ -71,7 +71,7 @@ def test_the_balance_of_a_project_is_drawn_and_leads_to_who_could_help(page: Pag
     page.wait_for_url("**/projects/default/demand-forecast")
     row = page.locator(".picture tbody tr", has=page.get_by_role("rowheader", name="Project manager"))
     assert "one person alone" in row.inner_text()
-    assert row.locator(".holds.own").count() == 1
+    assert row.locator(".holds.direct").count() == 1
     page.locator(".todos").get_by_role("link", name="Peter Holm").click()
     page.wait_for_url("**/owners/user/default/peter.holm")
 

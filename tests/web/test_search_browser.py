@@ -78,7 +78,7 @@ def test_the_palette_reaches_pages_entities_and_actions_by_keyboard_alone(page: 
     page.keyboard.press("Control+k")
     page.keyboard.type("中文")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.documentElement.lang === 'zh-Hans'")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans", timeout=30_000)
 
 
 def test_the_palette_opens_by_its_button_and_asks_search_where_nothing_is_chosen(page: Page) -> None:

@@ -234,9 +234,8 @@ def test_a_page_goes_on_after_the_server_was_restarted(browser: Browser, tmp_pat
     source = Repository(tmp_path / "templates")
     source.commit({"catalog-info.yaml": documents(STORY, group("team-a"), component("there", owner="team-a"))})
     port = free_port()
-    context = None
     with serving(tmp_path, "--catalog", source.url, port=port) as server:
-        values = {"name": "there", "seconds": 4}
+        values = {"name": "there", "seconds": 20}
         status, answer = server.ask(
             "/api/scaffolder/v2/tasks", method="POST", body={"templateRef": "template:default/story", "values": values}
         )
@@ -252,5 +251,5 @@ def test_a_page_goes_on_after_the_server_was_restarted(browser: Browser, tmp_pat
         eventually(lambda: server.ask(path)[1]["status"] == "completed", "the task to be taken up again", seconds=300)
         expect(page.get_by_text("All steps are done.")).to_be_visible(timeout=60_000)
         assert page.evaluate("window.isSamePage")
-        assert page.get_by_text("Waiting for 4 s").count() == 2  # the step was broken off, and run again
+        assert page.get_by_text("Waiting for 20 s").count() == 2  # the step was broken off, and run again
         context.close()

@@ -106,3 +106,14 @@ def test_actions_and_filters_are_told_with_schemas_and_examples(client: FlaskCli
     assert "<code>fetch:template</code>" in narrowed
     assert "<code>debug:log</code>" not in narrowed
     assert "No action is like this." in text(client, "/tools/actions?q=%3Cscript%3E")
+
+
+@pytest.mark.parametrize("path", ["/tools/api?part=ownership", "/tools/actions"])
+def test_what_is_remembered_of_a_reference_is_told_in_each_language(path: str, client: FlaskClient) -> None:
+    english = text(client, path)
+
+    chinese = client.get(path, headers={"Accept-Language": "zh-CN"}).get_data(as_text=True)
+
+    assert ("必填" in chinese, "必填" in english) == (True, False)
+    assert ("required</span>" in chinese, "required</span>" in english) == (False, True)
+    assert text(client, path) == english
