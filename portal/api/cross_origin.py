@@ -35,6 +35,6 @@ def register_cross_origin(app: Flask, origins: Collection[str]) -> None:
         is_asked = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         return Response(status=204) if is_asked and request.headers.get("Origin") in named else None
 
-    # Before anybody asks who it is, or for a route: such a question carries no credentials, and a page whose question
-    # about a plugin that is not there fails hears of no 404 that it could go on from. Rule: cors 2.8 `preflightContinue`.
+    # Before anybody asks who it is, or for a route: browsers send no credentials with such a question, and take a 404
+    # for a no, so that a page never hears that a plugin is not there. Rule: cors 2.8 `preflightContinue`.
     app.before_request_funcs.setdefault(None, []).insert(0, preflight)
