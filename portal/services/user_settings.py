@@ -15,8 +15,8 @@ from portal.store.user_settings import Place
 
 #: Characters of a bucket, and of a key. Rule: user-settings-backend 0.4, whose columns hold as many.
 LONGEST_NAME = 255
-#: The stars of thousands of entities.
-MOST_BYTES = 256 * 1024
+#: The stars of a thousand entities.
+MOST_BYTES = 64 * 1024
 MOST_SETTINGS = 500
 
 

@@ -1,4 +1,4 @@
-"""What the routes take, and answer, that Backstage's front end alone asks for."""
+"""The description of the routes that Backstage's front end alone asks for."""
 
 from __future__ import annotations
 
