@@ -113,6 +113,10 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "sign_in.refresh": _SIGN_IN,
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
+        "user_settings.multiget": None,
+        # What users have starred or folded away is nobody's business, and changes all the time.
+        "user_settings.put_setting": None,
+        "user_settings.remove_setting": None,
         "web.begin_task": Audited("task.create", _begun_task),
         "web.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),
         "web.retry_task": Audited("task.retry", lambda _: f"task {_argument('task_id')}"),

@@ -28,6 +28,7 @@ from portal.api.impact import add_impact_routes
 from portal.api.kinds import kinds_blueprint
 from portal.api.layers import add_balance_routes, add_layer_routes
 from portal.api.metrics import metrics_blueprint
+from portal.api.notifications import notifications_blueprint
 from portal.api.openapi_route import register_openapi
 from portal.api.ownership import ownership_blueprint
 from portal.api.permission import (
@@ -46,6 +47,7 @@ from portal.api.search import search_blueprint
 from portal.api.sight import register_sight
 from portal.api.task_access import CurrentTaskAccess
 from portal.api.tokens import tokens_blueprint
+from portal.api.user_settings import user_settings_blueprint
 from portal.app.late_pages import LatePages
 from portal.app.late_rules import LateRule
 from portal.app.logs import configure_logs
@@ -60,6 +62,7 @@ from portal.services.identity import ANYBODY
 from portal.services.memory import cycles_kept
 from portal.services.search import SearchService
 from portal.services.task_query import creators_of
+from portal.services.user_settings import UserSettings
 from portal.web import error_page
 
 #: Largest request body that is read.
@@ -100,6 +103,8 @@ def create_app(portal: Portal, *, has_pages: bool = True) -> Flask:
     app.register_blueprint(auth_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     app.register_blueprint(cookie_blueprint(portal.access.identity, base_url=portal.settings.base_url))
     app.register_blueprint(tokens_blueprint(portal.access.api_tokens))
+    app.register_blueprint(user_settings_blueprint(UserSettings(portal.database.whole)))
+    app.register_blueprint(notifications_blueprint())
     app.register_blueprint(audit_blueprint(portal.audit))
     app.register_blueprint(permission_blueprint(portal.access.permission, portal.access.explanation))
     app.register_blueprint(events_blueprint(on_demand(lambda: portal.events)))

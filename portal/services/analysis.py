@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from portal.errors import InputError
 from portal.ingest.check import problem_of
+from portal.model.hosted import shown_url
 from portal.model.integration import Integrations
 from portal.model.location import DEFAULT_PATTERN, Target, is_glob
 from portal.model.problem import raise_for
@@ -73,7 +74,7 @@ def analyze(
         held = entities.held_entities(connection, sorted(bodies))
     existing = [
         ExistingEntity(
-            found.locations[ref].removeprefix("url:"),
+            _shown(found.locations[ref].removeprefix("url:"), located.integrations),
             ref in held and _is_same_file(located, held[ref].location, found.locations[ref]),
             bodies[ref],
         )
@@ -94,6 +95,13 @@ def _everywhere(named: Target, filename: str) -> str | None:
     if named.tree.type != "git":
         return None
     return named.location(f"**/{filename}").removeprefix("url:")
+
+
+def _shown(url: str, integrations: Integrations) -> str:
+    """Return the url at which a known host shows a file, which people can open, and any Backstage reads."""
+    remote, _, fragment = url.partition("#")
+    branch, _, path = fragment.partition(":")
+    return (path and shown_url(remote, branch, path, integrations)) or url
 
 
 def _is_same_file(located: SourcesService, location: str, other: str) -> bool:

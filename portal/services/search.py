@@ -137,8 +137,9 @@ def page_of(cursor: str) -> int:
 def _check(query: SearchQuery) -> None:
     if len(query.term) > LONGEST_TERM:
         raise InputError(f'The term length "{len(query.term)}" is greater than "{LONGEST_TERM}"')
-    if not 1 <= query.limit <= MOST_AT_ONCE:
-        raise InputError(f'The page limit "{query.limit}" is not between 1 and {MOST_AT_ONCE}')
+    # None at all: the front end asks so how much there is to find. Rule: search-backend 2.1, which has no least.
+    if not 0 <= query.limit <= MOST_AT_ONCE:
+        raise InputError(f'The page limit "{query.limit}" is not between 0 and {MOST_AT_ONCE}')
     for found in query.types or ():
         if found not in TYPES:
             raise InputError(f'"{found[:LONGEST_TERM]}" cannot be searched; expected one of {", ".join(TYPES)}')

@@ -84,7 +84,7 @@ def find(
         select(entities.c.body, entities.c.ref, part.c.total).join(part, part.c.id == entities.c.id).order_by(*order)
     )
     rows = connection.execute(statement).all()
-    if rows or not offset:
+    if rows or (limit and not offset):
         bodies = readable(connection, {row.ref: row.body for row in rows})
         return Hits([bodies[row.ref] for row in rows], rows[0].total if rows else 0)
     return Hits([], find(connection, phrases, entity_filter, term=term, offset=0, limit=1).total)

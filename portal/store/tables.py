@@ -349,6 +349,15 @@ api_tokens = Table(
     Index(None, "owner"),
 )
 
+user_settings = Table(
+    "user_settings",
+    metadata,
+    Column("user_ref", Exact, primary_key=True),
+    Column("bucket", Exact, primary_key=True),
+    Column("key", Exact, primary_key=True),
+    Column("value", Text, nullable=False, comment="JSON"),
+)
+
 audit_records = Table(
     "audit_records",
     metadata,

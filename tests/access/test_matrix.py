@@ -40,6 +40,7 @@ KINDS = {"admin's token": "admin", "service token": "service"}
 
 ENTITY = "component/default/thing"
 TASK = "/api/scaffolder/v2/tasks/{task}"
+SETTING = "/api/user-settings/buckets/default/keys"
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,14 @@ ROWS = {
     "history.history_of_entity": reads(f"/api/catalog/entities/by-name/{ENTITY}/history"),
     "kinds.list_kinds": reads("/api/catalog/kinds"),
     "metrics.metrics": reads("/metrics"),
+    **{
+        f"notifications.{name}": Row("GET", f"/api/notifications/{name}", {*PEOPLE, "guest"})
+        for name in ("notifications", "settings", "status", "topics")
+    },
+    "user_settings.multiget": Row("POST", "/api/user-settings/multiget", {*PEOPLE, "guest"}, 200, {"items": []}),
+    "user_settings.get_setting": Row("GET", f"{SETTING}/ghost", {*PEOPLE, "guest"}, 404),
+    "user_settings.put_setting": Row("PUT", f"{SETTING}/key", {*PEOPLE, "guest"}, 200, {"value": 1}),
+    "user_settings.remove_setting": Row("DELETE", f"{SETTING}/key", {*PEOPLE, "guest"}, 204),
     "openapi": reads("/api/openapi.json"),
     "ownership.balance": reads("/api/ownership/balance/group/default/team"),
     "ownership.drift": reads("/api/ownership/drift?limit=nonsense", 400),
@@ -390,6 +399,8 @@ def test_a_token_for_a_scope_does_what_the_scope_says_of_what_its_bearer_may(mat
         good = row.status if bearer in row.may else row.others.get(bearer, 403)
         if kind == "admin's token" and endpoint.startswith("cookie.") and endpoint.endswith("_set"):
             good = 401  # a cookie is made of a token of a sign-in alone
+        if endpoint.startswith("user_settings."):
+            good = 403  # no scope is about them
         for scope in BUNDLES:
             may = permissions_of([scope])
             # What somebody may not read is not there for them.

@@ -27,7 +27,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from portal.api.openapi import operation_of
-from portal.api.openapi.operations import OPERATIONS, PARAMETERS
+from portal.api.openapi.front_end_operations import FRONT_END_OPERATIONS
+from portal.api.openapi.operations import OPERATIONS as MOST_OPERATIONS
+from portal.api.openapi.operations import PARAMETERS
 from portal.app import Portal, build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
@@ -39,6 +41,7 @@ _CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+OPERATIONS = {**MOST_OPERATIONS, **FRONT_END_OPERATIONS}
 #: Requests of each operation that keep to the description, and as many that do not.
 _EXAMPLES = 25
 

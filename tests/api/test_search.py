@@ -121,6 +121,13 @@ def test_pages_lead_on_and_back(client: FlaskClient) -> None:
     )
 
 
+def test_no_results_may_be_asked_for_to_hear_how_many_there_are(client: FlaskClient) -> None:
+    # As the tabs of the stock front end's search page do.
+    found = _search(client, "term=payments&types[0]=software-catalog&pageLimit=0&filters[kind]=Component")
+
+    assert found == {"numberOfResults": 3, "results": []}
+
+
 def test_a_term_that_says_nothing_finds_nothing_and_none_finds_all(client: FlaskClient) -> None:
     assert _search(client, "term=%3F!")["numberOfResults"] == 0
     everything = _search(client, "")
@@ -145,7 +152,7 @@ def test_what_changes_is_found_at_once(portal: Portal, repo: MakeRepository) -> 
     ("query", "said"),
     [
         ("pageLimit=101", 'The page limit "101"'),
-        ("pageLimit=0", 'The page limit "0"'),
+        ("pageLimit=-1", "request/query/pageLimit"),
         ("pageLimit=x", "request/query/pageLimit must be integer"),
         (f"term={'x' * 101}", 'The term length "101" is greater than "100"'),
         ("types[0]=nothing", '"nothing" cannot be searched'),

@@ -41,5 +41,19 @@ def test_a_file_is_registered_however_its_url_is_written(
     (plain,) = locations.analyze("url", git_host.url("/o/r")).existing
     (shown,) = locations.analyze("url", git_host.url("/o/r/tree/main/")).existing
 
-    assert (plain.target, plain.is_registered) == (git_host.url("/o/r#:a b/catalog-info.yaml"), True)
+    # As the host shows it, which people can follow: the stock import page links to it, and registers it so.
+    assert (plain.target, plain.is_registered) == (git_host.url("/o/r/blob/HEAD/a%20b/catalog-info.yaml"), True)
     assert (shown.target, shown.is_registered) == (git_host.url("/o/r/blob/main/a%20b/catalog-info.yaml"), True)
+
+
+def test_what_a_repository_declares_is_registered_by_the_url_that_its_host_shows(
+    catalog: Catalog, git_host: GitHost, repo: MakeRepository
+) -> None:
+    repo({"more/catalog-info.yaml": component("new")}, name="o/new")
+    locations = LocationsService(catalog.database, catalog.sources, catalog.service)
+
+    (found,) = locations.analyze("url", git_host.url("/o/new")).existing
+
+    assert found.target == git_host.url("/o/new/blob/HEAD/more/catalog-info.yaml")
+    assert locations.register("url", found.target).location.target == found.target
+    assert [item.is_registered for item in locations.analyze("url", git_host.url("/o/new")).existing] == [True]

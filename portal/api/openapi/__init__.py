@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from portal.api.openapi.access_schemas import ACCESS_SCHEMAS
+from portal.api.openapi.front_end_operations import FRONT_END_OPERATIONS
 from portal.api.openapi.generated_schemas import GENERATED_SCHEMAS
 from portal.api.openapi.layer_schemas import LAYER_SCHEMAS
 from portal.api.openapi.operations import COOKIE_OPERATIONS, OPERATIONS, PARAMETERS, Operation
@@ -34,6 +35,7 @@ _TAGS = {
     "auth": "Who people are",
     "audit": "Who did what",
     "events": "Hearing of changes",
+    "front end": "What Backstage's front end keeps of its users, and shows them",
     "health": "Whether this process can do its work",
 }
 
@@ -79,7 +81,7 @@ def operation_of(endpoint: str) -> Operation | None:
         return None
     if blueprint == "cookie":
         return COOKIE_OPERATIONS[name.rpartition("_")[2]]
-    return OPERATIONS[endpoint]
+    return FRONT_END_OPERATIONS.get(endpoint) or OPERATIONS[endpoint]
 
 
 def _described(operation: Operation, rule: Rule, summary: str, operation_id: str) -> dict[str, Any]:

@@ -86,7 +86,11 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
             style="deepObject",
             explode=True,
         ),
-        "pageLimit": _query("pageLimit", {"type": "integer", "minimum": 1, "maximum": search.MOST_AT_ONCE}),
+        "pageLimit": _query(
+            "pageLimit",
+            {"type": "integer", "minimum": 0, "maximum": search.MOST_AT_ONCE},
+            "0 gives the number of results alone.",
+        ),
         "pageCursor": _query("pageCursor", TEXT),
         "halfLife": _query(
             "halfLife",
