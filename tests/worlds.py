@@ -105,7 +105,7 @@ class World:
 
     def actor(self, name: str, **more: Any) -> Actor:
         """Return a person as services know them."""
-        return Actor("user", f"user:default/{name}", **more)
+        return Actor("user", EntityRef(f"user:default/{name}"), **more)
 
     def branches(self) -> list[str]:
         """Return the branches of the repository that the organisation is read from."""

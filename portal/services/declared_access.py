@@ -40,7 +40,8 @@ class DeclaredAccess:
         held = list(claims())
         return {
             "type": actor.type,
-            "ref": actor.subject,
+            # CEL knows texts alone, not those that are more: whoever has signed in is a reference.
+            "ref": str(actor.subject),
             "claims": [str(ref) for ref in held],
             "roles": [str(ref) for ref in self._facts.roles_of(held)],
         }

@@ -141,6 +141,12 @@ def test_what_may_be_read_is_the_same_one_by_one_and_as_a_set(bent, name):
     assert "component:default/app" in as_a_set
 
 
+def test_a_rule_means_whoever_has_signed_in(bent):
+    path = "/api/catalog/entities/by-name/system/default/net"
+    found = {name: bent.client.get(path, headers=bent.as_user(name)).status_code for name in ("owner", "member")}
+    assert found == {"owner": 200, "member": 404}
+
+
 def _all_refs(opened):
     return _refs_of(opened.portal.catalog.query(EntityQuery(), limit=1000).bodies)
 

@@ -164,7 +164,26 @@ QUERIES: dict[str, list[str]] = {
     "/api/ownership/portfolio/<kind>/<namespace>/<name>": ["", "at=revision:1"],
     "/api/ownership/impact/<kind>/<namespace>/<name>": ["", "removed=true"],
     "/api/catalog/entities/by-name/<kind>/<namespace>/<name>": ["", "at=revision:1"],
-    "/owners": ["", "view=people", "root=group:default/team-a"],
+    # What is looked for is shown, and so is but the beginning of the word.
+    "/catalog": [
+        "",
+        f"q={SECRET[:-1]}",
+        "kind=component&wide=owner&sort=-layer",
+        "layer=none&owner=none",
+        "owner=group:default/team-a&wide=system",
+    ],
+    "/catalog.csv": ["", "owner=group:default/team-a", "layer=none"],
+    "/graph": [
+        "",
+        "root=component:default/library&depth=5",
+        "root=group:default/team-a&depth=5",
+        "root=system:default/shop&depth=3",
+    ],
+    "/problems": ["", "layer=layer:default/shared", "owner=group:default/team-a", "rule=portal/owner-exists"],
+    "/search": [f"q={SECRET[:-1]}", "q=team", "q=library&kind=component"],
+    "/create": ["", "q=template"],
+    "/register": ["", "q=repositories"],
+    "/owners": ["", "view=people", "root=group:default/team-a", f"q={SECRET[:-1]}"],
     "/owners/<kind>/<namespace>/<name>": ["", "scope=itself", "moves=1&drift=1"],
 }
 #: Routes whose answers do not end, or that wait.

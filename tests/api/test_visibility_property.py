@@ -27,11 +27,12 @@ from portal.model.permission_rules import entity_filter
 pytestmark = pytest.mark.slow
 
 NAMES = [f"e{number}" for number in range(8)]
-KINDS = ["component", "group", "system", "dataset", "user", "layer"]
+KINDS = ["component", "group", "system", "dataset", "user", "layer", "project"]
 
 _VARYING = re.compile(
     rb'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"etag":"[0-9a-f]+"'
     rb'|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z| UTC|)|"line":[0-9]+|"rank":[0-9]+|:[0-9]+:[0-9]+'
+    rb'|"csrf.token" (value|content)="[^"]+"|(just now|[0-9]+ (second|minute)s? ago)|[0-9.]+ s each'
     rb"|portal_revision_timestamp_seconds [0-9.e+]+|\\?\"after\\?\":[0-9]+"
 )
 
@@ -67,9 +68,11 @@ def catalogs(draw: st.DrawFn) -> dict[str, str]:
                 spec = f"type: table, owner: {owner()}, derivedFrom: {some('dataset')}{maybe('layer', 'layer')}"
             case "user":
                 spec = f"memberOf: {some('group')}"
+            case "project":
+                spec = f"lifecycle: x, owner: {owner()}, needs: {some('user')}{maybe('layer', 'layer')}"
             case _:
                 spec = f"rank: {draw(st.integers(1, 3))}, owner: {owner()}, ownerRoles: [maker]"
-        version = "portal/v1alpha1" if kind in {"dataset", "layer"} else "backstage.io/v1alpha1"
+        version = "portal/v1alpha1" if kind in {"dataset", "layer", "project"} else "backstage.io/v1alpha1"
         tier = draw(st.sampled_from(["open", "closed"]))
         text = entity(kind.capitalize(), name, spec, version=version)
         found[f"{kind}:default/{name}"] = text.replace(
@@ -132,6 +135,25 @@ def _questions(refs: list[str]) -> list[str]:
         "/metrics",
         "/",
         "/kinds",
+        "/catalog",
+        "/catalog?q=e1",
+        "/catalog?kind=component&sort=-owner&wide=owner",
+        "/catalog?layer=none&owner=none",
+        "/catalog.csv",
+        "/search?q=e",
+        "/search?q=e1&kind=component",
+        "/owners",
+        "/owners?view=people",
+        "/owners?q=e1",
+        "/projects",
+        "/layers",
+        "/problems",
+        "/problems?kind=component",
+        "/graph",
+        "/create",
+        "/create/upgrades",
+        "/register",
+        "/tools",
     ]
     for ref in refs:
         kind, _, rest = ref.partition(":")
@@ -154,10 +176,28 @@ def _questions(refs: list[str]) -> list[str]:
             f"{ownership}/balance/{place}",
             f"{ownership}/history/{place}",
             f"{ownership}/badge/{place}.svg",
-            f"/catalog/default/{kind}/{ref.partition('/')[2]}",
-            f"/catalog/default/{kind}/{ref.partition('/')[2]}/history",
+            *_pages(ref, kind, ref.partition("/")[2]),
         ]
     return found
+
+
+def _pages(ref: str, kind: str, name: str) -> list[str]:
+    """Return the addresses of the pages about an entity."""
+    return [
+        f"/catalog/default/{kind}/{name}",
+        f"/catalog/default/{kind}/{name}/history",
+        f"/catalog/default/{kind}/{name}/remove",
+        f"/catalog?owner={quote(ref)}",
+        f"/catalog?layer={quote(ref)}&wide=layer",
+        f"/graph?root={quote(ref)}&depth=3",
+        f"/layers/default/{name}",
+        f"/owners/{kind}/default/{name}",
+        f"/owners/{kind}/default/{name}?scope=itself&moves=1&drift=1",
+        f"/owners?root={quote(ref)}",
+        f"/problems?owner={quote(ref)}",
+        f"/problems?layer={quote(ref)}",
+        f"/projects/default/{name}",
+    ]
 
 
 _OF_THE_CATALOG = (b"portal_problems", b"portal_owner", b"portal_entities", b"portal_layer")

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 import pytest
 from identity_providers import message_of
 
+from portal.app.wsgi import create_app
+
 
 @pytest.fixture(scope="module")
 def portal(serve_at_once):
@@ -217,6 +219,26 @@ def test_a_write_of_a_session_needs_the_token_of_the_page(portal, visit):
     # A token in the header is no browser's own doing.
     token = ann.refresh().json()["backstageIdentity"]["token"]
     assert ann.post("/api/catalog/refresh", json=body, headers={"authorization": f"Bearer {token}"}).status_code == 200
+
+
+def test_no_route_writes_for_a_session_without_the_token_of_its_page(portal, visit):
+    ann, bob = visit(), visit()
+    ann.sign_in("ann")
+    bob.sign_in("bob")
+    others = csrf_token(bob.get("/sign-out").text)
+    urls = create_app(portal).url_map
+    adapter = urls.bind("localhost")
+    told = {}
+    for rule in urls.iter_rules():
+        if rule.endpoint in {"sign_in.refresh", "sign_in.logout", "auth.refresh", "auth.logout"}:
+            continue  # They ask for a header of a frontend's own.
+        path = adapter.build(rule.endpoint, dict.fromkeys(rule.arguments, "x"))
+        for method in rule.methods - {"GET", "HEAD", "OPTIONS"}:
+            for number, form in enumerate(({}, {"csrf_token": "forged"}, {"csrf_token": others})):
+                answer = ann.http.request(method, f"{ann.portal_url}{path}", data=form)
+                told[rule.endpoint, method, number] = answer.status_code, "CSRF" in answer.text
+    assert len(told) > 90
+    assert {key: found for key, found in told.items() if found != (403, True)} == {}
 
 
 def test_the_form_that_signs_out_needs_its_token(portal, visit):
