@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
-from sqlalchemy import Connection, delete, func, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.model.ref import EntityRef
@@ -14,7 +14,10 @@ from portal.store.tables import user_settings
 #: A bucket with a key in it.
 Place = tuple[str, str]
 #: Both databases have it, and know a list of pairs.
-_INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+_INSERT: Mapping[str, Callable[[Table], postgresql.Insert | sqlite.Insert]] = {
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
 _PLACE = (user_settings.c.bucket, user_settings.c.key)
 
 
@@ -39,7 +42,7 @@ def put_setting(connection: Connection, user: EntityRef, place: Place, value: st
     """Set a setting to a JSON text, whether it is there or not."""
     bucket, key = place
     insert = _INSERT[connection.dialect.name](user_settings)
-    statement = insert.on_conflict_do_update(index_elements=["user_ref", *_names()], set_={"value": value})
+    statement = insert.on_conflict_do_update(index_elements=["user_ref", "bucket", "key"], set_={"value": value})
     connection.execute(statement, {"user_ref": user, "bucket": bucket, "key": key, "value": value})
 
 
@@ -50,7 +53,3 @@ def drop_setting(connection: Connection, user: EntityRef, place: Place) -> None:
     connection.execute(
         delete(user_settings).where(columns.user_ref == user, columns.bucket == bucket, columns.key == key)
     )
-
-
-def _names() -> list[str]:
-    return [column.name for column in _PLACE]
