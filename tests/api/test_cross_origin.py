@@ -113,8 +113,10 @@ def test_a_browser_lets_a_frontend_read_and_no_other_page(browser: Browser, tmp_
             found[origin] = [
                 page.evaluate(_ASK, [f"{url}/entities/by-query", {"credentials": "include"}]),
                 page.evaluate(_ASK, [f"http://127.0.0.1:{port}/api/permission/authorize", asked]),
+                page.evaluate(_ASK, [f"http://127.0.0.1:{port}/api/no-such-plugin/thing", asked]),
             ]
             page.close()
 
-    assert found[frontend] == [[200, ["items", "totalItems", "pageInfo"]], [200, ["items"]]]
-    assert found[other] == [[0, "TypeError"], [0, "TypeError"]]
+    missing = [404, ["error", "request", "response"]]
+    assert found[frontend] == [[200, ["items", "totalItems", "pageInfo"]], [200, ["items"]], missing]
+    assert found[other] == [[0, "TypeError"]] * 3
