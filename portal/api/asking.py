@@ -9,7 +9,7 @@ from portal.errors import AuthenticationError, NotAllowedError
 from portal.model.permission import CATALOG_ENTITY
 from portal.model.permission_names import PERMISSIONS
 from portal.model.ref import EntityRef
-from portal.services.explanation import ExplanationService
+from portal.services.explanation import ExplanationService, Sought
 from portal.services.permission import PermissionService, Question
 
 
@@ -20,10 +20,11 @@ class CurrentAsking:
         self._permission = permission
         self._explanation = explanation
 
-    def against(self, permission: str) -> str:
-        """Return why they have no such permission, empty where they may have it."""
+    def against(self, permission: str, refs: Collection[EntityRef] | None = None) -> str:
+        """Return why they have no such permission, on one of some entities where these are named; empty if they may."""
+        sought = None if refs is None else Sought(tuple(map(str, refs)))
         try:
-            self._explanation.require(current_actor(), permission)
+            self._explanation.require(current_actor(), permission, None if sought is None else lambda: sought)
         except (AuthenticationError, NotAllowedError) as error:
             return error.message
         return ""

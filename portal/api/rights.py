@@ -216,10 +216,12 @@ def register_rights(
         "uid": lambda: _of_uid(catalog),
         "body": _of_body,
         "form": _of_form,
-        "location": lambda: Sought(tuple(map(str, locations.entities_of(_argument("location_id"))))),
+        "location": lambda: Sought(tuple(map(str, locations.entities_of(_argument("location_id"), hidden=True)))),
         "task": lambda: _of_task(creators),
         "path": _of_path,
-        "origin": lambda: Sought(tuple(map(str, locations.entities_of(locations.by_entity(_ref_of_path()).id)))),
+        "origin": lambda: Sought(
+            tuple(map(str, locations.entities_of(locations.by_entity(_ref_of_path()).id, hidden=True)))
+        ),
     }
 
     @app.before_request

@@ -101,6 +101,7 @@ def _add_catalog_pages(blueprint: Blueprint, portal: Portal) -> None:
 
 def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
     """Add the pages of one entity."""
+    asking = CurrentAsking(portal.access.permission, portal.access.explanation)
     services = EntityServices(
         portal.catalog,
         portal.ownership,
@@ -108,11 +109,15 @@ def _add_entity_pages(blueprint: Blueprint, portal: Portal) -> None:
         portal.kinds,
         portal.history,
         impacts=on_demand(lambda: portal.answers.impact),
-        rights_on=CurrentAsking(portal.access.permission, portal.access.explanation).on,
+        rights_on=asking.on,
     )
     add_entity(blueprint, services)
     add_entity_actions(
-        blueprint, services, on_demand(lambda: portal.locations), told=lambda location: told(on=location)
+        blueprint,
+        services,
+        on_demand(lambda: portal.locations),
+        asking=asking,
+        told=lambda location: told(on=location),
     )
 
 

@@ -109,10 +109,14 @@ class LocationsService:
                 return location
         raise NotFoundError(_NOT_FOUND.format(location_id))
 
-    def entities_of(self, location_id: str) -> Sequence[EntityRef]:
-        """Return the entities that a registered location alone brought. Raises `NotFoundError`."""
+    def entities_of(self, location_id: str, *, hidden: bool = False) -> Sequence[EntityRef]:
+        """Return the entities that a registered location alone brought. Raises `NotFoundError`.
+
+        With `hidden` those too that whoever asks may not read: they go with it, so what decides on that must know them.
+        """
         refs = self._refs_of(self.get(location_id).id)
-        with self._database.reading() as connection:
+        database = self._database.whole if hidden else self._database
+        with database.reading() as connection:
             held = entities.held_entities(connection, refs)
         return sorted(ref for ref, entity in held.items() if entity.source_id == location_id)
 

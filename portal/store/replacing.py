@@ -38,8 +38,8 @@ def replacing(database: Database, *, version: str, is_forced: bool) -> Iterator[
     holds_rows = _holds_rows(database)
     if holds_rows and not is_forced:
         raise ConflictError(
-            "The database holds a catalog already; nothing was changed. Restore into an empty database, or with "
-            "--force, which drops all that it holds"
+            "The database is not empty; nothing was changed. Restore into one that is, without upgrading it first, or "
+            "with --force, which drops all that it holds"
         )
     if holds_rows:
         _refuse_company(database)

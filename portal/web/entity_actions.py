@@ -12,6 +12,7 @@ from portal.errors import NotFoundError
 from portal.model.location import GENERATED_PREFIX
 from portal.model.login import without_credentials
 from portal.model.ref import EntityRef
+from portal.web.asking import Asking, against_unregistering
 from portal.web.entity_frame import EntityServices, Frame, frame_of
 from portal.web.links import entity_url, history_url
 from portal.web.listed import MOST_SHOWN, Listed
@@ -23,7 +24,12 @@ _PATH = "/catalog/<namespace>/<kind>/<name>"
 
 
 def add_entity_actions(
-    blueprint: Blueprint, services: EntityServices, locations: LocationsService, *, told: Callable[[str], None]
+    blueprint: Blueprint,
+    services: EntityServices,
+    locations: LocationsService,
+    *,
+    asking: Asking,
+    told: Callable[[str], None],
 ) -> None:
     """Add the forms' routes, with the page that asks whether somebody means it.
 
@@ -55,6 +61,7 @@ def add_entity_actions(
             location=location,
             target="" if location is None else without_credentials(location.target.removeprefix(GENERATED_PREFIX)),
             brought=Listed.of(brought),
+            why_not="" if location is None else against_unregistering(asking, locations, location.id),
             known=services.ownership.nodes(named | set(brought[:MOST_SHOWN])),
         )
 

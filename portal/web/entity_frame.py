@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from portal.services.impact import ImpactService
 
 #: What may be done from the page, by the permission that it takes.
-REFRESH, DELETE, UNREGISTER = "catalog.entity.refresh", "catalog.entity.delete", "catalog.location.delete"
+REFRESH, DELETE = "catalog.entity.refresh", "catalog.entity.delete"
 #: Returns those of some permissions that whoever asks has; on the entity, those that are given on entities.
 RightsOn = Callable[[EntityRef, Collection[str]], Collection[str]]
 #: Data flows through these, whether or not a relation tells of it yet.
@@ -222,5 +222,5 @@ def frame_of(services: EntityServices, ref: EntityRef) -> Frame | None:
         who=who,
         layer_title=next((found.title for found in layers if found.ref == layer), layer.name if layer else ""),
         tone=tones_of(layers).get(layer, 0) if layer is not None else 0,
-        rights=services.rights_on(ref, (REFRESH, DELETE, UNREGISTER)),
+        rights=services.rights_on(ref, (REFRESH, DELETE)),
     )

@@ -10,10 +10,10 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 
 from portal.errors import ConflictError, InputError
-from portal.model.login import without_credentials
+from portal.model.login import holds_login, without_credentials
 from portal.model.problem import Problem
 from portal.services.ownership import OwnershipService
-from portal.web.asking import Asking
+from portal.web.asking import Asking, against_unregistering
 from portal.web.links import is_safe
 from portal.web.listed import MOST_SHOWN, Listed
 from portal.web.tones import tones_by_layer
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_TARGET = 4_000
 #: Of so many entities that a location brought its page tells more than their number.
 _LOOKED_AT = 500
-_CREATE, _DELETE = "catalog.location.create", "catalog.location.delete"
+_CREATE = "catalog.location.create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def add_register(
     """Add the pages. `told` is for the name of what was written, where the request itself does not say it."""
 
     @blueprint.get("/register")
-    def register() -> str:
-        return _form(target=request.args.get("target", ""))
+    def register() -> ResponseReturnValue:
+        return _without_login() or _form(target=request.args.get("target", ""))
 
     @blueprint.post("/register")
     def register_preview() -> ResponseReturnValue:
@@ -95,7 +95,7 @@ def add_register(
             findings=Listed.of([item for item in ownership.findings(list(nodes)) if item.exemption is None]),
             place=_place_of,
             may_refresh=bool(asking.among("catalog.entity.refresh", [found.location.entity_ref])),
-            why_not=asking.against(_DELETE),
+            why_not=against_unregistering(asking, locations, location_id),
         )
 
     @blueprint.post("/register/<location_id>/delete")
@@ -108,7 +108,7 @@ def add_register(
         found = [(item, without_credentials(item.target)) for item in locations.list()]
         return render_template(
             "register.html",
-            target=target,
+            target=_bare(target),
             fault=fault,
             rehearsal=rehearsal,
             suggestion=_suggestion(rehearsal),
@@ -130,6 +130,17 @@ def add_register(
 def _target() -> str:
     """Return what was pasted; whoever reads it tells what is no url."""
     return request.form.get("target", "").strip()[:_LONGEST_TARGET]
+
+
+def _bare(target: str) -> str:
+    """Return a target without a login, which is refused: browsers keep pages, and others what their addresses say."""
+    return without_credentials(target) if holds_login(target) else target
+
+
+def _without_login() -> ResponseReturnValue | None:
+    """Return the way to the form without the login that its address holds, None where it holds none."""
+    target = request.args.get("target", "")
+    return redirect(url_for("web.register", target=_bare(target)), 303) if holds_login(target) else None
 
 
 def _shown(location: Location) -> str:

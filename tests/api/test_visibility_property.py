@@ -31,7 +31,7 @@ KINDS = ["component", "group", "system", "dataset", "user", "layer", "project"]
 
 _VARYING = re.compile(
     rb'[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"etag":"[0-9a-f]+"'
-    rb'|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z| UTC|)|"line":[0-9]+|"rank":[0-9]+|:[0-9]+:[0-9]+'
+    rb'|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z| UTC|)|"line":[0-9]+|"rank":[0-9]+|:[0-9]+:[0-9]+|yaml:[0-9]+'
     rb'|"csrf.token" (value|content)="[^"]+"|(just now|[0-9]+ (second|minute)s? ago)|[0-9.]+ s each'
     rb"|portal_revision_timestamp_seconds [0-9.e+]+|\\?\"after\\?\":[0-9]+"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import subprocess
 import threading
@@ -30,12 +31,19 @@ from webhooks import pushed, signed
 from portal.services.vault import Vault
 from portal.store.database import Database
 from portal.store.tables import sessions, signing_keys
+from portal.web.task_page import SECRET_PREFIX
 
 pytestmark = pytest.mark.slow
 
 TASKS = "/api/scaffolder/v2/tasks"
 TOKENS = "/api/auth/v1/tokens"
 ENDS = {"publishes": "completed", "lives": "completed", "waits": "processing"}
+#: Pages that tell of the catalog, of what is read, of tasks.
+PAGES = [
+    *("/", "/sign-in", "/kinds", "/catalog", "/catalog.csv", "/catalog/default/component/a", "/search?q=a", "/owners"),
+    *("/owners/group/default/team-a?moves=1&drift=1", "/projects", "/layers", "/problems", "/graph", "/register"),
+    *("/tools", "/create", "/create/tasks", "/create/upgrades", "/create/templates/default/lives"),
+]
 PARAMETERS = {"plain", "odd", "lines", "login"}
 
 
@@ -280,6 +288,23 @@ class Life:
                 400,
             )
 
+    def fill_in_forms(self) -> None:
+        """Send what a person may type into pages: logins in addresses, secrets of a task."""
+        page = self.ann.get("/register", headers={"accept": "text/html"}).text
+        token = {"csrf_token": re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]}
+        for number, target in enumerate(self.logins()):
+            for path in ("/register", "/register/locations"):
+                answer = self.ann.post(path, data=token | {"target": target})
+                self.keep(f"form {path} {number}", answer, 422)
+            self.keep(f"form with {number}", self.ann.get("/register", params={"target": target}), 303)
+        typed = {f"{SECRET_PREFIX}{name}": self.secrets[name] for name in PARAMETERS}
+        for name, action in (("lives", "again"), ("breaks", "retry")):
+            answer = self.ann.post(f"/create/tasks/{self.tasks[name]}/{action}", data=token | typed)
+            self.keep(f"form {action} of {name}", answer, 303)
+            again = answer.headers["location"].rpartition("/")[2]
+            eventually(lambda: self.status(again) == ENDS.get(name, "failed"), f"{name} once more")  # noqa: B023
+            self.keep(f"page of {name} once more", self.ann.get(f"/create/tasks/{again}"), 200)
+
     def logins(self) -> list[str]:
         """Return urls with the login of a location."""
         host, word = urlsplit(self.provider.portal_url).netloc, self.secrets["location"]
@@ -296,6 +321,8 @@ class Life:
         for name, task in self.tasks.items():
             self.keep(f"task {name}", self.ask(f"{TASKS}/{task}", self.identity), 200)
             self.keep(f"events of {name}", self.ask(f"{TASKS}/{task}/events", self.identity), 200)
+            for page in ("", "/log"):
+                self.keep(f"page of {name}{page}", self.ann.get(f"/create/tasks/{task}{page}"), 200)
             if name != "waits":
                 self.keep(f"stream of {name}", self.ask(f"{TASKS}/{task}/eventstream", self.identity), 200)
         for path in (
@@ -309,7 +336,7 @@ class Life:
             "/api/search/query?term=x",
         ):
             self.keep(path, self.ask(path, self.identity), 200)
-        for page in ("/", "/sign-in", "/kinds"):
+        for page in PAGES:
             self.keep(f"page {page}", self.ann.get(page, headers={"accept": "text/html"}), 200)
 
 
@@ -445,6 +472,7 @@ def test_secrets_are_in_nothing_that_a_portal_keeps_or_tells(
             life.hear()
             life.name_logins()
             life.run_tasks([item["metadata"]["name"] for item in templates(host)])
+            life.fill_in_forms()
             life.read_all()
             places = leftovers(life, tmp_path, url=url, collector=collector, when="while it lives")
             life.keep("cancel", life.ask(f"{TASKS}/{life.tasks['waits']}/cancel", life.identity, method="POST"), 200)

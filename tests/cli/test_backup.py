@@ -77,7 +77,7 @@ def test_a_backup_is_restored_by_command(tmp_path: Path, repo: MakeRepository) -
     assert told["rows"] == done["rows"]
     assert told["key"] is False
     again = run_portal("restore", file, folder=other)
-    assert (again.returncode, "holds a catalog already" in again.stderr) == (2, True)
+    assert (again.returncode, "is not empty" in again.stderr) == (2, True)
     assert printed("restore", file, "--force", folder=other)["rows"] == told["rows"]
     shown = run_portal("backup", str(tmp_path / "two.zip"), folder=other)
     assert "without the instance key" in shown.stdout
