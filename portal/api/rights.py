@@ -98,7 +98,7 @@ RIGHTS: Mapping[str, Right] = {
     "history.history_of_entity": READ,
     "kinds.list_kinds": READ,
     "metrics.metrics": READ,
-    # A user's own, which no token with scopes reaches: the routes ask for that.
+    # Of a user alone, which the routes ask for; settings are beyond tokens with scopes too.
     **{f"notifications.{name}": OPEN for name in ("notifications", "settings", "status", "topics")},
     **{f"user_settings.{name}": OPEN for name in ("get_setting", "multiget", "put_setting", "remove_setting")},
     "openapi": OPEN,

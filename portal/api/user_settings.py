@@ -29,9 +29,8 @@ def user_settings_blueprint(settings: UserSettings) -> Blueprint:
     @blueprint.response(200)
     def multiget() -> Response:
         """Return the values of some of the caller's settings, null for those that are not there."""
-        user = _user()
         places = _places()
-        found = settings.values(user, places)
+        found = settings.values(_user(), places)
         return answer({"items": [{"value": found[place]} if place in found else None for place in places]})
 
     @blueprint.get(_PATH)
@@ -44,11 +43,10 @@ def user_settings_blueprint(settings: UserSettings) -> Blueprint:
     @blueprint.response(200)
     def put_setting(bucket: str, key: str) -> Response:
         """Set one of the caller's settings."""
-        user = _user()
         body = body_of()
         if "value" not in body:
             raise InputError('Missing required field "value"')
-        settings.put(user, (bucket, key), body["value"])
+        settings.put(_user(), (bucket, key), body["value"])
         return answer({"bucket": bucket, "key": key, "value": body["value"]})
 
     @blueprint.delete(_PATH)

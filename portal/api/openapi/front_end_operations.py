@@ -28,7 +28,7 @@ FRONT_END_OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "notifications.notifications": Operation(
             "front end", {200: members({"totalCount": COUNT, "notifications": many({"type": "object"})})}
         ),
-        "notifications.topics": Operation("front end", {200: members({"topics": many(members({"topic": WORD}))})}),
+        "notifications.topics": Operation("front end", {200: members({"topics": many(WORD)})}),
         "notifications.settings": Operation("front end", {200: members({"channels": many({"type": "object"})})}),
     }
 )
