@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Protocol
 
+from portal.errors import NotFoundError
 from portal.model.ref import EntityRef
 
 if TYPE_CHECKING:
@@ -28,5 +29,9 @@ def against_unregistering(asking: Asking, locations: LocationsService, location_
 
     What may not be read goes too, and is counted without being named.
     """
-    going = locations.entities_of(location_id, hidden=True)
+    try:
+        going = locations.entities_of(location_id, hidden=True)
+    except NotFoundError:
+        # It was not read yet: nothing says who may read it, and nothing goes with it.
+        going = ()
     return asking.against("catalog.location.delete") or asking.against("catalog.entity.delete", going)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_TARGET = 4_000
 #: Of so many entities that a location brought its page tells more than their number.
 _LOOKED_AT = 500
-_CREATE = "catalog.location.create"
+_CREATE, _READ = "catalog.location.create", "catalog.location.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ def add_register(
 
     def _form(*, target: str, rehearsal: Rehearsal | None = None, fault: str = "") -> str:
         wanted = request.args.get("q", "").strip()
-        found = [(item, without_credentials(item.target)) for item in locations.list()]
+        readable = () if asking.against(_READ) else locations.list()
+        found = [(item, without_credentials(item.target)) for item in readable]
         return render_template(
             "register.html",
             target=_bare(target),

@@ -123,6 +123,12 @@ def test_a_rule_on_whole_permissions_binds_everybody(bent):
         )
 
 
+def test_locations_that_may_not_be_read_stand_on_no_page(bent):
+    bent.portal.locations.register("url", "https://git.example.com/not/there")
+    answer = bent.client.get("/register", headers=bent.as_user("owner"))
+    assert (answer.status_code, "not/there" in answer.text) == (200, False)
+
+
 @pytest.mark.parametrize("name", ["member", "owner", None])
 def test_what_may_be_read_is_the_same_one_by_one_and_as_a_set(bent, name):
     actor = ANYBODY if name is None else bent.actor(name)

@@ -57,3 +57,8 @@ def test_what_somebody_may_not_read_is_not_taken_away_by_them(opened):
     assert opened.portal.catalog.body(f"component:default/{HIDDEN_NAME}") is not None
     gone = opened.client.delete(f"/api/catalog/locations/{location.id}", headers=opened.as_user("admin"))
     assert gone.status_code == 204
+
+
+def test_a_location_that_nobody_has_read_yet_has_its_page(opened):
+    (source,) = opened.portal.sources.add([("url", "https://git.example.com/not/read")], registered=True)
+    assert opened.client.get(f"/register/{source.id}", headers=opened.as_user("owner")).status_code == 200
