@@ -77,7 +77,7 @@ def test_a_layer_lists_all_that_is_in_it_page_by_page(client: FlaskClient) -> No
     first = text_of(client, "/layers/default/ground")
     second = text_of(client, "/layers/default/ground?page=2")
 
-    assert "stone component, by 1 project, needed by 1" in first
+    assert "stone component · by 1 project · needed by 1" in first
     assert "sand-049" in first
     assert "sand-050" not in first
     assert "Page 1 of 2" in first
