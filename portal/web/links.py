@@ -33,7 +33,6 @@ def add_links(blueprint: Blueprint) -> None:
             "navigation": _navigation(),
             "owner_url": owner_url,
             "here": request.full_path.rstrip("?"),
-            "words": words,
         }
 
 
