@@ -22,6 +22,7 @@ from dbos._queue import queue_worker_thread
 from portal.errors import ServiceUnavailableError
 from portal.model.trace import traced
 from portal.services.duty import Duty
+from portal.services.pace import Pace
 from portal.store.database import Connection, Database
 from portal.store.jobs import is_jobs_owner, jobs_engine, prepare_jobs_database
 from portal.store.slots import living_slots
@@ -110,6 +111,7 @@ class Jobs:
         self._is_launched = False
         self._stopping = threading.Event()
         self._adopter: threading.Thread | None = None
+        self._pace = Pace()
         self._idle = threading.Condition()
         self._bell = _Bell(self._await_room)
         #: How many jobs DBOS counts as under way here.
@@ -289,25 +291,28 @@ class Jobs:
             self._await_turn(job_id)
             try:
                 with traced("job", id=job_id):
-                    job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step))
+                    job.run(job_id, _Steps(job_id, current_owner_xid(job_id) or "", self._before_step, self._pace))
             finally:
                 with self._idle:
+                    was_full = not self._has_room()
                     self._running.discard(job_id)
                     self._idle.notify_all()
-                self._bell.ring()
+                if was_full:
+                    self._bell.ring()
 
         return work
 
     def _await_room(self) -> None:
         """Wait until another job could run: to look for one before would find none that may be taken."""
         with self._idle:
-            self._idle.wait_for(
-                lambda: self._stopping.is_set() or len(self._running) + len(self._line) < self._concurrency
-            )
+            self._idle.wait_for(lambda: self._stopping.is_set() or self._has_room())
         # DBOS counts a job as over when it has recorded how it ended, and does not say when that is.
         for _ in range(_RECORD_LOOKS):
             if self._active() < self._concurrency or self._stopping.wait(_RECORD_SECONDS):
                 break
+
+    def _has_room(self) -> bool:
+        return len(self._running) + len(self._line) < self._concurrency
 
     def _await_turn(self, job_id: str) -> None:
         """Wait until fewer jobs run than may, the first that came first.
@@ -400,14 +405,15 @@ class _Bell(threading.Event):
 class _Steps:
     """Runs the steps of one run of a job."""
 
-    def __init__(self, job_id: str, token: str, before: Callable[[], None]) -> None:
+    def __init__(self, job_id: str, token: str, before: Callable[[], None], pace: Pace) -> None:
         self._job_id = job_id
         self._before = before
+        self._pace = pace
         self.token = token
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
         self._before()
-        with traced("job: step", step=name):
+        with self._pace.place(), traced("job: step", step=name):
             return DBOS.run_step({"name": name}, function)
 
     def check(self, connection: Connection) -> None:
