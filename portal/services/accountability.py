@@ -117,6 +117,7 @@ class AccountabilityService:
         self._database = database
         self._ownership = ownership
         self._past = past
+        self._answers = Once(database, most=_REMEMBERED)
         self._portfolios = Once(database, most=_REMEMBERED)
 
     def of_entity(self, ref: EntityRef, *, at: Moment | None = None) -> Accountability:
@@ -124,6 +125,11 @@ class AccountabilityService:
 
         Raises `NotFoundError`, and `InputError` for a moment that the catalog knows nothing of.
         """
+        if at is None:
+            return self._answers.of(ref, lambda: self._of_entity(ref, None))
+        return self._of_entity(ref, at)
+
+    def _of_entity(self, ref: EntityRef, at: Moment | None) -> Accountability:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             entity = organisation.node(ref)

@@ -15,6 +15,7 @@ from portal.model.ref import EntityRef
 from portal.model.relation import BELOW_TYPES
 from portal.services.by_visibility import ByVisibility
 from portal.services.held_roles import held_roles
+from portal.services.once import Once
 from portal.services.ownership import OwnershipService
 from portal.store import graph, sources
 from portal.store.database import Connection, Database
@@ -24,6 +25,8 @@ __all__ = ["BalanceAnswer", "BalanceService", "Glance", "Held", "Mate", "Standin
 
 #: Teams of so many projects are held at once while all of them are weighed.
 _PROJECTS_AT_ONCE = 500
+#: So many balances, those asked for last.
+_REMEMBERED = 50
 
 #: How a needed role stands: nobody holds it, one person alone does, only people lent by others do, or several do.
 Standing = Literal["missing", "single", "lent", "held"]
@@ -134,6 +137,7 @@ class BalanceService:
     def __init__(self, database: Database, ownership: OwnershipService) -> None:
         self._database = database
         self._ownership = ownership
+        self._answers = Once(database, most=_REMEMBERED)
         self._lock = threading.Lock()
         self._known: ByVisibility[tuple[int, list[Glance]]] = ByVisibility()
 
@@ -143,8 +147,7 @@ class BalanceService:
         Raises `NotFoundError`, and `InputError` for what has no team: a person, what has no owner, what stands in no
         layer and asks for nothing.
         """
-        with self._database.reading() as connection:
-            found = self._balances(connection, [self._ownership.node_seen_by(connection, ref)])[ref]
+        found = self._answers.of(ref, lambda: self._balance(ref))
         if isinstance(found, str):
             raise InputError(found)
         return found
@@ -160,6 +163,10 @@ class BalanceService:
                     known = (revision, self._glances(connection))
                     self._known.keep(connection, known)
         return known[1]
+
+    def _balance(self, ref: EntityRef) -> BalanceAnswer | str:
+        with self._database.reading() as connection:
+            return self._balances(connection, [self._ownership.node_seen_by(connection, ref)])[ref]
 
     def _glances(self, connection: Connection) -> list[Glance]:
         refs = sorted(graph.refs_of_kinds(connection, ("project",)))
