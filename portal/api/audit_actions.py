@@ -59,6 +59,11 @@ def _entity_of_path(_response: Response) -> str:
     return EntityRef.of(_argument("kind"), _argument("namespace"), _argument("name"))
 
 
+def _setting(_response: Response) -> str:
+    """Return which of the caller's settings it is; what stands in it is their own."""
+    return f"{_argument('bucket')}/{_argument('key')}"
+
+
 def _new_task(response: Response) -> str:
     template, task_id = _member("templateRef"), _made(response, "id")
     return f"{template} task {task_id}" if task_id else template
@@ -114,9 +119,8 @@ ACTIONS: Mapping[str, Audited | None] = MappingProxyType(
         "tokens.create_token": Audited("token.create", _new_token),
         "tokens.revoke_token": Audited("token.revoke", lambda _: f"token {_argument('token_id')}"),
         "user_settings.multiget": None,
-        # What users have starred or folded away is nobody's business, and changes all the time.
-        "user_settings.put_setting": None,
-        "user_settings.remove_setting": None,
+        "user_settings.put_setting": Audited("setting.put", _setting),
+        "user_settings.remove_setting": Audited("setting.remove", _setting),
         "web.begin_task": Audited("task.create", _begun_task),
         "web.cancel_task": Audited("task.cancel", lambda _: f"task {_argument('task_id')}"),
         "web.retry_task": Audited("task.retry", lambda _: f"task {_argument('task_id')}"),

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from portal.app import Portal
 from portal.app.wsgi import create_app
+from portal.model.audit import AuditQuery
 from portal.model.ref import EntityRef
 from portal.services import user_settings
 from portal.services.user_settings import UserSettings
@@ -37,6 +38,19 @@ def signed_in(portal: Portal) -> Headers:
 def _many(client: FlaskClient, headers: dict[str, str], *places: tuple[str, str]) -> object:
     items = [{"bucket": bucket, "key": key} for bucket, key in places]
     return client.post(f"{BASE}/multiget", json={"items": items}, headers=headers).json["items"]
+
+
+def test_who_has_set_what_is_recorded_but_not_to_what(portal: Portal, client: FlaskClient, signed_in: Headers) -> None:
+    client.put(STARS, json={"value": ["component:default/zanzibar"]}, headers=signed_in("ann"))
+    client.delete(STARS, headers=signed_in("ann"))
+    client.put(STARS, json={"value": 1})
+
+    records = portal.audit.find(AuditQuery()).records
+    told = {(record.action, record.target, record.result) for record in records}
+    on = "default.settings/starredEntities"
+    assert told >= {("setting.put", on, "success"), ("setting.remove", on, "success")}
+    assert any(record.action == "setting.put" and record.result == "refused" for record in records)
+    assert "zanzibar" not in repr(records)
 
 
 def test_a_user_finds_what_they_have_set_and_nobody_else_does(client: FlaskClient, signed_in: Headers) -> None:
