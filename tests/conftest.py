@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, make_url, text
 from portal.store.database import Database
 from portal.store.tables import metadata
 
-pytest_plugins = ["browsers", "repositories", "portals", "seen", "webservers"]
+pytest_plugins = ["browsers", "distributions", "repositories", "portals", "seen", "webservers"]
 
 
 #: What these ask goes through services and store, whose own tests run on both databases each time.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from portal.errors import PluginError
 from portal.graph.policies import Rule
-from portal.plugins import Registry
+from portal.plugins import Registry, installed
 from portal.services.facts import BUILT_IN_RULES
 from portal.services.permission_policy import PermissionPolicy
 
@@ -24,7 +24,7 @@ def rule_registry() -> Registry[Rule]:
         _GROUP,
         defaults={rule.id: rule for rule in BUILT_IN_RULES},
         kind=Rule,  # type: ignore[type-abstract]  # a protocol is what a rule is asked to follow
-        installed=_installed(is_access=False),
+        points=_points(is_access=False),
     )
     registry.refuse(
         {
@@ -46,7 +46,7 @@ def access_policies() -> dict[str, PermissionPolicy]:
         _GROUP,
         defaults={},
         kind=PermissionPolicy,  # type: ignore[type-abstract]  # a protocol is what a policy is asked to follow
-        installed=_installed(is_access=True),
+        points=_points(is_access=True),
     )
     found = dict(registry.items())
     faults = [f'"{item.name}" of {item.distribution}: {item.reason}' for item in registry.unavailable]
@@ -56,5 +56,5 @@ def access_policies() -> dict[str, PermissionPolicy]:
     return found
 
 
-def _installed(*, is_access: bool) -> list[EntryPoint]:
-    return [point for point in entry_points(group=_GROUP) if point.name.startswith(ACCESS_PREFIX) is is_access]
+def _points(*, is_access: bool) -> list[EntryPoint]:
+    return [point for point in installed().select(group=_GROUP) if point.name.startswith(ACCESS_PREFIX) is is_access]

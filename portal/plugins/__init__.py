@@ -1,5 +1,5 @@
 """Extensions, found through entry points."""
 
-from portal.plugins.registry import GROUPS, Registry, Unavailable
+from portal.plugins.registry import GROUPS, Registry, Unavailable, installed
 
-__all__ = ["GROUPS", "Registry", "Unavailable"]
+__all__ = ["GROUPS", "Registry", "Unavailable", "installed"]

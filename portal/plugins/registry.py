@@ -41,14 +41,14 @@ class Registry(Generic[Extension]):
         *,
         defaults: Mapping[str, Extension],
         kind: type[Extension],
-        installed: Collection[EntryPoint] | None = None,
+        points: Collection[EntryPoint] | None = None,
     ) -> None:
         self.group = group
         self.unavailable: list[Unavailable] = []
         self._found: dict[str, Extension] = dict(defaults)
         self._origins = origins = dict.fromkeys(defaults, OWN_DISTRIBUTION)
         for point in sorted(
-            _installed().select(group=group) if installed is None else installed, key=lambda found: found.name
+            installed().select(group=group) if points is None else points, key=lambda found: found.name
         ):
             distribution = point.dist.name if point.dist is not None else "an unknown distribution"
             if point.name in origins:
@@ -94,6 +94,6 @@ class Registry(Generic[Extension]):
 
 
 @cache
-def _installed() -> EntryPoints:
+def installed() -> EntryPoints:
     """Return all that is installed, which does not change while a process runs: each look reads a folder of files."""
     return cast("EntryPoints", entry_points())

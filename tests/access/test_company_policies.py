@@ -28,18 +28,9 @@ CLOSED = Closed()
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch):
+def installed(install):
     """Install a distribution whose entry points are given, of the module above."""
-
-    def install(points: str) -> None:
-        (tmp_path / "acme_access.py").write_text(POLICY)
-        about = tmp_path / "acme_access-1.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-access\nVersion: 1\n")
-        (about / "entry_points.txt").write_text(f"[portal.policies]\n{points}\n")
-        monkeypatch.syspath_prepend(str(tmp_path))
-
-    return install
+    return lambda points: install("access", module=POLICY, group="portal.policies", points=points)
 
 
 def test_a_class_decides_before_the_default_policy(installed, tmp_path):

@@ -47,13 +47,8 @@ def test_who_may_reorganise_pushes_a_branch_over_http(tmp_path):
         assert opened.branches() == ["main", "portal/reorg-close-squad"]
 
 
-def test_actions_are_tried_with_the_input_that_they_get(tmp_path, monkeypatch):
-    (tmp_path / "acme_hello.py").write_text(POLICY)
-    about = tmp_path / "acme_hello-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-hello\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[portal.policies]\naccess/hello = acme_hello:HELLO\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
+def test_actions_are_tried_with_the_input_that_they_get(tmp_path, install):
+    install("hello", module=POLICY, group="portal.policies", points="access/hello = acme_hello:HELLO")
     with world(tmp_path / "world") as opened:
         opened.portal.jobs.start(worker=True, alone=True)
         ends = {}

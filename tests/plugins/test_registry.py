@@ -1,9 +1,11 @@
 import sys
 import types
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
+from distributions import Install
 
 from portal.defaults.extensions import engine_with
 from portal.defaults.kinds import kind_registry
@@ -120,24 +122,22 @@ def test_the_policy_of_the_documentation_decides_what_it_says() -> None:
     assert reading is None
 
 
-def test_a_distribution_brings_rules_through_the_door_of_the_built_in_ones(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_distribution_brings_rules_through_the_door_of_the_built_in_ones(install: Install) -> None:
     """What is installed is found by its metadata: an object, a class instead of one, one under another's name."""
-    (tmp_path / "acme_rules.py").write_text(
-        "class Quiet:\n    id = 'acme/quiet'\n    explanation = fix = 'x'\n"
-        "    def check(self, facts, assets):\n        return iter(())\n"
-        "QUIET = Quiet()\n"
+    rules = partial(
+        install,
+        "rules",
+        module=(
+            "class Quiet:\n    id = 'acme/quiet'\n    explanation = fix = 'x'\n"
+            "    def check(self, facts, assets):\n        return iter(())\n"
+            "QUIET = Quiet()\n"
+        ),
+        group="portal.policies",
     )
-    about = tmp_path / "acme_rules-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-rules\nVersion: 1\n")
-    points = about / "entry_points.txt"
-    points.write_text(
-        "[portal.policies]\nacme/quiet = acme_rules:QUIET\nacme/class = acme_rules:Quiet\n"
-        "acme/other = acme_rules:QUIET\nacme/gone = acme_nothing:X\n"
+    rules(
+        points="acme/quiet = acme_rules:QUIET\nacme/class = acme_rules:Quiet\n"
+        "acme/other = acme_rules:QUIET\nacme/gone = acme_nothing:X"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
 
     registry = rule_registry()
 
@@ -145,7 +145,7 @@ def test_a_distribution_brings_rules_through_the_door_of_the_built_in_ones(
     assert registry.distribution("acme/quiet") == "acme-rules"
     assert {item.name for item in registry.unavailable} == {"acme/class", "acme/other", "acme/gone"}
 
-    points.write_text("[portal.policies]\nportal/owner-role = acme_rules:QUIET\n")
+    rules(points="portal/owner-role = acme_rules:QUIET")
     with pytest.raises(PluginError, match="portal and acme-rules"):
         rule_registry()
 
@@ -154,7 +154,7 @@ def test_two_extensions_of_one_name_stop_the_start_naming_both() -> None:
     points = [_Point("Component", "os:path", "portal.kinds", "acme")]
 
     with pytest.raises(PluginError, match="portal and acme"):
-        Registry("portal.kinds", defaults={"Component": object()}, kind=object, installed=points)
+        Registry("portal.kinds", defaults={"Component": object()}, kind=object, points=points)
 
 
 def test_an_extension_that_cannot_be_imported_is_listed_with_its_reason() -> None:
@@ -163,7 +163,7 @@ def test_an_extension_that_cannot_be_imported_is_listed_with_its_reason() -> Non
         _Point("Odd", "os:sep", "portal.kinds", "acme"),
     ]
 
-    registry = Registry("portal.kinds", defaults={}, kind=Kind, installed=points)
+    registry = Registry("portal.kinds", defaults={}, kind=Kind, points=points)
 
     assert list(registry) == []
     assert [(item.name, item.distribution) for item in registry.unavailable] == [("Gone", "acme"), ("Odd", "acme")]

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
 import pytest
+from distributions import Install
 
 from portal.defaults.extensions import all_extensions, engine_with
 from portal.errors import PluginError
-from portal.plugins import registry
 
-Install = Callable[[str], None]
+MODULE = """
+from portal.scaffolder.extensions import TemplateFilter, TemplateFunction, TemplateValue
+
+SHOUT = TemplateFilter("Shouts.", lambda value, *_: str(value).upper())
+GREET = TemplateFunction("Greets.", lambda name, *_: f"hello {name}")
+REGIONS = TemplateValue("Where.", ["north"])
+"""
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Install a distribution with these entry points."""
-    about = tmp_path / "acme_filters-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-filters\nVersion: 1\n")
-    (tmp_path / "acme_filters.py").write_text(
-        "from portal.scaffolder.extensions import TemplateFilter, TemplateFunction, TemplateValue\n"
-        "SHOUT = TemplateFilter('Shouts.', lambda value, *_: str(value).upper())\n"
-        "GREET = TemplateFunction('Greets.', lambda name, *_: f'hello {name}')\n"
-        "REGIONS = TemplateValue('Where.', ['north'])\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-
-    def installed(points: str) -> None:
-        (about / "entry_points.txt").write_text(f"[portal.filters]\n{points}")
-        registry._installed.cache_clear()
-
-    yield installed
-    registry._installed.cache_clear()
+def install_filters(install: Install) -> Callable[[str], None]:
+    """Install a distribution with these entry points of the module above."""
+    return partial(_install, install)
 
 
-def test_a_distribution_brings_filters_functions_and_values(install: Install) -> None:
-    install(
+def _install(install: Install, points: str) -> None:
+    install("filters", module=MODULE, group="portal.filters", points=points)
+
+
+def test_a_distribution_brings_filters_functions_and_values(install_filters: Callable[[str], None]) -> None:
+    install_filters(
         "shout = acme_filters:SHOUT\ngreet = acme_filters:GREET\nregions = acme_filters:REGIONS\ngone = nothing:X\n"
     )
     with engine_with(all_extensions(), {}) as engine:
@@ -55,7 +49,7 @@ def test_a_distribution_brings_filters_functions_and_values(install: Install) ->
         ("parameters = acme_filters:REGIONS", "acme-filters: templates use that name"),
     ],
 )
-def test_a_name_that_is_taken_stops_the_start(point: str, told: str, install: Install) -> None:
-    install(f"{point}\n")
+def test_a_name_that_is_taken_stops_the_start(point: str, told: str, install_filters: Callable[[str], None]) -> None:
+    install_filters(f"{point}\n")
     with pytest.raises(PluginError, match=told):
         all_extensions()
