@@ -14,7 +14,7 @@ from portal.ingest import graphql, yaml
 from portal.ingest.bundle import bundle, named_files, parse_definition
 from portal.ingest.compile import DraftFile
 from portal.ingest.placeholders import Resolve
-from portal.ingest.snapshot import Stored
+from portal.ingest.stored import Stored
 from portal.model.integration import Integrations
 from portal.model.location import Target, is_absolute_target, parse_location, parse_target, relative_target
 from portal.model.reading import ReadingRules

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +17,7 @@ from portal.ingest.payload import (
     unpack_meanings,
     unpack_relations,
 )
+from portal.ingest.stored import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
@@ -39,48 +40,6 @@ LINK_CODES = frozenset(
 )
 #: Problems of claims on one entity: they follow from the stored documents of all sources.
 CLAIM_CODES = frozenset({"ref-duplicate", "ref-conflict"})
-
-
-class DocumentKey(NamedTuple):
-    """What tells a source's documents apart; a document that moves inside its file stays the same."""
-
-    location: str
-    ref: str
-    occurrence: int
-
-
-class FileState(NamedTuple):
-    """The content that a file was compiled from: its own, and that of the files its placeholders took in."""
-
-    blob: str
-    inputs: tuple[tuple[str, str], ...] = ()
-
-
-class StoredDocument(NamedTuple):
-    """A document as the store has it; `digest` is 64 hex characters. An orphan is kept though nothing names it."""
-
-    id: int
-    key: DocumentKey
-    line: int
-    digest: str
-    is_orphan: bool = False
-
-
-class StoredProblem(NamedTuple):
-    """A problem as the store has it, with the revision that first showed it."""
-
-    id: int
-    problem: Problem
-    revision: int
-
-
-@dataclass(slots=True)
-class Stored:
-    """What the store knows of one source."""
-
-    files: Mapping[str, FileState]
-    documents: Mapping[DocumentKey, StoredDocument]
-    problems: Collection[StoredProblem]
 
 
 @dataclass(slots=True)

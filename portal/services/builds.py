@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
-from portal.ingest.snapshot import Snapshot, Stored
+from portal.ingest.snapshot import Snapshot
+from portal.ingest.stored import Stored
 from portal.model.envelope import Path
 from portal.model.kind import Kinds
 from portal.model.location import Target, Tree

@@ -11,7 +11,8 @@ import orjson
 from portal.ingest.annotate import Annotator
 from portal.ingest.meaning import Meaning, meaning_of
 from portal.ingest.relate import declared_relations
-from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot, Stored
+from portal.ingest.snapshot import CLAIM_CODES, Delta, Snapshot
+from portal.ingest.stored import Stored
 from portal.model.declared_kinds import GONE
 from portal.model.entity import Entity
 from portal.model.kind import Kind, Kinds

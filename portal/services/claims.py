@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from portal.ingest.payload import CompiledDocument
-from portal.ingest.snapshot import DocumentKey, Puts, Snapshot, Stored
+from portal.ingest.snapshot import Puts, Snapshot
+from portal.ingest.stored import DocumentKey, Stored
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
 from portal.providers.contract import Authorship

@@ -15,8 +15,9 @@ from portal.errors import ConflictError, NotFoundError
 from portal.ingest.annotate import Annotator
 from portal.ingest.check import Checked, check
 from portal.ingest.compile import KIND_NOT_ALLOWED
-from portal.ingest.snapshot import Delta, Snapshot, Stored, delta
+from portal.ingest.snapshot import Delta, Snapshot, delta
 from portal.ingest.stitch import finish
+from portal.ingest.stored import Stored
 from portal.ingest.yaml import YamlLimits
 from portal.model.envelope import FieldFault
 from portal.model.kind import Kinds

@@ -19,7 +19,7 @@ from portal.ingest.inclusions import Inclusions, foreign_inputs
 from portal.ingest.payload import unpack_documents
 from portal.ingest.placeholders import Resolve
 from portal.ingest.places import entity_spans
-from portal.ingest.snapshot import FileState, Stored
+from portal.ingest.stored import FileState, Stored
 from portal.ingest.yaml import YamlLimits
 from portal.model.entity import ref_of
 from portal.model.envelope import Path

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
-from portal.ingest.snapshot import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
+from portal.ingest.stored import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem, Span
 from portal.store.bulk import insert_rows
 from portal.store.dialect import among, in_chunks, once
