@@ -1,4 +1,4 @@
-"""Remembers what requests did, in one place for all routes; tells it to who may know."""
+"""Remembers what requests did, in one place for all routes."""
 
 from __future__ import annotations
 
@@ -6,32 +6,16 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, g, request
-from flask_smorest import Blueprint
-from marshmallow import RAISE, Schema, fields, validate
 from werkzeug.exceptions import HTTPException
 
 from portal.api.actor import current_actor
-from portal.api.answers import answer
 from portal.api.audit_actions import ACTIONS, READ, Audited
-from portal.model.audit import RESULTS, Result, parse_place, parse_query
-from portal.services.audit import MOST_AT_ONCE, AuditService, actor_name
+from portal.model.audit import Result
+from portal.services.audit import AuditService, actor_name
 
 _log = logging.getLogger(__name__)
 _UNAUTHENTICATED, _FORBIDDEN = 401, 403
 _FIRST_FAULT = 400
-
-
-class AuditArguments(Schema):
-    """Which records are asked for, and which part of them is told."""
-
-    since = fields.String()
-    until = fields.String()
-    actor = fields.String()
-    action = fields.String()
-    on = fields.String()
-    result = fields.String(validate=validate.OneOf(RESULTS))
-    limit = fields.Integer(load_default=100, validate=validate.Range(1, MOST_AT_ONCE))
-    cursor = fields.String()
 
 
 def register_audit(app: Flask, audit: AuditService) -> None:
@@ -68,27 +52,6 @@ def told(*, actor: str | None = None, on: str | None = None, result: Result | No
 def tried() -> None:
     """Let a route say that it writes nothing this time: it tells what a write would bring."""
     g.portal_audit_tried = True
-
-
-def audit_blueprint(audit: AuditService) -> Blueprint:
-    """Return the route that tells the records, to those whom `portal.api.rights` lets ask."""
-    blueprint = Blueprint("audit", __name__, url_prefix="/api/audit", description="Who did what")
-
-    @blueprint.get("")
-    @blueprint.arguments(AuditArguments, location="query", unknown=RAISE)
-    @blueprint.response(200)
-    def records(arguments: dict[str, Any]) -> Response:
-        """Return who did what, on what, with which result, the newest first."""
-        cursor = arguments.get("cursor")
-        page = audit.find(
-            parse_query(arguments, now_ms=audit.now_ms),
-            before=None if cursor is None else parse_place(cursor),
-            limit=arguments["limit"],
-        )
-        following = {} if page.following is None else {"nextCursor": str(page.following)}
-        return answer({"items": [record.to_json() for record in page.records], "pageInfo": following})
-
-    return blueprint
 
 
 def _remember(audit: AuditService, audited: Audited | None, response: Response) -> None:

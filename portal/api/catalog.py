@@ -21,9 +21,9 @@ from portal.model.moment import parse_moment
 from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
 from portal.services.catalog import CatalogService, Page
-from portal.services.history import HistoryService
 
 if TYPE_CHECKING:
+    from portal.services.history import HistoryService
     from portal.services.locations import LocationsService
 
 _LARGEST = 2**31 - 2

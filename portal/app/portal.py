@@ -5,55 +5,54 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from portal.app.targets import hosts_of, target_of
 from portal.config import Settings
 from portal.defaults.kinds import all_kinds
 from portal.defaults.policies import rule_registry
 from portal.defaults.reference import reference_catalog
-from portal.model.integration import Integrations, host_of
+from portal.model.integration import Integrations
 from portal.model.reading import ReadingRules
-from portal.services.accountability import AccountabilityService
 from portal.services.catalog import CatalogService
 from portal.services.duty import Duty
 from portal.services.feed import ChangeFeed
-from portal.services.history import HistoryService
 from portal.services.kinds import KindsService
-from portal.services.measures import RefreshMeasures
-from portal.services.ownership import OwnershipService
-from portal.services.past import PastOrganisations
-from portal.services.problems import ProblemsService
 from portal.services.schedule import Schedule
 from portal.services.sources import SourcesService
-from portal.services.survey import SurveyService
 from portal.store import schema
 from portal.store.database import Connection, Database
-from portal.vcs.mirror import Mirrors
-from portal.vcs.policy import RemotePolicy
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from portal.app.access import AccessServices
     from portal.app.answers import AnswerServices
+    from portal.app.owning import OwningServices
     from portal.app.reading import ReadingServices
     from portal.app.surveying import Surveying
     from portal.app.tasks import TaskServices
     from portal.graph.policies import Rule
     from portal.plugins import Registry
     from portal.providers.contract import TreeProvider
+    from portal.services.accountability import AccountabilityService
     from portal.services.audit import AuditService
     from portal.services.events import EventsService
+    from portal.services.history import HistoryService
     from portal.services.jobs import Jobs
     from portal.services.locations import LocationsService
+    from portal.services.measures import RefreshMeasures
+    from portal.services.ownership import OwnershipService
+    from portal.services.problems import ProblemsService
     from portal.services.refresh import Progress, RefreshReport, RefreshService
     from portal.services.refresher import Refresher
     from portal.services.scaffolding import ScaffoldingService
+    from portal.services.survey import SurveyService
+    from portal.vcs.mirror import Mirrors
+    from portal.vcs.policy import RemotePolicy
 
 
 _log = logging.getLogger(__name__)
@@ -74,18 +73,10 @@ class Portal:
     database: Database
     kinds: KindsService
     integrations: Integrations
-    policy: RemotePolicy
-    mirrors: Mirrors
     sources: SourcesService
-    measures: RefreshMeasures
     reading_rules: ReadingRules
     catalog: CatalogService
-    history: HistoryService
     feed: ChangeFeed
-    ownership: OwnershipService
-    accountability: AccountabilityService
-    problems: ProblemsService
-    past: PastOrganisations
     known_rules: Registry[Rule]
     duty: Duty
     schedule: Schedule
@@ -125,6 +116,62 @@ class Portal:
     def providers(self) -> Mapping[str, TreeProvider]:
         """What reads trees of files, by type of tree."""
         return self.reading.providers
+
+    @cached_property
+    def policy(self) -> RemotePolicy:
+        """Which remotes may be read."""
+        from portal.vcs.policy import RemotePolicy  # noqa: PLC0415  # as `reading`
+
+        return RemotePolicy(
+            allowed_schemes=frozenset(self.settings.git_schemes),
+            file_roots=(self.settings.repositories,),
+            integrations=self.integrations,
+            addresses=self.reading_rules,
+            open_hosts=hosts_of(self.settings.catalog),
+        )
+
+    @cached_property
+    def mirrors(self) -> Mirrors:
+        """Copies of the repositories that are read."""
+        from portal.vcs.mirror import Mirrors  # noqa: PLC0415  # as `reading`
+
+        return Mirrors(self.settings.mirrors, self.policy)
+
+    @cached_property
+    def measures(self) -> RefreshMeasures:
+        """What is counted of looks at sources."""
+        from portal.services.measures import RefreshMeasures  # noqa: PLC0415  # as `reading`
+
+        return RefreshMeasures()
+
+    @cached_property
+    def history(self) -> HistoryService:
+        """What entities were."""
+        from portal.services.history import HistoryService  # noqa: PLC0415  # as `reading`
+
+        return HistoryService(self.database, self.kinds, integrations=self.integrations)
+
+    @cached_property
+    def owning(self) -> OwningServices:
+        """What tells who owns what."""
+        from portal.app.owning import wire_owning  # noqa: PLC0415  # as `reading`
+
+        return wire_owning(self.database, kinds=self.kinds, rules=self.known_rules.values())
+
+    @property
+    def ownership(self) -> OwnershipService:
+        """Who owns what, with the findings of rules."""
+        return self.owning.ownership
+
+    @property
+    def accountability(self) -> AccountabilityService:
+        """Who answers for what."""
+        return self.owning.accountability
+
+    @property
+    def problems(self) -> ProblemsService:
+        """What is wrong in the catalog."""
+        return self.owning.problems
 
     @cached_property
     def locations(self) -> LocationsService:
@@ -181,7 +228,7 @@ class Portal:
             self.database,
             kinds=self.kinds,
             ownership=self.ownership,
-            past=self.past,
+            past=self.owning.past,
             known_rules=self.known_rules,
             providers=self.providers,
             mirrors=self.mirrors,
@@ -192,6 +239,7 @@ class Portal:
     @cached_property
     def survey(self) -> SurveyService:
         """What keeps that which follows from a revision."""
+        from portal.services.survey import SurveyService  # noqa: PLC0415  # as `reading`
 
         def lists(connection: Connection) -> dict[str, list[Any]]:
             # Asked for where there are layers alone: an ingest of what stands in none need not import it.
@@ -244,10 +292,7 @@ class Portal:
         that `gives_way` begins with the first answer (`has_answered`), or a moment later.
         """
         if self.settings.worker:
-            from portal.app.surveying import Surveying  # noqa: PLC0415  # which builds a Portal of its own
-
             self.duty.start()
-            self._surveying = Surveying(self.survey, self.settings)
         if not gives_way:
             self._answered.set()
         self._starting = threading.Thread(target=self._begin, name="portal-start", daemon=True)
@@ -265,16 +310,18 @@ class Portal:
         self.await_answer()
         if self._stopping.is_set():
             return
-        if self._surveying is not None:
-            self._start_refreshers(self._surveying)
+        if self.settings.worker:
+            self._start_refreshers()
         try:
             self.jobs.start(worker=self.settings.worker)
         except Exception:  # noqa: BLE001  # the thread's edge: those who hand in a task are told that none runs
             _log.exception("background work did not start")
 
-    def _start_refreshers(self, surveying: Surveying) -> None:
+    def _start_refreshers(self) -> None:
+        from portal.app.surveying import Surveying  # noqa: PLC0415  # which builds a Portal of its own
         from portal.services.refresher import Refresher  # noqa: PLC0415  # as `reading`
 
+        surveying = self._surveying = Surveying(self.survey, self.settings)
         turns = ((self.refresh, self.schedule.regular), (self.refresh.beside(), self.schedule.wanted))
         self._refreshers = tuple(Refresher(refresh, looks, self.duty, after=surveying.want) for refresh, looks in turns)
         surveying.start()
@@ -384,60 +431,18 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
     kinds = KindsService(database, all_kinds())
     integrations = Integrations(settings.integrations)
     rules = ReadingRules(settings.reading_hosts)
-    policy = RemotePolicy(
-        allowed_schemes=frozenset(settings.git_schemes),
-        file_roots=(settings.repositories,),
-        integrations=integrations,
-        addresses=rules,
-        open_hosts=_hosts_of(settings.catalog),
-    )
-    mirrors = Mirrors(settings.mirrors, policy)
     sources = SourcesService(database.whole, integrations=integrations)
     catalog = CatalogService(database, integrations=integrations)
-    history = HistoryService(database, kinds, integrations=integrations)
-    known_rules = rule_registry()
-    ownership = OwnershipService(database, kinds, rules=known_rules.values())
-    past = PastOrganisations(kinds, ownership.facts_reader)
-    accountability = AccountabilityService(database, ownership, past)
     return Portal(
         settings=settings,
         database=database,
         kinds=kinds,
         integrations=integrations,
-        policy=policy,
-        mirrors=mirrors,
         sources=sources,
-        measures=RefreshMeasures(),
         reading_rules=rules,
         catalog=catalog,
-        history=history,
         feed=ChangeFeed(database, most=settings.followers),
-        ownership=ownership,
-        accountability=accountability,
-        problems=ProblemsService(database, ownership, accountability, kinds),
-        past=past,
-        known_rules=known_rules,
+        known_rules=rule_registry(),
         duty=Duty(database, lease_seconds=settings.lease_seconds),
         schedule=schedule,
     )
-
-
-def _hosts_of(catalog: Sequence[str]) -> frozenset[str]:
-    """Return the hosts of the operator's own locations: what stands there may name more of the same host."""
-    found = set()
-    for text in catalog:
-        with suppress(ValueError):
-            found.add(host_of(text.partition("#")[0]))
-    return frozenset(found - {""})
-
-
-def target_of(text: str) -> tuple[str, str]:
-    """Return (type, target) of a location as people write it: a git url, a bare repository's path, or a folder."""
-    head, hash_mark, fragment = text.partition("#")
-    path = Path(head).expanduser()
-    if "://" in head or not path.exists():
-        return "url", text
-    absolute = path.resolve()
-    if (absolute / "HEAD").is_file() or (fragment and not fragment.startswith(":")):
-        return "url", f"{absolute.as_uri()}{hash_mark}{fragment}"
-    return "file", f"{absolute}{hash_mark}{fragment}"

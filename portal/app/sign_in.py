@@ -1,4 +1,4 @@
-"""Puts sign-in into the web application: routes, pages, the cookies of browsers, the hosts that are trusted."""
+"""Puts sign-in into the web application: pages, the cookies of browsers, the hosts that are trusted."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from flask import Blueprint, Flask
 from portal.api import browser
 from portal.api.actor import register_actor
 from portal.api.forgery import register_forgery_check
-from portal.api.sign_in import sign_in_blueprint
 from portal.api.trusted_hosts import TrustedHosts, trusted_hosts
 from portal.app.portal import Portal
 from portal.config import Settings
 from portal.web.sign_in import SIGN_IN_PAGE, add_sign_in_pages
 
 
-def register_sign_in(app: Flask, portal: Portal) -> None:
-    """Make the application know who asks, by token or by session, and let people sign in where there is a provider."""
+def register_identification(app: Flask, portal: Portal) -> None:
+    """Make the application know who asks, by token or by session; with a provider, people are sent to sign in."""
     settings, access = portal.settings, portal.access
     browser.register_browser(
         app,
@@ -23,15 +22,6 @@ def register_sign_in(app: Flask, portal: Portal) -> None:
         key=access.cookie_key,
         base_url=settings.base_url,
         seconds=settings.session_seconds,
-    )
-    app.register_blueprint(
-        sign_in_blueprint(
-            access.sign_in,
-            access.identity,
-            base_url=settings.base_url,
-            app_origins=settings.app_origins,
-            page=SIGN_IN_PAGE,
-        )
     )
     register_actor(app, access.identity, sign_in_page=SIGN_IN_PAGE if access.sign_in.providers else None)
     register_forgery_check(app, origins=browser.own_origins(settings.base_url) | frozenset(settings.app_origins))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from portal.app import Portal, build
-from portal.app.portal import target_of
+from portal.app.targets import target_of
 from portal.cli.operator import named, remembered
 from portal.cli.output import console, database_option, plain, print_json
 from portal.errors import InputError

@@ -18,10 +18,11 @@ settings = load_settings(environment={"PORTAL_DATA": sys.argv[1]})
 with build(settings, is_server=True) as portal:
     portal.migrate()
     portal.sources.add(portal.default_targets())
-    answered = create_app(portal, has_pages=False).test_client().get("/api/catalog/entities/by-query")
+    answered = create_app(portal, is_whole=False).test_client().get("/api/catalog/entities/by-query")
     assert answered.status_code == 200, answered.text
-    services = {f"portal.services.{name}" for name in ("locations", "refresh", "reorg", "scaffolding")}
-    others = {"dbos", "flask_babel", "flask_wtf", "httpx", "portal.app.pages", "portal.ingest.compile", "rich"}
+    services = {f"portal.services.{name}" for name in ("locations", "ownership", "refresh", "reorg", "scaffolding")}
+    others = {"dbos", "flask_babel", "flask_wtf", "httpx", "prometheus_client", "rich"}
+    others |= {"portal.app.api", "portal.app.pages", "portal.ingest.compile", "portal.vcs.mirror"}
     print(sorted((services | others) & sys.modules.keys()))
 """
 
