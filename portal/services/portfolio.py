@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import chain
+from heapq import merge
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from portal.graph.walk import Walk, walk
@@ -213,8 +214,8 @@ def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict
             "owners": {str(ref): own.counts.total() for ref, own in reached.items()},
             "counts": _by_layer(counted),
             "violations": [asdict(item) for item in _violations(violated)],
-            "items": _beginning(chain.from_iterable(own.items for own in reached.values())),
-            "found": _beginning(chain.from_iterable(own.found for own in reached.values())),
+            "items": _beginning(own.items for own in reached.values()),
+            "found": _beginning(own.found for own in reached.values()),
             "first": [(*place, [node.ref for node in nodes]) for place, nodes in few.items()],
         }
         told = [node.to_json() | {"distance": distance} for node, distance in by_distance(walked, groups)]
@@ -223,9 +224,9 @@ def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict
 
 
 class _Own(NamedTuple):
-    """What an owner has: counts by layer (empty: none) and kind, of findings by rule and severity, where lists begin.
+    """What an owner has: counts by layer (empty: none) and kind, of findings by rule and severity, what they count.
 
-    `found` are the entities that findings are on, one for each.
+    `items` are sorted, and so is `found`: the entities that findings are on, one for each.
     """
 
     counts: Counter[tuple[str, str]]
@@ -242,7 +243,7 @@ def _held(connection: Connection, ownership: OwnershipService) -> dict[EntityRef
     # Those that say how the organisation works, or make it up, stand in no view; some have an owner.
     nodes |= ownership.nodes_seen_by(connection, owners.keys() - nodes.keys())
     owned: dict[EntityRef, list[Node]] = {}
-    for ref, owner in owners.items():
+    for ref, owner in sorted(owners.items()):
         owned.setdefault(owner, []).append(nodes[ref])
     broken: dict[EntityRef, list[Finding]] = {}
     for finding in ownership.findings_seen_by(connection):
@@ -252,16 +253,17 @@ def _held(connection: Connection, ownership: OwnershipService) -> dict[EntityRef
         owner: _Own(
             Counter((str(node.layer or ""), node.kind) for node in items),
             Counter((finding.rule, str(finding.severity)) for finding in broken.get(owner, ())),
-            _beginning(node.ref for node in items),
-            _beginning(finding.ref for finding in broken.get(owner, ())),
+            [node.ref for node in items],
+            sorted(finding.ref for finding in broken.get(owner, ())),
             _first_of_each(items),
         )
         for owner, items in owned.items()
     }
 
 
-def _beginning(refs: Iterable[EntityRef]) -> list[EntityRef]:
-    return sorted(refs)[:_PAGE]
+def _beginning(lists: Iterable[Sequence[EntityRef]]) -> list[EntityRef]:
+    """Return the first of several sorted lists; no more of them is looked at."""
+    return list(islice(merge(*lists), _PAGE))
 
 
 def by_distance(found: Walk, known: Mapping[EntityRef, Node]) -> list[tuple[Node, int]]:
