@@ -24,7 +24,7 @@ from portal.store.graph import Node
 _LARGE = "portfolio/large/"
 #: So much is read whole: that takes no longer than to read what is kept with a page (measured: 10 ms).
 _FEW = 300
-#: So many entities, and on so many findings, are kept by name for their page; further pages are looked for.
+#: The first entities, and those with the first findings, are kept by name; pages beyond so many are looked for.
 _PAGE = 500
 #: So many groups and entities are gone through to find out what to keep; whoever comes later in a stranger
 #: organisation is read whole.
@@ -155,6 +155,11 @@ def kept_portfolio(
     theirs = {ref for ref, node in nodes.items() if node.owner in owners}
     problems = [problem for problem in listed if problem.ref in theirs]
     counts = {EntityRef(ref): count for ref, count in head["owners"].items()}
+    if is_kept:
+        items, found = [nodes[ref] for ref in shown], _kept_findings(connection, head["found"], page)
+    else:
+        items = ownership.owned_seen_by(connection, owners, limit=limit, offset=offset)
+        found = findings.kept_of_owners(connection, owners, limit=limit, offset=offset)
     return Portfolio(
         owner,
         [(Node.from_json(item), item["distance"]) for item in below],
@@ -162,15 +167,11 @@ def kept_portfolio(
         counts.get(owner.ref, 0),
         head["counts"],
         counts,
-        [nodes[ref] for ref in shown]
-        if is_kept
-        else ownership.owned_seen_by(connection, owners, limit=limit, offset=offset),
+        items,
         len(problems),
         problems[page],
         [Violations(**item) for item in head["violations"]],
-        _kept_findings(connection, head["found"], page)
-        if is_kept
-        else findings.kept_of_owners(connection, owners, limit=limit, offset=offset),
+        found,
         first={place: [nodes[ref] for ref in refs] for place, refs in first.items()},
     )
 

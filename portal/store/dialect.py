@@ -366,8 +366,8 @@ def among(column: Column[Any], values: Collection[str] | Collection[int]) -> Col
 def among_wanted(column: Column[Any]) -> ColumnElement[bool]:
     """Return what `among` does for a statement that is kept: the values come with it, as its parameter `WANTED`.
 
-    To put a statement together takes as long as to answer it for a few. As it is always the same, PostgreSQL plans it
-    once for each connection, not for each number of values.
+    To put a statement together takes as long as to answer it for a few. As it is always the same text, PostgreSQL need
+    not plan it anew for each number of values.
     """
     return _IsListed(column, bindparam(WANTED, type_=_values_of(column)))
 
