@@ -9,10 +9,13 @@ import orjson
 from sqlalchemy import Connection, delete, select
 
 from portal.store.bulk import insert_tuples
-from portal.store.dialect import among, in_chunks
+from portal.store.dialect import WANTED, among_wanted, in_chunks
 from portal.store.tables import derived
 
 _AT_ONCE = 200
+_WHOLE = (
+    select(derived.c.name, derived.c.body).where(among_wanted(derived.c.name)).order_by(derived.c.name, derived.c.part)
+)
 
 
 def put(connection: Connection, lists: Mapping[str, Sequence[Any]]) -> None:
@@ -45,8 +48,7 @@ def whole_lists(connection: Connection, names: Collection[str]) -> dict[str, lis
     """Return several lists; those that are not kept are left out."""
     found: dict[str, list[Any]] = {}
     for chunk in in_chunks(sorted(names)):
-        wanted = select(derived.c.name, derived.c.body).where(among(derived.c.name, chunk))
-        for name, body in connection.execute(wanted.order_by(derived.c.name, derived.c.part)):
+        for name, body in connection.execute(_WHOLE, {WANTED: chunk}):
             found.setdefault(name, []).extend(orjson.loads(body))
     return found
 

@@ -15,7 +15,7 @@ from portal.graph.faults import mark_of
 from portal.model.layer import Exemption, Finding
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_tuples
-from portal.store.dialect import among, in_chunks, once
+from portal.store.dialect import WANTED, among, among_wanted, in_chunks, once
 from portal.store.tables import entities, findings, surveys
 
 _COLUMNS = (
@@ -32,6 +32,8 @@ _TOLD = (
     findings.c.message,
     findings.c.more,
 )
+_ON_ALL = select(*_TOLD).order_by(findings.c.ref, findings.c.rule, findings.c.message)
+_ON_SOME = _ON_ALL.where(among_wanted(findings.c.ref))
 
 
 class Seen(NamedTuple):
@@ -69,13 +71,10 @@ def seen(connection: Connection) -> dict[str, Seen]:
 def kept(connection: Connection, refs: Collection[EntityRef] | None = None) -> list[Finding]:
     """Return what the newest survey has found, all or on some entities, by entity, rule and message."""
     if refs is None:
-        everything = select(*_TOLD).order_by(findings.c.ref, findings.c.rule, findings.c.message)
-        return _told(connection.execute(everything).partitions(_AT_ONCE))
+        return _told(connection.execute(_ON_ALL).partitions(_AT_ONCE))
     found: list[Finding] = []
     for chunk in in_chunks(sorted(ref for ref in set(refs) if "\0" not in ref)):
-        wanted = select(*_TOLD).where(among(findings.c.ref, chunk))
-        ordered = wanted.order_by(findings.c.ref, findings.c.rule, findings.c.message)
-        found += _told(connection.execute(ordered).partitions(_AT_ONCE))
+        found += _told(connection.execute(_ON_SOME, {WANTED: chunk}).partitions(_AT_ONCE))
     return found
 
 

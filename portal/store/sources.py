@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from portal.ingest.stored import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem, Span
 from portal.store.bulk import insert_rows
-from portal.store.dialect import among, in_chunks, once
+from portal.store.dialect import WANTED, among, among_wanted, in_chunks, once
 from portal.store.tables import documents, files, problems, revisions, sources
 from portal.store.versions import declared_by_documents
 
@@ -21,6 +21,7 @@ UNREACHABLE = ("source-unreachable", "revision-missing")
 
 #: Asked several times for one answer: to put it together took longer than to answer it.
 _NEWEST = select(func.coalesce(func.max(revisions.c.revision), 0))
+_PROBLEMS_OF = select(problems).where(among_wanted(problems.c.ref)).order_by(problems.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,16 +288,12 @@ def problems_of_refs(
     connection: Connection, refs: Sequence[str], *, codes: Collection[str] = ()
 ) -> list[tuple[str, StoredProblem]]:
     """Return the problems that concern these entities, each with its source's id; `codes` narrows them."""
-    found = []
-    for chunk in in_chunks(refs):
-        statement = select(problems).where(among(problems.c.ref, chunk)).order_by(problems.c.id)
-        if codes:
-            statement = statement.where(problems.c.code.in_(sorted(codes)))
-        found += [
-            (row.source_id, StoredProblem(row.id, problem_of_row(row), row.revision))
-            for row in connection.execute(statement)
-        ]
-    return found
+    statement = _PROBLEMS_OF.where(problems.c.code.in_(sorted(codes))) if codes else _PROBLEMS_OF
+    return [
+        (row.source_id, StoredProblem(row.id, problem_of_row(row), row.revision))
+        for chunk in in_chunks(refs)
+        for row in connection.execute(statement, {WANTED: chunk})
+    ]
 
 
 def refs_with_problems(connection: Connection) -> frozenset[str]:

@@ -178,20 +178,34 @@ def test_a_rule_that_says_one_thing_twice_is_told_once(ingested: Catalog) -> Non
     assert [item for item in side(ingested, rules=rules).ownership.findings() if item.rule == Twice.id] == told
 
 
-def test_a_large_portfolio_is_told_from_what_is_kept(ingested: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone, kept = side(ingested), side(ingested)
-    refs = [EntityRef("group:default/builders"), EntityRef("group:default/others")]
-    wanted = [
-        alone.accountability.portfolio(ref, limit=2, offset=offset).to_json() for ref in refs for offset in (0, 1)
-    ]
+@pytest.mark.parametrize("page", [2, 500])
+def test_a_large_portfolio_is_told_from_what_is_kept(
+    page: int, catalog: Catalog, repo: MakeRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs = "'component:churn-job', 'component:churn-jobs', 'component:d'"
+    more = component("broken", owner="builders", more=f"layer: low, dependsOn: [{needs}]")
+    catalog.ingest(repo({"catalog-info.yaml": documents(FRAME, ASSETS, more)}).url)
+
+    def told(asked: Side) -> list[tuple[dict[str, Any], object]]:
+        refs = [EntityRef("group:default/builders"), EntityRef("group:default/others")]
+        portfolios = [
+            asked.accountability.portfolio(ref, limit=limit, offset=offset)
+            for ref in refs
+            for limit, offset in ((2, 0), (1, 1), (2, 2), (500, 0))
+        ]
+        return [(portfolio.to_json(), portfolio.first) for portfolio in portfolios]
+
+    wanted = told(side(catalog))
     monkeypatch.setattr("portal.services.portfolio._FEW", -1)
+    monkeypatch.setattr("portal.services.portfolio._PAGE", page)
+    kept = side(catalog)
     kept.surveys.take()
 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("a whole portfolio was read")
 
     monkeypatch.setattr("portal.services.accountability.read_portfolio", never)
-    found = [kept.accountability.portfolio(ref, limit=2, offset=offset).to_json() for ref in refs for offset in (0, 1)]
+    found = told(kept)
 
     assert found == wanted
-    assert found[0]["violations"]["total"] > 0
+    assert [finding["ref"].name for finding in found[3][0]["findings"]] == ["a", "broken", "broken", "broken"]

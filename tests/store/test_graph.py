@@ -175,6 +175,21 @@ def test_a_level_takes_one_statement_for_each_portion_of_it(database: Database) 
         assert len(seen) == expected
 
 
+def test_a_statement_is_the_same_however_many_are_asked_for(database: Database) -> None:
+    told = []
+    for size in (1, 3):
+        asked = [component(number) for number in range(size)]
+        with database.reading() as connection, counted(database) as seen:
+            graph.nodes(connection, refs=asked, default_layers={})
+            graph.documents_of(connection, asked)
+            list(graph.steps_from(connection, asked, types=["dependsOn", "partOf"]))
+            graph.steps_beyond(connection, asked, types=["childOf"])
+        told.append([statement for statement in seen if not statement.startswith("BEGIN")])
+
+    assert len(told[0]) == 4
+    assert told[0] == told[1]
+
+
 def test_entities_are_read_by_one_statement_whatever_their_systems(database: Database) -> None:
     for size in (5, 50):
         nodes = [{"ref": EntityRef(f"system:default/{number}"), "layer": "layer:default/low"} for number in range(size)]
