@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from portal.graph.faults import mark_of
 from portal.model.layer import Exemption, Finding
 from portal.model.ref import EntityRef
+from portal.model.sentence import restored, stored
 from portal.store.bulk import insert_tuples
 from portal.store.dialect import among, in_chunks, once
 from portal.store.tables import entities, findings, surveys
@@ -138,6 +139,8 @@ def _more(finding: Finding) -> bytes:
             "fix": finding.fix,
             "related": finding.related,
             "exemption": None if exemption is None else exemption.to_json(),
+            # With what pages have them in other languages.
+            "said": [stored(finding.message), stored(finding.fix)],
         },
         default=str,
     )
@@ -153,9 +156,12 @@ def _told(portions: Iterable[Sequence[Any]]) -> list[Finding]:
             expires = date.fromisoformat(told["expires"])
             approver, policy = EntityRef(told["approver"]), EntityRef(told["policy"])
             exemption = Exemption(EntityRef(ref), rule, told["reason"], approver, expires, policy)
+        # An older release kept the texts alone.
+        said, said_fix = more.get("said") or (None, None)
+        told_message, fix = restored(message, said), restored(more["fix"], said_fix)
         related = tuple([EntityRef(who) for who in more["related"]])
         place = EntityRef(layer) if layer else None
-        found.append(Finding(rule, severity, EntityRef(ref), place, message, more["fix"], related, exemption))
+        found.append(Finding(rule, severity, EntityRef(ref), place, told_message, fix, related, exemption))
     return found
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, render_template, request, url_for
 from markupsafe import Markup
 
+from portal.model.sentence import Sentence
 from portal.web.api_schema import Schemas
 from portal.web.api_view import ApiView, Budget, Group, Shape
-from portal.web.language import language
+from portal.web.language import language, translated
 
 if TYPE_CHECKING:
     from portal.services.scaffolding import ScaffoldingService
@@ -64,7 +65,7 @@ def add_reference(
         # One part at a time: all of them together weigh more than everything else that a first visit loads.
         groups = _groups(view())
         if part and part not in groups:
-            abort(404, f"The reference has no part {part}.")
+            abort(404, Sentence("The reference has no part %(part)s.", part=part))
         return render_template(
             "reference.html",
             view=view(),
@@ -113,7 +114,7 @@ def _view(document: Mapping[str, Any]) -> ApiView:
 
 
 def _has(offer: Offer, words: str) -> bool:
-    text = f"{offer.name} {offer.description}".lower()
+    text = f"{offer.name} {offer.description} {translated(offer.description)}".lower()
     return all(word in text for word in words.lower().split())
 
 
