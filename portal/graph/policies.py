@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from portal.model.layer import Exemption, Finding, FindingSeverity, Layer
+from portal.model.layer import Duty, Exemption, Finding, FindingSeverity, Layer
 from portal.model.policy import Policy
 from portal.model.ref import EntityRef
 from portal.model.sentence import Sentence, either
@@ -190,12 +190,16 @@ class OwnerRole:
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets whose owner may not own in their layer."""
+        fixes: dict[EntityRef, tuple[Sentence, tuple[EntityRef, ...]]] = {}
         for asset in assets:
             layer = facts.layer_of(asset)
             if layer is None or asset.owner is None or asset.owner not in facts.people:
                 continue
             if facts.roles_of(asset.owner).isdisjoint(layer.owner_roles):
-                able = facts.holders_of(layer.owner_roles)
+                if layer.ref not in fixes:
+                    able = facts.holders_of(layer.owner_roles)
+                    fix = Sentence("%(fix)s Who could own: %(able)s.", fix=self.fix, able=listed(able))
+                    fixes[layer.ref] = (fix, tuple(able))
                 yield Violation(
                     asset,
                     Sentence(
@@ -204,8 +208,7 @@ class OwnerRole:
                         layer=layer.name,
                         roles=either([role.name for role in layer.owner_roles]),
                     ),
-                    Sentence("%(fix)s Who could own: %(able)s.", fix=self.fix, able=listed(able)),
-                    tuple(able),
+                    *fixes[layer.ref],
                 )
 
 
@@ -277,23 +280,29 @@ class StewardDuty:
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets that lack a steward, once for each duty."""
+        fixes: dict[Duty, tuple[Sentence, tuple[EntityRef, ...]]] = {}
         for asset in assets:
             layer = facts.layer_of(asset)
             for duty in layer.duties if layer is not None else ():
                 stewards = [who for who, what in asset.stewards if what == duty.duty and who in facts.people]
                 if not any(duty.role in facts.roles_of(who) for who in stewards):
-                    able = facts.holders_of([duty.role])
+                    if duty not in fixes:
+                        fixes[duty] = self._fix(duty, facts.holders_of([duty.role]))
                     message = Sentence(
                         'Nobody with the role %(role)s answers for "%(duty)s".', role=duty.role.name, duty=duty.duty
                     )
-                    fix = Sentence("%(fix)s Who could: %(able)s.", fix=self.fix, able=listed(able))
-                    if able:
-                        fix = Sentence(
-                            "Add to spec.stewards one who holds the duty's role: %(example)s. Who could: %(able)s.",
-                            example=f"{{ref: {able[0]}, duty: {duty.duty}}}",
-                            able=listed(able),
-                        )
-                    yield Violation(asset, message, fix, tuple(able))
+                    yield Violation(asset, message, *fixes[duty])
+
+    def _fix(self, duty: Duty, able: Sequence[EntityRef]) -> tuple[Sentence, tuple[EntityRef, ...]]:
+        """Return how a missing steward for a duty is mended, and who could be it."""
+        if not able:
+            return Sentence("%(fix)s Who could: %(able)s.", fix=self.fix, able=listed(able)), ()
+        fix = Sentence(
+            "Add to spec.stewards one who holds the duty's role: %(example)s. Who could: %(able)s.",
+            example=f"{{ref: {able[0]}, duty: {duty.duty}}}",
+            able=listed(able),
+        )
+        return fix, tuple(able)
 
 
 RULES: tuple[Rule, ...] = (OwnerExists(), OwnerRole(), LayerKnown(), LayerDirection(), StewardDuty())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+import orjson
+
 #: Between the items of a list in an English sentence.
 COMMA = ", "
 
@@ -17,34 +19,57 @@ class Sentence(str):
     language. Each template is written right in the call, where those who gather messages find it, as they find `_`.
     """
 
-    __slots__ = ("template", "values")
+    __slots__ = ("_kept", "_template", "_values")
 
-    template: str
-    values: Mapping[str, Any]
+    _template: str
+    _values: Mapping[str, Any]
+    #: What the store gave, until somebody wants to know more than the text.
+    _kept: str | None
 
     def __new__(cls, template: str, /, **values: Any) -> Self:
         """Return the sentence in English."""
-        text = template % {name: _in_english(value) for name, value in values.items()} if values else template
-        made = super().__new__(cls, text)
-        made.template = template
-        made.values = values
+        made = super().__new__(cls, template % _in_english(values) if values else template)
+        made._template, made._values, made._kept = template, values, None
         return made
+
+    @classmethod
+    def restored(cls, text: str, kept: str) -> Self:
+        """Return the sentence that was kept beside its text: of a catalog's thousands a page shows a few."""
+        made = super().__new__(cls, text)
+        made._template, made._values, made._kept = text, {}, kept
+        return made
+
+    @property
+    def template(self) -> str:
+        """The text with the names of its values in it."""
+        self._open()
+        return self._template
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The values by name: texts, numbers, sentences, lists of texts."""
+        self._open()
+        return self._values
+
+    def _open(self) -> None:
+        if self._kept is not None:
+            found = orjson.loads(self._kept)
+            self._template, self._kept = found["template"], None
+            self._values = {name: _made(value) for name, value in found["values"].items()}
 
     def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
         """Return what copies are made of."""
         return (self.template,), dict(self.values)
 
 
-def stored(text: str) -> Any:
-    """Return a sentence as JSON keeps it; None for any other text, and for one that is its own template."""
-    if not isinstance(text, Sentence) or not text.values:
-        return None
-    return {"template": text.template, "values": {name: _kept(value) for name, value in text.values.items()}}
+def stored(text: str) -> str | None:
+    """Return a sentence as JSON; None for any other text, and for one that is its own template."""
+    return orjson.dumps(_kept(text)).decode() if isinstance(text, Sentence) and text.values else None
 
 
-def restored(text: str, kept: Any) -> str:
+def restored(text: str, kept: str | None) -> str:
     """Return a text as it was before it was stored, with what `stored` gave for it."""
-    return str(text) if kept is None else _made(kept)
+    return text if kept is None else Sentence.restored(text, kept)
 
 
 def either(texts: Iterable[str]) -> str:
@@ -80,8 +105,14 @@ def lines(texts: Iterable[str]) -> str:
     return Sentence("\n".join(f"%({name})s" for name in named), **named)
 
 
-def _in_english(value: Any) -> Any:
-    return COMMA.join(value) if isinstance(value, list | tuple) else value
+def _in_english(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values as they stand in the text; of tens of thousands of findings few have lists."""
+    for value in values.values():
+        if isinstance(value, (list, tuple)):
+            return {
+                name: COMMA.join(item) if isinstance(item, (list, tuple)) else item for name, item in values.items()
+            }
+    return values
 
 
 def _kept(value: Any) -> Any:

@@ -148,6 +148,8 @@ def _more(finding: Finding) -> bytes:
 
 def _told(portions: Iterable[Sequence[Any]]) -> list[Finding]:
     found = []
+    # How to mend it is the same for many.
+    fixes: dict[str, str] = {}
     for ref, rule, severity, layer, message, text in chain.from_iterable(portions):
         more = orjson.loads(text)
         told = more["exemption"]
@@ -158,10 +160,12 @@ def _told(portions: Iterable[Sequence[Any]]) -> list[Finding]:
             exemption = Exemption(EntityRef(ref), rule, told["reason"], approver, expires, policy)
         # An older release kept the texts alone.
         said, said_fix = more.get("said") or (None, None)
-        told_message, fix = restored(message, said), restored(more["fix"], said_fix)
+        fix = fixes.get(more["fix"])
+        if fix is None:
+            fix = fixes[more["fix"]] = restored(more["fix"], said_fix)
         related = tuple([EntityRef(who) for who in more["related"]])
         place = EntityRef(layer) if layer else None
-        found.append(Finding(rule, severity, EntityRef(ref), place, told_message, fix, related, exemption))
+        found.append(Finding(rule, severity, EntityRef(ref), place, restored(message, said), fix, related, exemption))
     return found
 
 

@@ -338,7 +338,7 @@ def problem_of_row(row: Any) -> Problem:
 def _said(problem: Problem) -> str | None:
     """Return the sentences of a problem as pages translate them, None where no value stands in any."""
     kept = [stored(problem.found), stored(problem.expected), stored(problem.hint)]
-    return None if kept == [None, None, None] else orjson.dumps(kept).decode()
+    return None if not any(kept) else orjson.dumps(kept).decode()
 
 
 def documents_of(connection: Connection, refs: Sequence[str]) -> dict[str, list[StoredDocument]]:
