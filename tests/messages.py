@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from acting import shipped
@@ -13,6 +14,10 @@ from ruamel.yaml import YAML
 from servers import ROOT
 
 from portal.actions.schema import json_schema
+from portal.api.openapi import openapi_document
+from portal.app import build
+from portal.app.wsgi import create_app
+from portal.config import load_settings
 from portal.defaults.extensions import all_extensions, engine_with
 from portal.defaults.kinds import all_kinds
 from portal.model.kind_fields import fields_of
@@ -32,7 +37,7 @@ def messages() -> Mapping[Any, str]:
     keywords = DEFAULT_KEYWORDS | {"N_": None}
     for file, _, message, _, _ in extract_from_dir(str(ROOT), method_map=_OF_PAGES, keywords=keywords):
         found.setdefault(message, file)
-    for message, file in (*_sentences(), *_of_kinds(), *_of_templates(), *_of_policies()):
+    for message, file in (*_sentences(), *_of_kinds(), *_of_templates(), *_of_routes(), *_of_policies()):
         found.setdefault(message, file)
     return found
 
@@ -81,10 +86,17 @@ def _of_templates() -> Iterator[tuple[str, str]]:
     yield from ((text, "portal/scaffolder") for text in _descriptions(templating_extensions(extensions)))
 
 
+def _of_routes() -> Iterator[tuple[str, str]]:
+    """Yield what the reference of the API says of routes and types."""
+    with TemporaryDirectory() as folder, build(load_settings(environment={}, overrides={"data": folder})) as portal:
+        document = openapi_document(create_app(portal))
+    yield from ((text, "portal/api/openapi") for text in _descriptions(document))
+
+
 def _descriptions(told: Any) -> Iterator[str]:
     if isinstance(told, Mapping):
         for name, value in told.items():
-            if name in {"description", "notes"} and isinstance(value, str) and value:
+            if name in {"description", "notes", "summary"} and isinstance(value, str) and value:
                 yield value
             elif name != "example":
                 yield from _descriptions(value)

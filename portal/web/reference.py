@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What stands for the types of all routes where a part of the reference is named.
 _TYPES = "types"
+#: The members of an OpenAPI document that people read.
+_WORDS = frozenset({"summary", "description"})
 #: More than Portal's own description has: nothing of it is left out.
 _ENTRIES, _ROWS = 10_000, 1_000_000
 
@@ -42,8 +44,11 @@ def add_reference(
     extensions: Callable[[], Mapping[str, Any]],
 ) -> None:
     """Add the pages. `document` gives the OpenAPI description of all routes, `extensions` filters and functions."""
-    view = cache(lambda: _view(document()))
+    view_in = cache(lambda _language: _view(_translated(document())))
     offers = cache(lambda: _offers(scaffolding.actions(), extensions()))
+
+    def view() -> ApiView:
+        return view_in(language())
 
     @cache
     def entries(_root: str, _language: str, part: str) -> Markup:
@@ -105,6 +110,16 @@ def _offers(actions: Sequence[Mapping[str, Any]], extensions: Mapping[str, Any])
         "actions": [_offer(item["id"], item) for item in actions],
         **{name: [_offer(key, item) for key, item in sorted(items.items())] for name, items in sorts.items()},
     }
+
+
+def _translated(told: Any) -> Any:
+    """Return a part of the OpenAPI document with what it says in words in the reader's language."""
+    if isinstance(told, Mapping):
+        return {
+            name: translated(value) if name in _WORDS and isinstance(value, str) else _translated(value)
+            for name, value in told.items()
+        }
+    return [_translated(item) for item in told] if isinstance(told, list) else told
 
 
 def _view(document: Mapping[str, Any]) -> ApiView:

@@ -16,10 +16,10 @@ from portal.app import build
 from portal.app.wsgi import create_app
 from portal.config import load_settings
 
-#: What is no sentence, or is said so in Chinese as well.
-SAID_SO = {"Ctrl K", "Auto DevOps", "spec 的 JSON Schema"}
-#: The reference of the API is the OpenAPI document, which is for programs: it stays as it is.
-NOT_WALKED = ("/api/", "/language/", "/static/", "/tools/api", "/catalog.csv", "/metrics")
+#: Keys, and the name of a part of the API.
+SAID_SO = {"Ctrl K", "front end"}
+#: What is no page, or tells what others say.
+NOT_WALKED = ("/api/", "/language/", "/static/", "/catalog.csv", "/metrics")
 #: Where something is asked for that is not there, or means nothing.
 OF_FAULTS = (
     "/nothing-there",
