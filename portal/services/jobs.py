@@ -185,7 +185,7 @@ class Jobs:
             self.stop()
             if isinstance(fault, error.DBOSException):
                 raise ServiceUnavailableError(
-                    Sentence("Background work cannot start: %(fault)s", fault=fault)
+                    Sentence("Background work cannot start: %(fault)s", fault=str(fault))
                 ) from fault
             raise
         self._hand_in()

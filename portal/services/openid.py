@@ -138,7 +138,7 @@ class OpenIDClient:
             if self._metadata is not None and self._metadata[1] > now:
                 return self._metadata[0]
             if self._silent_until > now:
-                raise self._unavailable("it does not answer")
+                raise self._unavailable(Sentence("it does not answer"))
             try:
                 found = self._told()
             except ServiceUnavailableError:
@@ -150,12 +150,12 @@ class OpenIDClient:
     def _told(self) -> OpenIDProviderMetadata:
         found = OpenIDProviderMetadata(self._read(get_well_known_url(self.provider.issuer, external=True)))
         if found.get("issuer") != self.provider.issuer:
-            raise self._unavailable("it says that its issuer is another one than the settings name")
+            raise self._unavailable(Sentence("it says that its issuer is another one than the settings name"))
         for name in _ENDPOINTS:
             if name in found and not _is_safe(found[name]):
-                raise self._unavailable(f"its {name} is not https")
+                raise self._unavailable(Sentence("its %(name)s is not https", name=name))
         if not all(found.get(name) for name in _ENDPOINTS[:3]):
-            raise self._unavailable("it does not tell where people sign in")
+            raise self._unavailable(Sentence("it does not tell where people sign in"))
         return found
 
     def _granted(self, token: Mapping[str, Any], *, nonce: str | None = None, subject: str | None = None) -> Grant:
@@ -224,7 +224,7 @@ class OpenIDClient:
         except AuthlibBaseError as error:
             raise self._refusal(error.error or "error") from None
         except (httpx2.HTTPError, ValueError) as error:
-            raise self._unavailable("it does not answer") from error
+            raise self._unavailable(Sentence("it does not answer")) from error
         return dict(found)
 
     def _key_set(self, *, anew: bool = False) -> KeySet:
@@ -238,9 +238,9 @@ class OpenIDClient:
             with httpx2.Client(timeout=_TIMEOUT_SECONDS) as client:
                 found = client.get(url, headers=dict(headers or {})).raise_for_status().json()
         except (httpx2.HTTPError, ValueError) as error:
-            raise self._unavailable("it does not answer") from error
+            raise self._unavailable(Sentence("it does not answer")) from error
         if not isinstance(found, dict):
-            raise self._unavailable("it answers in another way than OpenID Connect asks for")
+            raise self._unavailable(Sentence("it answers in another way than OpenID Connect asks for"))
         return found
 
     def _client(self, scope: str | None = None) -> OAuth2Client:

@@ -242,7 +242,11 @@ class PastOrganisations:
         revision = revision_of(connection, moment, now_ms=int(self._clock() * 1000))
         first = past.first_revision(connection)
         if first is None or revision < first:
-            told = "nothing is in the catalog yet" if first is None else f"its first revision is {first}"
+            told = (
+                Sentence("nothing is in the catalog yet")
+                if first is None
+                else Sentence("its first revision is %(revision)s", revision=first)
+            )
             raise InputError(
                 Sentence("The catalog knows nothing of %(moment)s: %(told)s", moment=str(moment), told=told)
             )

@@ -146,8 +146,16 @@ def _told(claims: Mapping[str, Any], provider: SignInProvider) -> str:
     """Return what an entity would have to hold."""
     email, name = _email(claims, provider), _name_ref(claims, provider)
     found = {
-        "annotation": f'the annotation {provider.annotation}: "{_claim(claims, provider.annotation_claim)}"',
+        "annotation": Sentence(
+            'the annotation %(name)s: "%(value)s"',
+            name=provider.annotation,
+            value=_claim(claims, provider.annotation_claim),
+        ),
         "email": f'spec.profile.email "{email}"' if email is not None else None,
-        "name": f"the name {name}" if name is not None else None,
+        "name": Sentence("the name %(name)s", name=name) if name is not None else None,
     }
-    return ", or ".join(text for way in provider.match if (text := found[way]) is not None) or "another rule"
+    first, *others = [text for way in provider.match if (text := found[way]) is not None] or [Sentence("another rule")]
+    said: str = first
+    for other in others:
+        said = Sentence("%(first)s, or %(other)s", first=said, other=other)
+    return said

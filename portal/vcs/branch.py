@@ -180,7 +180,7 @@ def _check(mode: str, files: Collection[str], *, there: Collection[str]) -> None
     """Raise `InputError` where the files are not as a mode expects them."""
     wrong = sorted(path for path in files if (path in there) == (mode == "create"))
     if wrong:
-        found = "are there already" if mode == "create" else "are not there"
+        found = Sentence("are there already") if mode == "create" else Sentence("are not there")
         raise InputError(
             Sentence("Found %(wrong)s, which %(found)s; nothing was pushed", wrong=list(wrong[:_SHOWN]), found=found)
         )
