@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from typing import Any, Self
 
 import orjson
@@ -73,36 +74,29 @@ def restored(text: str, kept: str | None) -> str:
 
 
 def either(texts: Iterable[str]) -> str:
-    """Return some texts of which one is enough, as a sentence names them."""
-    first, *others = texts
-    said: str = first
-    for other in others:
-        said = Sentence("%(first)s or %(other)s", first=said, other=other)
-    return said
+    """Return some texts of which one is enough, as a sentence names them; nothing for none."""
+    return _folded(texts, lambda first, other: Sentence("%(first)s or %(other)s", first=first, other=other))
 
 
 def every(texts: Iterable[str]) -> str:
-    """Return some names that are all meant, as a sentence tells them."""
-    first, *others = texts
-    said: str = first
-    for other in others:
-        said = Sentence("%(first)s and %(other)s", first=said, other=other)
-    return said
+    """Return some names that are all meant, as a sentence tells them; nothing for none."""
+    return _folded(texts, lambda first, other: Sentence("%(first)s and %(other)s", first=first, other=other))
 
 
 def several(texts: Iterable[str]) -> str:
-    """Return some texts that all hold, as a sentence names them."""
-    first, *others = texts
-    said: str = first
-    for other in others:
-        said = Sentence("%(first)s; %(other)s", first=said, other=other)
-    return said
+    """Return some texts that all hold, as a sentence names them; nothing for none."""
+    return _folded(texts, lambda first, other: Sentence("%(first)s; %(other)s", first=first, other=other))
 
 
 def lines(texts: Iterable[str]) -> str:
     """Return some texts one below the other."""
     named = {f"line_{number}": text for number, text in enumerate(texts)}
     return Sentence("\n".join(f"%({name})s" for name in named), **named)
+
+
+def _folded(texts: Iterable[str], fold: Callable[[str, str], str]) -> str:
+    items = list(texts)
+    return reduce(fold, items) if items else ""
 
 
 def _in_english(values: Mapping[str, Any]) -> Mapping[str, Any]:

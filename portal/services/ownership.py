@@ -376,8 +376,8 @@ def _against(facts: Facts, owner_ref: EntityRef, layer: str) -> list[Finding]:
     found = evaluate(facts, rules=(OwnerExists(), OwnerRole()), assets=[asset])
     if facts.layers and asset.layer not in facts.layers:
         # Whatever the policies say of assets that are there: nothing new is made in a layer that is not.
-        message = f'There is no layer "{layer}".'
-        fix = f"Known layers: {', '.join(sorted(ref.name for ref in facts.layers))}."
+        message = Sentence('There is no layer "%(layer)s".', layer=layer)
+        fix = Sentence("Known layers: %(layers)s.", layers=sorted(ref.name for ref in facts.layers))
         found.append(Finding(LayerKnown.id, "enforce", asset.ref, asset.layer, message, fix))
     return found
 

@@ -50,6 +50,7 @@ def test_a_text_that_nothing_stands_in_needs_no_template() -> None:
 def test_several_texts_become_one() -> None:
     assert either(["a", "b", "c"]) == "a or b or c"
     assert every(["a"]) == "a"
+    assert either([]) == several(()) == ""
     assert several(["a", "b"]) == "a; b"
     assert lines(["a", "100 %"]) == "a\n100 %"
     assert Sentence("known: %(names)s", names=["a", "b"]) == "known: a, b"
