@@ -46,6 +46,8 @@ class Aim:
 
 _SET = Aim(30, 60)
 _HEAVY = Aim(first_bytes=600 * _KILOBYTE)
+#: What the wizard shows.
+_TEMPLATE = Path(__file__).resolve().parent.parent / "scaffolder_templates" / "ai-project" / "template.yaml"
 #: Pages by name: their paths, and what they should keep to. Those that Portal has not are left out.
 _PAGES: Mapping[str, tuple[str, Aim]] = {
     "home": ("/", _SET),
@@ -107,11 +109,12 @@ def _portal(entities: int, database: str | None) -> Iterator[str]:
         repository = Path(temporary, "repository")
         write_repository(repository, entities=entities)
         named = database or f"sqlite:///{temporary}/portal.db"
-        target = f"{repository.as_uri()}#main:all.yaml"
+        targets = [f"{repository.as_uri()}#main:all.yaml", str(_TEMPLATE)]
         portal = [sys.executable, "-m", "portal", "--data", f"{temporary}/data"]
-        subprocess.run([*portal, "ingest", "--database", named, target], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([*portal, "ingest", "--database", named, *targets], check=True, stdout=subprocess.DEVNULL)
         port = _free_port()
-        serve = [*portal, "serve", "--database", named, "--catalog", target, "--port", str(port)]
+        catalogs = [text for target in targets for text in ("--catalog", target)]
+        serve = [*portal, "serve", "--database", named, *catalogs, "--port", str(port)]
         base = f"http://127.0.0.1:{port}"
         with _serving(serve, f"{base}/.backstage/health/v1/readiness"):
             time.sleep(5)  # what it does beside its first requests is no part of this

@@ -13,6 +13,7 @@ from marshmallow import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from portal.errors import PortalError, ValuesError
+from portal.model.sentence import Sentence
 from portal.services.error_names import error_name
 
 _log = logging.getLogger(__name__)
@@ -81,12 +82,12 @@ def _on_http_error(error: HTTPException) -> Response:
 def _on_recursion(error: RecursionError) -> Response:
     """Tell that what was sent is nested more deeply than it can be walked through; `portal.api.bodies` refuses most."""
     _log.warning("a request was nested too deeply", exc_info=error, extra={"path": request.path})
-    return _answer(400, "InputError", "The request is nested too deeply")
+    return _answer(400, "InputError", Sentence("The request is nested too deeply"))
 
 
 def _on_unexpected(error: Exception) -> Response:
     _log.error("a request failed", exc_info=error, extra={"method": request.method, "path": request.path})
-    return _answer(500, "Error", "An unexpected error occurred")
+    return _answer(500, "Error", Sentence("An unexpected error occurred"))
 
 
 def fault_answer(name: str, message: str) -> Response:

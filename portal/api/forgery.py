@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from flask import Flask, g, request
 
 from portal.errors import NotAllowedError
+from portal.model.sentence import Sentence
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 #: What Flask-WTF sets when it is made known to an application, which imports all of it: only pages and writes need it.
@@ -19,6 +20,18 @@ _SETTINGS = {
 }
 #: They ask for a header of their own, which no form can send, as Backstage's clients expect; guests have no session.
 _ASK_THEMSELVES = frozenset({"sign_in.refresh", "sign_in.logout", "auth.refresh", "auth.logout"})
+
+#: What the library says of the tokens of forms.
+_TOLD: Mapping[str | None, str] = {
+    said: said
+    for said in (
+        Sentence("The CSRF token is missing."),
+        Sentence("The CSRF session token is missing."),
+        Sentence("The CSRF token has expired."),
+        Sentence("The CSRF token is invalid."),
+        Sentence("The CSRF tokens do not match."),
+    )
+}
 
 
 def register_forgery_check(app: Flask, *, origins: Collection[str]) -> None:
@@ -37,9 +50,9 @@ def register_forgery_check(app: Flask, *, origins: Collection[str]) -> None:
             return
         origin = request.headers.get("origin")
         if origin is not None and origin.lower() not in origins and not _is_own(origin):
-            raise NotAllowedError("A page of another site may not write here")
+            raise NotAllowedError(Sentence("A page of another site may not write here"))
         if origin is None and request.headers.get("sec-fetch-site") == "cross-site":
-            raise NotAllowedError("A page of another site may not write here")
+            raise NotAllowedError(Sentence("A page of another site may not write here"))
         if request.endpoint in _ASK_THEMSELVES:
             return
         if g.get("portal_session") is not None or request.blueprint == "web":
@@ -53,7 +66,12 @@ def _protect() -> None:
     try:
         CSRFProtect().protect()
     except CSRFError as error:
-        raise NotAllowedError(f"{error.description} Open the page anew and try again.") from error
+        raise NotAllowedError(
+            Sentence(
+                "%(description)s Open the page anew and try again.",
+                description=_TOLD.get(error.description, error.description),
+            )
+        ) from error
 
 
 def _token() -> str:

@@ -15,6 +15,7 @@ from portal.api.answers import answer
 from portal.api.auth import identity_json
 from portal.api.web_message import web_message
 from portal.errors import AuthenticationError, InputError, NotAllowedError, PortalError
+from portal.model.sentence import Sentence
 from portal.model.sign_in import is_loopback, requested_scopes
 from portal.services.identity import IdentityService
 from portal.services.sign_in import SignedIn, SignInService
@@ -105,7 +106,7 @@ def _add_flow(blueprint: Blueprint, sign_in: SignInService, identity: IdentitySe
         try:
             found = browser.take_attempt(request.args.get("state", ""), provider=provider)
             if found is None:
-                raise NotAllowedError("The sign-in was not begun in this browser, or is over; begin it again")
+                raise NotAllowedError(Sentence("The sign-in was not begun in this browser, or is over; begin it again"))
             attempt, kept = found
             signed_in = sign_in.finish(provider, attempt, request.args, replaced=browser.session_id())
         except PortalError as error:

@@ -10,6 +10,7 @@ from flask_smorest import Blueprint
 
 from portal.api import catalog_queries as queries
 from portal.errors import NotFoundError
+from portal.model.sentence import Sentence
 
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -23,7 +24,7 @@ def strict_blueprint(name: str, prefix: str, description: str) -> Blueprint:
     def refuse_unknown() -> None:
         # The environment is there already: `request.path` and `request.args` are made anew for each request.
         if "\0" in request.environ["PATH_INFO"]:
-            raise NotFoundError("Nothing has a name with a NUL character")
+            raise NotFoundError(Sentence("Nothing has a name with a NUL character"))
         if request.environ.get("QUERY_STRING"):
             endpoint = (request.endpoint or "").rpartition(".")[2]
             queries.require_known(request.args, blueprint.taken.get(endpoint, ()))

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from portal.model.layer import Role
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence, either, several
 
 #: So many who could fill a role are named in a sentence, and so many in the answer itself.
 _MOST_SPELT, MOST_CANDIDATES = 3, 20
@@ -136,20 +137,27 @@ def weigh(
 
 
 def _missing(item: Held) -> str:
-    asked = "; ".join(dict.fromkeys(need.why for need in item.needs))
-    return f"Nobody on the team holds the role {_called(item.role)} ({asked}). {_who_could([item])}"
+    return Sentence(
+        'Nobody on the team holds the role "%(role)s" (%(asked)s). %(who)s',
+        role=item.role.title,
+        asked=several(dict.fromkeys(need.why for need in item.needs)),
+        who=_who_could([item]),
+    )
 
 
 def _lacking(needs: Iterable[Need], found: Sequence[Held], enough: Collection[EntityRef]) -> list[str]:
     """Return a sentence for each layer that asks for one of several roles and is given none."""
     layers = sorted({need.ref for need in needs if need.necessity == "one-of" and need.ref not in enough})
-    told = []
+    told: list[str] = []
     for layer in layers:
         asked = [item for item in found if any(need[1::2] == ("one-of", layer) for need in item.needs)]
-        names = " or ".join(_called(item.role) for item in asked)
         told.append(
-            f"Nobody of the owner's own people holds a role that may own in the layer {layer.name}: {names}. "
-            f"{_who_could(asked)}"
+            Sentence(
+                "Nobody of the owner's own people holds a role that may own in the layer %(layer)s: %(roles)s. %(who)s",
+                layer=layer.name,
+                roles=either([f'"{item.role.title}"' for item in asked]),
+                who=_who_could(asked),
+            )
         )
     return told
 
@@ -158,29 +166,41 @@ def _summary(found: Sequence[Held], missing: Sequence[str]) -> str:
     needed = [item for item in found if item.necessity == "required"]
     held = sum(1 for item in needed if item.holders)
     single = sum(1 for item in needed if item.is_single)
-    told = "The team is balanced" if not missing else "The team is not balanced"
-    if needed:
-        told += f": {held} of {len(needed)} required role{'s' if len(needed) > 1 else ''} held"
-        told += f", {single} of them by one person alone" if single else ""
-    return f"{told}."
+    verdict = Sentence("The team is balanced") if not missing else Sentence("The team is not balanced")
+    if not needed:
+        return Sentence("%(verdict)s.", verdict=verdict)
+    roles = Sentence("required roles") if len(needed) > 1 else Sentence("required role")
+    told = Sentence(
+        "%(verdict)s: %(held)s of %(count)s %(roles)s held", verdict=verdict, held=held, count=len(needed), roles=roles
+    )
+    if single:
+        return Sentence("%(told)s, %(count)s of them by one person alone.", told=told, count=single)
+    return Sentence("%(told)s.", told=told)
 
 
 def _notes(found: Iterable[Held]) -> Iterable[str]:
     for item in found:
         if item.is_single and item.necessity == "required":
-            yield (
-                f"Only {item.holders[0].ref} holds the role {_called(item.role)}: when away, nobody does its work. "
-                f"{_who_could([item])}"
+            yield Sentence(
+                'Only %(holder)s holds the role "%(role)s": when away, nobody does its work. %(who)s',
+                holder=item.holders[0].ref,
+                role=item.role.title,
+                who=_who_could([item]),
             )
         elif item.necessity == "required" and item.holders and all(mate.ref.kind != "user" for mate in item.holders):
-            groups = ", ".join(mate.ref for mate in item.holders)
-            yield f"The role {_called(item.role)} is held by {groups}, but the catalog knows nobody there."
+            yield Sentence(
+                'The role "%(role)s" is held by %(groups)s, but the catalog knows nobody there.',
+                role=item.role.title,
+                groups=[mate.ref for mate in item.holders],
+            )
         usual = dict.fromkeys(need.ref.name for need in item.needs if need.necessity == "usual")
         if not item.holders and not item.is_missing and usual:
-            yield (
-                f"Nobody here holds the role {_called(item.role)}, which works in the layer {', '.join(usual)}; "
-                f"it is not required. "
-                f"{_who_could([item])}"
+            yield Sentence(
+                'Nobody here holds the role "%(role)s", which works in the layer %(layers)s; it is not required. '
+                "%(who)s",
+                role=item.role.title,
+                layers=list(usual),
+                who=_who_could([item]),
             )
 
 
@@ -188,10 +208,9 @@ def _who_could(items: Iterable[Held]) -> str:
     total = sum(item.candidates_total for item in items)
     who = list(dict.fromkeys(ref for item in items for ref in item.candidates))
     if not who:
-        return "Nobody else in the catalog holds it."
-    more = f" and {total - _MOST_SPELT} more" if total > _MOST_SPELT else ""
-    return f"Who could help: {', '.join(who[:_MOST_SPELT])}{more}."
-
-
-def _called(role: Role) -> str:
-    return f'"{role.title}"'
+        return Sentence("Nobody else in the catalog holds it.")
+    if total > _MOST_SPELT:
+        return Sentence(
+            "Who could help: %(people)s and %(count)s more.", people=who[:_MOST_SPELT], count=total - _MOST_SPELT
+        )
+    return Sentence("Who could help: %(people)s.", people=who)

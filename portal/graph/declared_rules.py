@@ -10,11 +10,12 @@ from portal.graph.policies import Asset, Facts, Rule, Violation, listed
 from portal.model.expression import Expression
 from portal.model.policy import Policy
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence, either
 
 #: So long one expression may take over a whole catalog; an ordinary one takes three seconds for 100,000 entities.
 PATIENCE_SECONDS = 30.0
-_FAILED_FIX = 'Ask whether a key is there before reading it, as in "has(entity.spec.format) && …".'
-_STOPPED_FIX = "Make its expression simpler, or name fewer kinds or layers."
+_FAILED_FIX = Sentence('Ask whether a key is there before reading it, as in "has(entity.spec.format) && …".')
+_STOPPED_FIX = Sentence("Make its expression simpler, or name fewer kinds or layers.")
 
 
 class ExpressionRule:
@@ -27,6 +28,7 @@ class ExpressionRule:
         self.id = policy.rule
         self.explanation = policy.explanation
         self.fix = policy.fix
+        self._message = policy.message or Sentence("It breaks a rule: %(rule)s", rule=policy.explanation)
         self._policy = policy
         self._expression = expression
         self._clock = clock
@@ -54,16 +56,18 @@ class ExpressionRule:
             if self._clock() > ends:
                 self._is_stopped = True
                 policy = Asset(self._policy.ref, None, None, layered=False)
-                message = (
-                    f"Its expression was stopped after {PATIENCE_SECONDS:.0f} seconds; some assets are not checked."
+                message = Sentence(
+                    "Its expression was stopped after %(seconds)s seconds; some assets are not checked.",
+                    seconds=f"{PATIENCE_SECONDS:.0f}",
                 )
                 yield Violation(policy, message, _STOPPED_FIX)
                 return
             try:
                 if not self._expression.holds(_seen(facts, asset)):
-                    yield Violation(asset, self._policy.message or f"It breaks a rule: {self.explanation}", self.fix)
+                    yield Violation(asset, self._message, self.fix)
             except InputError as error:
-                yield Violation(asset, f"The rule could not be checked: {error}.", _FAILED_FIX)
+                reason = Sentence("The rule could not be checked: %(why)s.", why=str(error))
+                yield Violation(asset, reason, _FAILED_FIX)
         self._left_seconds = ends - self._clock()
 
 
@@ -71,8 +75,10 @@ class PolicyRule:
     """A policy speaks of a rule that is there."""
 
     id = "portal/policy-rule"
-    explanation = "A Policy names a rule that there is, or declares one under an id that nothing else has."
-    fix = "Set spec.rule to the id of a rule that there is; with spec.expression to one that is free."
+    explanation: str = Sentence(
+        "A Policy names a rule that there is, or declares one under an id that nothing else has."
+    )
+    fix: str = Sentence("Set spec.rule to the id of a rule that there is; with spec.expression to one that is free.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield policies without a rule, and those that declare one that is there already."""
@@ -84,21 +90,26 @@ class PolicyRule:
             holder = holders.get(policy.rule)
             if policy.expression:
                 if policy.rule in facts.rule_ids:
-                    yield Violation(asset, f"It declares {policy.rule}, which is there without it.", self.fix)
+                    message = Sentence("It declares %(rule)s, which is there without it.", rule=policy.rule)
+                    yield Violation(asset, message, self.fix)
                 elif holder is not None and holder.ref != asset.ref:
-                    message = f"It declares {policy.rule}, which {holder.ref} declares already."
+                    message = Sentence(
+                        "It declares %(rule)s, which %(policy)s declares already.", rule=policy.rule, policy=holder.ref
+                    )
                     yield Violation(asset, message, self.fix, (holder.ref,))
             elif policy.rule not in facts.rule_ids and holder is None:
-                known = ", ".join(sorted({*facts.rule_ids, *holders}))
-                yield Violation(asset, f"There is no rule {policy.rule}.", f"{self.fix} Known rules: {known}.")
+                known = sorted({*facts.rule_ids, *holders})
+                message = Sentence("There is no rule %(rule)s.", rule=policy.rule)
+                fix = Sentence("%(fix)s Known rules: %(rules)s.", fix=self.fix, rules=known)
+                yield Violation(asset, message, fix)
 
 
 class ExemptionEntity:
     """An exemption is of something."""
 
     id = "portal/exemption-entity"
-    explanation = "What a Policy exempts from its rule is in the catalog."
-    fix = "Set the exemption's entity to one of the catalog, or remove the exemption."
+    explanation: str = Sentence("What a Policy exempts from its rule is in the catalog.")
+    fix: str = Sentence("Set the exemption's entity to one of the catalog, or remove the exemption.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield policies that exempt what is not there, once for each of it."""
@@ -106,7 +117,7 @@ class ExemptionEntity:
             policy = facts.policies.get(asset.ref)
             for exemption in policy.exemptions if policy is not None else ():
                 if exemption.entity not in facts.layer_by_ref:
-                    message = f"It exempts {exemption.entity}, which is not in the catalog."
+                    message = Sentence("It exempts %(entity)s, which is not in the catalog.", entity=exemption.entity)
                     yield Violation(asset, message, self.fix, (exemption.entity,))
 
 
@@ -114,8 +125,10 @@ class ExemptionApprover:
     """An exemption is granted by who may grant it."""
 
     id = "portal/exemption-approver"
-    explanation = "Who approves an exemption holds one of the approver roles of the exempted entity's layer."
-    fix = "Have the exemption approved by who may, or remove it: it does not count."
+    explanation: str = Sentence(
+        "Who approves an exemption holds one of the approver roles of the exempted entity's layer."
+    )
+    fix: str = Sentence("Have the exemption approved by who may, or remove it: it does not count.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield policies with an exemption that does not count, once for each."""
@@ -130,14 +143,21 @@ class ExemptionApprover:
                 roles = sorted(facts.approvers(layer))
                 able = facts.holders_of(roles)
                 if exemption.approver not in facts.people:
-                    why = "is not in the catalog"
+                    message = Sentence(
+                        "The exemption of %(entity)s does not count: its approver %(who)s is not in the catalog.",
+                        entity=exemption.entity,
+                        who=exemption.approver,
+                    )
                 else:
-                    asked = " or ".join(role.name for role in roles) or "the layer names none"
-                    why = f"holds no role that may grant it ({asked})"
-                message = (
-                    f"The exemption of {exemption.entity} does not count: its approver {exemption.approver} {why}."
-                )
-                yield Violation(asset, message, f"{self.fix} Who could approve: {listed(able)}.", tuple(able))
+                    message = Sentence(
+                        "The exemption of %(entity)s does not count: its approver %(who)s holds no role that may grant "
+                        "it (%(roles)s).",
+                        entity=exemption.entity,
+                        who=exemption.approver,
+                        roles=either([role.name for role in roles]) if roles else Sentence("the layer names none"),
+                    )
+                fix = Sentence("%(fix)s Who could approve: %(able)s.", fix=self.fix, able=listed(able))
+                yield Violation(asset, message, fix, tuple(able))
 
 
 POLICY_RULES: tuple[Rule, ...] = (PolicyRule(), ExemptionEntity(), ExemptionApprover())

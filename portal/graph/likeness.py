@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 
 #: Names less alike are not looked at any further, in percent.
 _LEAST_NAMES = 70
@@ -78,20 +79,22 @@ def alike(
         names = [_Names.of(ref, str(said.get("title") or "")) for ref, said in ((first, one), (second, other))]
         name = names[0].likeness(names[1])
         marks = [(2, name)]
-        told = [f"names {name} % alike" if name < 100 else "same name"]  # noqa: PLR2004  # percent
+        told = [Sentence("names %(share)s %% alike", share=name) if name < 100 else Sentence("same name")]  # noqa: PLR2004  # percent
         tags, other_tags = ({str(tag).casefold() for tag in said.get("tags") or ()} for said in (one, other))
         if tags and other_tags:
             share = 100 * len(tags & other_tags) // len(tags | other_tags)
             marks.append((1, share))
-            told.append("same tags" if tags == other_tags else f"{len(tags & other_tags)} tags in common")
+            common = Sentence("%(count)s tags in common", count=len(tags & other_tags))
+            told.append(Sentence("same tags") if tags == other_tags else common)
         text, other_text = (" ".join(_words(str(said.get("description") or ""))) for said in (one, other))
         if text and other_text:
             share = int(_ratio(text, other_text))
             marks.append((1, share))
-            told.append("same description" if text == other_text else f"descriptions {share} % alike")
+            alike = Sentence("descriptions %(share)s %% alike", share=share)
+            told.append(Sentence("same description") if text == other_text else alike)
         mark = sum(weight * value for weight, value in marks) // sum(weight for weight, _ in marks)
         if mark >= LEAST_ALIKE:
-            yield Pair(first, second, mark, f"same kind and type, {', '.join(told)}")
+            yield Pair(first, second, mark, Sentence("same kind and type, %(told)s", told=told))
 
 
 class _Names(NamedTuple):

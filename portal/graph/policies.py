@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from portal.model.layer import Exemption, Finding, FindingSeverity, Layer
+from portal.model.layer import Duty, Exemption, Finding, FindingSeverity, Layer
 from portal.model.policy import Policy
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence, either
 
 #: So many names are spelt out in a sentence; the finding itself carries them all.
 _MOST_NAMED = 5
@@ -164,40 +165,50 @@ class OwnerExists:
     """An owner is somebody."""
 
     id = "portal/owner-exists"
-    explanation = "The owner of an asset is a group or user of the catalog."
-    fix = "Set spec.owner to a group or user that exists, or add the one it names to the catalog."
+    explanation: str = Sentence("The owner of an asset is a group or user of the catalog.")
+    fix: str = Sentence("Set spec.owner to a group or user that exists, or add the one it names to the catalog.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets without a living owner."""
         for asset in assets:
             if asset.owner is None:
                 if asset.layered:
-                    yield Violation(asset, "It has no owner.", self.fix)
+                    yield Violation(asset, Sentence("It has no owner."), self.fix)
             elif asset.owner not in facts.people:
-                yield Violation(asset, f"Its owner {asset.owner} is not in the catalog.", self.fix, (asset.owner,))
+                message = Sentence("Its owner %(owner)s is not in the catalog.", owner=asset.owner)
+                yield Violation(asset, message, self.fix, (asset.owner,))
 
 
 class OwnerRole:
     """An owner holds a role that the layer asks for."""
 
     id = "portal/owner-role"
-    explanation = "The owner of an asset holds, directly or through a parent group, one of its layer's owner roles."
-    fix = "Set spec.owner to who may own in the layer, or give the owner such a role in its spec.roles."
+    explanation: str = Sentence(
+        "The owner of an asset holds, directly or through a parent group, one of its layer's owner roles."
+    )
+    fix: str = Sentence("Set spec.owner to who may own in the layer, or give the owner such a role in its spec.roles.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets whose owner may not own in their layer."""
+        fixes: dict[EntityRef, tuple[Sentence, tuple[EntityRef, ...]]] = {}
         for asset in assets:
             layer = facts.layer_of(asset)
             if layer is None or asset.owner is None or asset.owner not in facts.people:
                 continue
             if facts.roles_of(asset.owner).isdisjoint(layer.owner_roles):
-                able = facts.holders_of(layer.owner_roles)
+                if layer.ref not in fixes:
+                    able = facts.holders_of(layer.owner_roles)
+                    fix = Sentence("%(fix)s Who could own: %(able)s.", fix=self.fix, able=listed(able))
+                    fixes[layer.ref] = (fix, tuple(able))
                 yield Violation(
                     asset,
-                    f"Its owner {asset.owner} holds no role that may own in the layer {layer.name}: "
-                    f"{' or '.join(role.name for role in layer.owner_roles)}.",
-                    f"{self.fix} Who could own: {listed(able)}.",
-                    tuple(able),
+                    Sentence(
+                        "Its owner %(owner)s holds no role that may own in the layer %(layer)s: %(roles)s.",
+                        owner=asset.owner,
+                        layer=layer.name,
+                        roles=either([role.name for role in layer.owner_roles]),
+                    ),
+                    *fixes[layer.ref],
                 )
 
 
@@ -205,29 +216,30 @@ class LayerKnown:
     """An asset stands in a layer."""
 
     id = "portal/layer-known"
-    explanation = (
+    explanation: str = Sentence(
         "An asset stands in a layer that exists: its own, its system's, that system's domain's, or its kind's."
     )
-    fix = "Set spec.layer to a layer that exists, or spec.system to a system that stands in one."
+    fix: str = Sentence("Set spec.layer to a layer that exists, or spec.system to a system that stands in one.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets without a layer."""
-        known = ", ".join(layer.name for layer in sorted(facts.layers.values(), key=lambda item: (item.rank, item.ref)))
+        known = [layer.name for layer in sorted(facts.layers.values(), key=lambda item: (item.rank, item.ref))]
+        fix = Sentence("%(fix)s Known layers: %(layers)s.", fix=self.fix, layers=known)
         for asset in assets:
             if asset.layer is None:
                 if asset.layered:
-                    yield Violation(asset, "It stands in no layer.", f"{self.fix} Known layers: {known}.")
+                    yield Violation(asset, Sentence("It stands in no layer."), fix)
             elif asset.layer not in facts.layers:
-                message = f"Its layer {asset.layer} is not in the catalog."
-                yield Violation(asset, message, f"{self.fix} Known layers: {known}.", (asset.layer,))
+                message = Sentence("Its layer %(layer)s is not in the catalog.", layer=asset.layer)
+                yield Violation(asset, message, fix, (asset.layer,))
 
 
 class LayerDirection:
     """Dependencies go down."""
 
     id = "portal/layer-direction"
-    explanation = "An asset depends only on assets of the layers that its layer may depend on."
-    fix = "Move what is needed into a layer that may be depended on, or turn the dependency round."
+    explanation: str = Sentence("An asset depends only on assets of the layers that its layer may depend on.")
+    fix: str = Sentence("Move what is needed into a layer that may be depended on, or turn the dependency round.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets that need something of a layer above, once for each thing needed."""
@@ -239,13 +251,23 @@ class LayerDirection:
                 place = facts.layer_by_ref.get(needed)
                 other = facts.layers.get(place) if place is not None else None
                 if other is not None and not layer.may_need(other):
-                    message = f"It stands in {layer.name} and depends on {needed} of {other.name}."
-                    allowed = ", ".join(
+                    message = Sentence(
+                        "It stands in %(layer)s and depends on %(needed)s of %(other)s.",
+                        layer=layer.name,
+                        needed=needed,
+                        other=other.name,
+                    )
+                    allowed = [
                         found.name
                         for found in sorted(facts.layers.values(), key=lambda item: (item.rank, item.ref))
                         if layer.may_need(found)
+                    ]
+                    fix = Sentence(
+                        "%(fix)s %(layer)s may depend on: %(allowed)s.",
+                        fix=self.fix,
+                        layer=layer.name,
+                        allowed=allowed or Sentence("nothing"),
                     )
-                    fix = f"{self.fix} {layer.name} may depend on: {allowed or 'nothing'}."
                     yield Violation(asset, message, fix, (needed,))
 
 
@@ -253,24 +275,34 @@ class StewardDuty:
     """Each duty of a layer has a steward."""
 
     id = "portal/steward-duty"
-    explanation = "For each duty of its layer an asset has a steward who holds the duty's role."
-    fix = "Add to spec.stewards one who holds the duty's role."
+    explanation: str = Sentence("For each duty of its layer an asset has a steward who holds the duty's role.")
+    fix: str = Sentence("Add to spec.stewards one who holds the duty's role.")
 
     def check(self, facts: Facts, assets: Collection[Asset]) -> Iterator[Violation]:
         """Yield assets that lack a steward, once for each duty."""
+        fixes: dict[Duty, tuple[Sentence, tuple[EntityRef, ...]]] = {}
         for asset in assets:
             layer = facts.layer_of(asset)
             for duty in layer.duties if layer is not None else ():
                 stewards = [who for who, what in asset.stewards if what == duty.duty and who in facts.people]
                 if not any(duty.role in facts.roles_of(who) for who in stewards):
-                    able = facts.holders_of([duty.role])
-                    example = f": {{ref: {able[0]}, duty: {duty.duty}}}" if able else ""
-                    yield Violation(
-                        asset,
-                        f'Nobody with the role {duty.role.name} answers for "{duty.duty}".',
-                        f"{self.fix[:-1]}{example}. Who could: {listed(able)}.",
-                        tuple(able),
+                    if duty not in fixes:
+                        fixes[duty] = self._fix(duty, facts.holders_of([duty.role]))
+                    message = Sentence(
+                        'Nobody with the role %(role)s answers for "%(duty)s".', role=duty.role.name, duty=duty.duty
                     )
+                    yield Violation(asset, message, *fixes[duty])
+
+    def _fix(self, duty: Duty, able: Sequence[EntityRef]) -> tuple[Sentence, tuple[EntityRef, ...]]:
+        """Return how a missing steward for a duty is mended, and who could be it."""
+        if not able:
+            return Sentence("%(fix)s Who could: %(able)s.", fix=self.fix, able=listed(able)), ()
+        fix = Sentence(
+            "Add to spec.stewards one who holds the duty's role: %(example)s. Who could: %(able)s.",
+            example=f"{{ref: {able[0]}, duty: {duty.duty}}}",
+            able=listed(able),
+        )
+        return fix, tuple(able)
 
 
 RULES: tuple[Rule, ...] = (OwnerExists(), OwnerRole(), LayerKnown(), LayerDirection(), StewardDuty())
@@ -323,8 +355,9 @@ def _checked(facts: Facts, rule: Rule, assets: Collection[Asset]) -> tuple[list[
             try:
                 found += [_sound(violation) for violation in rule.check(facts, [asset])]
             except Exception as error:  # noqa: BLE001
-                reason = f"The rule could not be checked: {type(error).__name__}: {error}."
-                failed.append(Violation(asset, reason, "Tell whoever the rule comes from."))
+                why = f"{type(error).__name__}: {error}"
+                reason = Sentence("The rule could not be checked: %(why)s.", why=why)
+                failed.append(Violation(asset, reason, Sentence("Tell whoever the rule comes from.")))
         return found, failed
 
 
@@ -342,19 +375,28 @@ def _sound(violation: Violation) -> Violation:
 def _finding(facts: Facts, rule: str, violation: Violation, grade: FindingSeverity) -> Finding:
     """Return the finding of a violation, excused where an exemption is valid."""
     asset, message, fix, related = violation
-    ended = ""
+    ended: Exemption | None = None
     for exemption in facts.exemptions(rule, asset.ref):
         standing = facts.standing(exemption, asset.layer)
         if standing == "valid":
             return Finding(rule, "exempt", asset.ref, asset.layer, message, fix, related, exemption)
-        if standing == "ended" and not ended:
-            ended = f" Its exemption by {exemption.approver} ended on {exemption.expires}."
-    return Finding(rule, grade, asset.ref, asset.layer, message + ended, fix, related)
+        if standing == "ended" and ended is None:
+            ended = exemption
+    if ended is not None:
+        message = Sentence(
+            "%(message)s Its exemption by %(approver)s ended on %(day)s.",
+            message=message,
+            approver=ended.approver,
+            day=ended.expires,
+        )
+    return Finding(rule, grade, asset.ref, asset.layer, message, fix, related)
 
 
-def listed(refs: Collection[EntityRef]) -> str:
-    """Return some references as a sentence names them."""
+def listed(refs: Collection[EntityRef]) -> Sentence | list[EntityRef]:
+    """Return some references as a value of a sentence that names them."""
     if not refs:
-        return "nobody yet"
-    shown = ", ".join(list(refs)[:_MOST_NAMED])
-    return shown if len(refs) <= _MOST_NAMED else f"{shown}, {len(refs) - _MOST_NAMED} more"
+        return Sentence("nobody yet")
+    shown = list(refs)[:_MOST_NAMED]
+    if len(refs) <= _MOST_NAMED:
+        return shown
+    return Sentence("%(shown)s, %(count)s more", shown=shown, count=len(refs) - _MOST_NAMED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,26 +10,29 @@ from typing import Any
 from portal.model.kind import Kinds
 from portal.model.ref import EntityRef
 from portal.model.relation import OWNED_BY, Relation
+from portal.model.sentence import Sentence
 
 #: What follows for an entity whose relation of a type would lead to nothing.
 _WHY = MappingProxyType(
     {
-        "childOf": "its parent would not be there",
-        "inLayer": "its layer would not be there",
-        "memberOf": "it would be a member of a group that is not there",
-        "ownedBy": "nobody would answer for it",
-        "partOf": "it would be part of what is not there",
-        "stewardedBy": "a steward of it would not be there",
+        "childOf": Sentence("its parent would not be there"),
+        "inLayer": Sentence("its layer would not be there"),
+        "memberOf": Sentence("it would be a member of a group that is not there"),
+        "ownedBy": Sentence("nobody would answer for it"),
+        "partOf": Sentence("it would be part of what is not there"),
+        "stewardedBy": Sentence("a steward of it would not be there"),
     }
 )
+_NAMED = Sentence("what it names would not be there")
+_FEWER_OWNERS = Sentence("it would have an owner less")
 #: Relations that an entity may have by what another one declares, with what it would have to do without.
-_GIVEN = MappingProxyType(
+_GIVEN: Mapping[str, Callable[[EntityRef], Sentence]] = MappingProxyType(
     {
-        "apiProvidedBy": "nothing would provide it for {root}",
-        "childOf": "it is below {root} only by what that declares",
-        "memberOf": "it is a member of {root} only by what that declares",
-        "partOf": "it is part of {root} only by what that declares",
-        "producedBy": "it is produced by {root} only by what that declares",
+        "apiProvidedBy": lambda root: Sentence("nothing would provide it for %(root)s", root=root),
+        "childOf": lambda root: Sentence("it is below %(root)s only by what that declares", root=root),
+        "memberOf": lambda root: Sentence("it is a member of %(root)s only by what that declares", root=root),
+        "partOf": lambda root: Sentence("it is part of %(root)s only by what that declares", root=root),
+        "producedBy": lambda root: Sentence("it is produced by %(root)s only by what that declares", root=root),
     }
 )
 
@@ -75,21 +78,29 @@ def breaks_of(
             place = (relation.source.kind, relation.type)
             if place not in fields:
                 fields[place] = _field(*place, kinds=kinds)
-            field, reason = fields[place], _WHY.get(relation.type, "what it names would not be there")
+            field, reason = fields[place], _WHY.get(relation.type, _NAMED)
             if relation.type == OWNED_BY.forward:
                 is_accountable = relation.source in accountable_for
                 field = "owner" if is_accountable else "owners"
-                reason = reason if is_accountable else "it would have an owner less"
-            where = f"spec.{field}" if field else f'a relation "{relation.type}"'
-            why = f"{where} leads to {root}: {reason}"
+                reason = reason if is_accountable else _FEWER_OWNERS
+            where = f"spec.{field}" if field else Sentence('a relation "%(type)s"', type=relation.type)
+            why = Sentence("%(where)s leads to %(root)s: %(reason)s", where=where, root=root, reason=reason)
             found.append(Break(relation.source, relation.type, why, f"spec.{field}" if field else None))
         elif relation not in declared and relation.type in _GIVEN:
-            found.append(Break(relation.source, relation.type, _GIVEN[relation.type].format(root=root)))
+            found.append(Break(relation.source, relation.type, _GIVEN[relation.type](root)))
     for ref, (before, after) in layers.items():
-        now = f"in the layer {before.name}" if before else "in no layer"
-        then = f"in the layer {after.name}" if after else "in no layer"
-        found.append(Break(ref, "inLayer", f"it stands {now} through {root} and would stand {then}"))
+        why = Sentence(
+            "it stands %(now)s through %(root)s and would stand %(then)s",
+            now=_place(before),
+            root=root,
+            then=_place(after),
+        )
+        found.append(Break(ref, "inLayer", why))
     return sorted(set(found), key=lambda item: (item.ref, item.relation, item.why))
+
+
+def _place(layer: EntityRef | None) -> Sentence:
+    return Sentence("in the layer %(layer)s", layer=layer.name) if layer else Sentence("in no layer")
 
 
 def _field(name: str, relation: str, *, kinds: Kinds) -> str | None:

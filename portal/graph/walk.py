@@ -9,6 +9,7 @@ from typing import Literal
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.model.relation import RELATION_TYPES, Relation, RelationType
+from portal.model.sentence import Sentence
 
 Direction = Literal["in", "out", "both"]
 
@@ -74,7 +75,11 @@ class Course:
         inverses = {pair.forward: pair.inverse for pair in known} | {pair.inverse: pair.forward for pair in known}
         for name in types or ():
             if name not in inverses:
-                raise InputError(f'Unknown relation "{name}"; known are {", ".join(sorted(inverses))}')
+                raise InputError(
+                    Sentence(
+                        'Unknown relation "%(name)s"; known are %(inverses)s', name=name, inverses=sorted(inverses)
+                    )
+                )
         followed = (pair.forward for pair in known) if types is None else types
         return cls(frozenset(followed), direction, inverses)
 

@@ -17,10 +17,11 @@ from portal.model.fields import Fault, PortalField
 from portal.model.kind import Kind, Kinds
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef, split_ref
+from portal.model.sentence import Sentence, either
 
 _SHOWN_CHARACTERS = 80
 #: PostgreSQL has no text with this character, and a catalog must mean the same on each database.
-_NUL = Fault("field-invalid", "text without the character U+0000")
+_NUL = Fault("field-invalid", Sentence("text without the character U+0000"))
 _NUL_IN_JSON = "\\u0000"
 
 
@@ -41,7 +42,7 @@ class Checked:
 def check(document: Any, *, kinds: Kinds) -> Checked:
     """Check the envelope and the spec of one parsed document against the kinds that are known."""
     if not isinstance(document, dict):
-        fault = Fault("not-a-mapping", "a mapping with apiVersion, kind, metadata and spec")
+        fault = Fault("not-a-mapping", Sentence("a mapping with apiVersion, kind, metadata and spec"))
         return Checked(None, None, None, (FieldFault((), fault, document),))
     faults = list(envelope_faults(document))
     kind = _kind_of(document, kinds)
@@ -114,14 +115,19 @@ def _unknown_kind(document: Mapping[str, Any], kinds: Kinds) -> FieldFault:
     known = kinds.named(name)
     if known is not None and known.name == name:
         return FieldFault(
-            ("apiVersion",), Fault("kind-unknown", f"{' or '.join(sorted(known.api_versions))} for {name}"), version
+            ("apiVersion",),
+            Fault(
+                "kind-unknown",
+                Sentence("%(versions)s for %(name)s", versions=either(sorted(known.api_versions)), name=name),
+            ),
+            version,
         )
     names = [kind.name for kind in kinds]
     lowered = {kind_name.lower(): kind_name for kind_name in names}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
-    expected = f"one of {', '.join(names)}"
+    expected = Sentence("one of %(names)s", names=names)
     if close:
-        expected += f" (did you mean {lowered[close[0]]}?)"
+        expected = Sentence("%(expected)s (did you mean %(kind)s?)", expected=expected, kind=lowered[close[0]])
     return FieldFault(("kind",), Fault("kind-unknown", expected), name)
 
 
@@ -140,7 +146,7 @@ def _claimed_ref(document: Mapping[str, Any]) -> EntityRef | None:
 
 def _spec_faults(document: Mapping[str, Any], kind: Kind) -> Iterator[FieldFault]:
     if "spec" not in document:
-        yield FieldFault(("spec",), Fault("field-missing", "a mapping"))
+        yield FieldFault(("spec",), Fault("field-missing", Sentence("a mapping")))
         return
     spec = document["spec"]
     if not isinstance(spec, dict):
@@ -192,5 +198,5 @@ def _ref_fault(text: str, *, default_kind: str | None) -> Fault | None:
         split_ref(text, default_kind=default_kind)
     except InputError:
         form = "[kind:][namespace/]name" if default_kind else "kind:[namespace/]name"
-        return Fault("field-invalid", f"an entity reference of the form {form}")
+        return Fault("field-invalid", Sentence("an entity reference of the form %(form)s", form=form))
     return None

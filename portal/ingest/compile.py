@@ -23,10 +23,12 @@ from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
 from portal.model.rules import Allows
+from portal.model.sentence import Sentence
 
 #: What is wrong with an entity that the catalog's rules keep out.
 KIND_NOT_ALLOWED = Fault(
-    "kind-not-allowed", "a kind that may come from the location that leads here (docs/settings.md: catalog_rules)"
+    "kind-not-allowed",
+    Sentence("a kind that may come from the location that leads here (docs/settings.md: catalog_rules)"),
 )
 
 

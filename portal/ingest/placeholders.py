@@ -8,6 +8,7 @@ from typing import Any
 
 from portal.model.envelope import FieldFault, Path
 from portal.model.fields import Fault
+from portal.model.sentence import Sentence
 
 PLACEHOLDERS = frozenset({"$text", "$json", "$yaml", "$openapi", "$asyncapi", "$graphql"})
 #: Gives the value of a placeholder by its key and target. Raises `ValueError` saying what was expected.
@@ -41,7 +42,7 @@ def replace_placeholders(
     replaced = document
     for placeholder in placeholders:
         if placeholder.target is None:
-            faults.append(_fault(placeholder, "the path or url of a file, as text"))
+            faults.append(_fault(placeholder, Sentence("the path or url of a file, as text")))
             continue
         try:
             value = resolve(placeholder.key, placeholder.target)

@@ -21,6 +21,7 @@ from portal.ingest.stored import DocumentKey, FileState, Stored, StoredDocument,
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import DeclaredRelation
+from portal.model.sentence import Sentence
 
 if TYPE_CHECKING:
     from portal.ingest.compile import CompiledBatch, CompiledFile
@@ -253,8 +254,8 @@ def _kind_gone(problem: Problem, known_refs: Collection[str]) -> Problem:
     return replace(
         problem,
         code="kind-gone",
-        expected="a kind that is built in, or that a KindDefinition declares",
-        hint="The entity stays as it last was; bring the KindDefinition back, or take this document out",
+        expected=Sentence("a kind that is built in, or that a KindDefinition declares"),
+        hint=Sentence("The entity stays as it last was; bring the KindDefinition back, or take this document out"),
     )
 
 

@@ -28,6 +28,7 @@ from portal.ingest.yaml_events import DocumentFaultError, NextEvent, ValuePath, 
 from portal.ingest.yaml_plain import DEEPEST, NOT_PLAIN, plain_value
 from portal.ingest.yaml_values import Constructor
 from portal.model.problem import Problem, Span
+from portal.model.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,11 @@ def spans(content: bytes, *, index: int, paths: Collection[ValuePath]) -> dict[V
 
 def _text(content: bytes, limits: YamlLimits, *, check_size: bool = True) -> str | Problem:
     if check_size and len(content) > limits.size_bytes:
-        return Problem("file-too-large", found=f"{len(content):,} bytes", expected=f"at most {limits.size_bytes:,}")
+        return Problem(
+            "file-too-large",
+            found=Sentence("%(size)s bytes", size=f"{len(content):,}"),
+            expected=Sentence("at most %(limit)s", limit=f"{limits.size_bytes:,}"),
+        )
     try:
         text = content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as fault:
@@ -150,9 +155,9 @@ def _text(content: bytes, limits: YamlLimits, *, check_size: bool = True) -> str
         return Problem(
             "file-not-utf8",
             span=Span(content.count(b"\n", 0, fault.start) + 1, column + 1),
-            found=f"the byte 0x{content[fault.start]:02X}",
-            expected="UTF-8 text",
-            hint="Save the file with the encoding UTF-8",
+            found=Sentence("the byte 0x%(byte)s", byte=f"{content[fault.start]:02X}"),
+            expected=Sentence("UTF-8 text"),
+            hint=Sentence("Save the file with the encoding UTF-8"),
         )
     position = text.find("\0")
     if position >= 0:
@@ -164,9 +169,9 @@ def _too_many(location: str, limits: YamlLimits) -> Problem:
     return Problem(
         "yaml-document-limit",
         location=location,
-        found=f"more than {limits.documents:,} documents",
-        expected=f"at most {limits.documents:,}",
-        hint="Spread them over several files",
+        found=Sentence("more than %(limit)s documents", limit=f"{limits.documents:,}"),
+        expected=Sentence("at most %(limit)s", limit=f"{limits.documents:,}"),
+        hint=Sentence("Spread them over several files"),
     )
 
 
@@ -232,7 +237,7 @@ def _document(part: _Part, index: int, *, words: Words, limits: YamlLimits, loca
                     span=part.in_file(unknown.span),
                     field=_field(unknown.path),
                     found=f'"{unknown.tag}"',
-                    hint="Remove the tag",
+                    hint=Sentence("Remove the tag"),
                     severity="warning",
                 )
                 for unknown in unknown_tags
@@ -252,9 +257,9 @@ def _unprintable(part: _Part, position: int) -> Problem:
     return Problem(
         "yaml-syntax",
         span=part.in_file(Span(part.text.count("\n", 0, position) + 1, position - line_start + 1)),
-        found=f"the control character U+{ord(part.text[position]):04X}",
-        expected="text without control characters",
-        hint="Remove it; a file that is not text cannot be read",
+        found=Sentence("the control character U+%(code)s", code=f"{ord(part.text[position]):04X}"),
+        expected=Sentence("text without control characters"),
+        hint=Sentence("Remove it; a file that is not text cannot be read"),
     )
 
 
@@ -262,7 +267,12 @@ def _depth_problem(part: _Part, fault: MarkedYAMLError, limits: YamlLimits) -> P
     """Return the problem of a document that libyaml 0.2.6 gives up before Portal has counted its levels."""
     most = min(limits.depth, _LIBYAML_LEVELS)
     span = part.in_file(span_of(fault.problem_mark))
-    return Problem("yaml-depth", span=span, found=f"more than {most} levels", expected=f"at most {most}")
+    return Problem(
+        "yaml-depth",
+        span=span,
+        found=Sentence("more than %(limit)s levels", limit=most),
+        expected=Sentence("at most %(limit)s", limit=most),
+    )
 
 
 def _syntax_problem(part: _Part, fault: MarkedYAMLError) -> Problem:
@@ -274,21 +284,21 @@ def _syntax_problem(part: _Part, fault: MarkedYAMLError) -> Problem:
     problem = str(fault.problem)
     expected, hint = _EXPLANATIONS.get(problem, ("", ""))
     if problem == "found character that cannot start any token" and not rest.startswith(tuple("%@`")):
-        expected, hint = "spaces", "Indent with spaces; YAML does not allow tabs"
+        expected, hint = Sentence("spaces"), _INDENT
     nearby = "\n".join(lines[max(mark.line - 1, 0) : mark.line + 1])
     if "{%" in nearby or "{{" in nearby:
-        hint = (
+        hint = Sentence(
             "This looks like a template that is not rendered yet; put its placeholders in quotes, or leave the file out"
         )
     if rest:
         found = f'"{rest[:_SHOWN_CHARACTERS]}{"…" if len(rest) > _SHOWN_CHARACTERS else ""}"'
     else:
-        found = "the end of the line" if mark.line + 1 < len(lines) else "the end of the document"
+        found = Sentence("the end of the line") if mark.line + 1 < len(lines) else Sentence("the end of the document")
     return Problem(
         "yaml-syntax",
         span=part.in_file(span_of(mark)),
         found=found,
-        expected=expected or f"YAML ({problem})",
+        expected=expected or Sentence("YAML (%(problem)s)", problem=problem),
         hint=hint,
     )
 
@@ -338,31 +348,63 @@ class _Locator:
 
 _SHOWN_CHARACTERS: Final = 40
 _SHOWN_PATH_PARTS: Final = 12
-_QUOTE = "Put the text in quotes"
+_QUOTE = Sentence("Put the text in quotes")
+_INDENT = Sentence("Indent with spaces; YAML does not allow tabs")
+_INDENTATION = Sentence("Check the indentation")
 #: What libyaml says, and what to say instead: expected, hint.
 _EXPLANATIONS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "mapping values are not allowed in this context": ('one ": " in a line', f'{_QUOTE} if it holds ": "'),
-        "found character that cannot start any token": ("text that does not begin so", _QUOTE),
-        "found a tab character that violates indentation": ("spaces", "Indent with spaces; YAML does not allow tabs"),
-        "found a tab character where an indentation space is expected": (
-            "spaces",
-            "Indent with spaces; YAML does not allow tabs",
+        "mapping values are not allowed in this context": (
+            Sentence('one ": " in a line'),
+            Sentence('Put the text in quotes if it holds ": "'),
         ),
-        "could not find expected ':'": ('":" after the key', "Write `key: value`, or indent what goes on with a text"),
-        "did not find expected key": ("a key at the column of the keys above", "Check the indentation"),
-        "did not find expected '-' indicator": ('"- " at the column of the items above', "Check the indentation"),
-        "block sequence entries are not allowed in this context": ('"- " in a line of its own', "Begin a new line"),
-        "did not find expected ',' or ']'": ('"," or "]"', "Close the bracket, or separate the items by commas"),
-        "did not find expected ',' or '}'": ('"," or "}"', "Close the brace, or separate the entries by commas"),
-        "did not find expected node content": ("a value", f"{_QUOTE} if it begins with a special character"),
-        "found unexpected end of stream": ("the closing quote", "Close the quote"),
-        "found unexpected document indicator": ("the closing quote", 'Indent the line that begins with "---" or "..."'),
-        "found unknown escape character": ("an escape that YAML knows", r"Write \\ for \, or use single quotes"),
-        "found invalid Unicode character escape code": ("the escape of a character", ""),
-        "did not find expected alphabetic or numeric character": ("a name", f'{_QUOTE}: "&" and "*" begin a name'),
-        "did not find expected comment or line break": ("the end of the line", "Begin the text in the next line"),
-        "did not find expected <document start>": ('"---" before a further value', "Check the indentation"),
-        "found undefined tag handle": ("a tag that the file declares", "Remove the tag"),
+        "found character that cannot start any token": (Sentence("text that does not begin so"), _QUOTE),
+        "found a tab character that violates indentation": (Sentence("spaces"), _INDENT),
+        "found a tab character where an indentation space is expected": (
+            Sentence("spaces"),
+            _INDENT,
+        ),
+        "could not find expected ':'": (
+            Sentence('":" after the key'),
+            Sentence("Write `key: value`, or indent what goes on with a text"),
+        ),
+        "did not find expected key": (Sentence("a key at the column of the keys above"), _INDENTATION),
+        "did not find expected '-' indicator": (Sentence('"- " at the column of the items above'), _INDENTATION),
+        "block sequence entries are not allowed in this context": (
+            Sentence('"- " in a line of its own'),
+            Sentence("Begin a new line"),
+        ),
+        "did not find expected ',' or ']'": (
+            '"," or "]"',
+            Sentence("Close the bracket, or separate the items by commas"),
+        ),
+        "did not find expected ',' or '}'": (
+            '"," or "}"',
+            Sentence("Close the brace, or separate the entries by commas"),
+        ),
+        "did not find expected node content": (
+            Sentence("a value"),
+            Sentence("Put the text in quotes if it begins with a special character"),
+        ),
+        "found unexpected end of stream": (Sentence("the closing quote"), Sentence("Close the quote")),
+        "found unexpected document indicator": (
+            Sentence("the closing quote"),
+            Sentence('Indent the line that begins with "---" or "..."'),
+        ),
+        "found unknown escape character": (
+            Sentence("an escape that YAML knows"),
+            Sentence(r"Write \\ for \, or use single quotes"),
+        ),
+        "found invalid Unicode character escape code": (Sentence("the escape of a character"), ""),
+        "did not find expected alphabetic or numeric character": (
+            Sentence("a name"),
+            Sentence('Put the text in quotes: "&" and "*" begin a name'),
+        ),
+        "did not find expected comment or line break": (
+            Sentence("the end of the line"),
+            Sentence("Begin the text in the next line"),
+        ),
+        "did not find expected <document start>": (Sentence('"---" before a further value'), _INDENTATION),
+        "found undefined tag handle": (Sentence("a tag that the file declares"), Sentence("Remove the tag")),
     }
 )

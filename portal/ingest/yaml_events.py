@@ -12,6 +12,7 @@ from yaml.error import MarkedYAMLError
 from yaml.events import CollectionEndEvent, ScalarEvent
 
 from portal.model.problem import Span
+from portal.model.sentence import Sentence
 
 NextEvent = Callable[[], Any]  # PyYAML's events carry no types
 ValuePath = tuple[str | int, ...]
@@ -106,8 +107,8 @@ def _check_comment(text: str, end: Any) -> None:
         raise DocumentFaultError(
             "yaml-syntax",
             span_of(end),
-            found='"#" right after a value',
-            expected='a blank before the comment, as in " #"',
+            found=Sentence('"#" right after a value'),
+            expected=Sentence('a blank before the comment, as in " #"'),
         )
 
 

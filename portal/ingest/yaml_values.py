@@ -23,6 +23,7 @@ from yaml.events import (
 from portal.ingest.scalars import TAG_PREFIX, Words, key_text, tagged_value
 from portal.ingest.yaml_events import DocumentFaultError, NextEvent, ValuePath, events, span_of
 from portal.model.problem import Span
+from portal.model.sentence import Sentence
 
 _HEADER_WITH_COMMENT = re.compile(r"[|>][-+0-9]*#")
 _MOST_UNKNOWN_TAGS: Final = 50
@@ -94,25 +95,25 @@ class Constructor:
             raise DocumentFaultError(
                 "yaml-syntax",
                 span_of(event.start_mark),
-                found=f'the alias "*{event.anchor}"',
-                expected=f'an anchor "&{event.anchor}" before it',
-                hint='Put the text in quotes if its "*" names no anchor',
+                found=Sentence('the alias "*%(anchor)s"', anchor=event.anchor),
+                expected=Sentence('an anchor "&%(anchor)s" before it', anchor=event.anchor),
+                hint=Sentence('Put the text in quotes if its "*" names no anchor'),
             )
         if anchored.nodes is None:
             raise DocumentFaultError(
                 "yaml-alias-limit",
                 span_of(event.start_mark),
-                found=f'the alias "*{event.anchor}" inside the value it names',
-                expected="a value that does not hold itself",
+                found=Sentence('the alias "*%(anchor)s" inside the value it names', anchor=event.anchor),
+                expected=Sentence("a value that does not hold itself"),
             )
         self._nodes += anchored.nodes
         if self._nodes > self.most_nodes:
             raise DocumentFaultError(
                 "yaml-alias-limit",
                 span_of(event.start_mark),
-                found=f"more than {self.most_nodes:,} values",
-                expected=f"at most {self.most_nodes:,}",
-                hint="Write the values out instead of naming them by aliases of aliases",
+                found=Sentence("more than %(limit)s values", limit=f"{self.most_nodes:,}"),
+                expected=Sentence("at most %(limit)s", limit=f"{self.most_nodes:,}"),
+                hint=Sentence("Write the values out instead of naming them by aliases of aliases"),
             )
         return anchored.value
 
@@ -133,9 +134,15 @@ class Constructor:
         r"""Refuse `spec:\n|-\n  x`, where npm `yaml` takes the text for a key of its own, and the comment in `|#`."""
         start = event.start_mark
         if self._block is not None and start.column <= _column(self._block, self.text):
-            found, expected = f'"{event.style}" no further right than the keys around it', "it behind its key"
+            found, expected = (
+                Sentence('"%(style)s" no further right than the keys around it', style=event.style),
+                Sentence("it behind its key"),
+            )
         elif _HEADER_WITH_COMMENT.match(self.text, start.index):
-            found, expected = f'"#" right after "{event.style}"', 'a blank before the comment, as in " #"'
+            found, expected = (
+                Sentence('"#" right after "%(style)s"', style=event.style),
+                Sentence('a blank before the comment, as in " #"'),
+            )
         else:
             return
         raise DocumentFaultError("yaml-syntax", span_of(start), found=found, expected=expected)
@@ -174,9 +181,9 @@ class Constructor:
                 raise DocumentFaultError(
                     "yaml-duplicate-key",
                     span_of(event.start_mark),
-                    found=f'"{key}" again',
-                    expected="each key once",
-                    hint="Remove or rename one of the two",
+                    found=Sentence('"%(key)s" again', key=key),
+                    expected=Sentence("each key once"),
+                    hint=Sentence("Remove or rename one of the two"),
                 )
             event = next_event()
             # Nearly all values are plain scalars; reading them here is a tenth of the whole time
@@ -233,8 +240,8 @@ class Constructor:
             raise DocumentFaultError(
                 "yaml-depth",
                 span_of(event.start_mark),
-                found=f"more than {self.most_levels} levels",
-                expected=f"at most {self.most_levels}",
+                found=Sentence("more than %(limit)s levels", limit=self.most_levels),
+                expected=Sentence("at most %(limit)s", limit=self.most_levels),
             )
 
     def _check_indent(self, start: Any, end: Any, *, flow: bool) -> None:
@@ -261,9 +268,13 @@ class Constructor:
             raise DocumentFaultError(
                 "yaml-syntax",
                 Span(number + 1, indent + 1),
-                found=f"a line indented by {indent} inside the value that begins in line {start.line + 1}",
-                expected=f"at least {column + 1}",
-                hint="Indent it, or close the quote or bracket before it",
+                found=Sentence(
+                    "a line indented by %(indent)s inside the value that begins in line %(line)s",
+                    indent=indent,
+                    line=start.line + 1,
+                ),
+                expected=Sentence("at least %(column)s", column=column + 1),
+                hint=Sentence("Indent it, or close the quote or bracket before it"),
             )
 
 

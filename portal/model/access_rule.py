@@ -24,6 +24,7 @@ from portal.model.permission import (
 from portal.model.permission_names import PERMISSIONS
 from portal.model.permission_rules import entity_filter
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 
 #: The fields of a Policy that only an access rule has.
 ACCESS_FIELDS = ("effect", "permissions", "who", "conditions")
@@ -113,7 +114,7 @@ def access_faults(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
         yield from _misplaced(spec)
         yield from _malformed(spec)
     elif any(name in spec for name in ACCESS_FIELDS):
-        yield FieldFault(("spec", "effect"), Fault("field-missing", '"allow" or "deny"'))
+        yield FieldFault(("spec", "effect"), Fault("field-missing", Sentence('"allow" or "deny"')))
 
 
 def _missing(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
@@ -130,33 +131,43 @@ def _misplaced(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
     if "expression" in spec:
         yield _fault(
             ("spec", "expression"),
-            "no expression beside an effect: who is meant is a condition in spec.who, what is meant stands in "
-            "spec.kinds, spec.layers and spec.conditions",
+            Sentence(
+                "no expression beside an effect: who is meant is a condition in spec.who, what is meant stands in "
+                "spec.kinds, spec.layers and spec.conditions"
+            ),
             spec["expression"],
         )
     spoken_of = _spoken_of(spec.get("permissions") or ())
     beside = sorted(item.name for item in spoken_of if item.resource_type != CATALOG_ENTITY)
     for name in ("kinds", "layers", "conditions"):
         if beside and name in spec:
-            expected = f"permissions on entities alone beside it, unlike {', '.join(beside)}"
+            expected = Sentence("permissions on entities alone beside it, unlike %(beside)s", beside=beside)
             yield _fault(("spec", name), expected, spec[name])
 
 
 def _malformed(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
     for number, pattern in enumerate(spec.get("permissions") or ()):
         if not _spoken_of([pattern]):
-            expected = f"the name of a permission (* for anything): {', '.join(sorted(PERMISSIONS))}"
+            expected = Sentence(
+                "the name of a permission (* for anything): %(permissions)s", permissions=sorted(PERMISSIONS)
+            )
             yield _fault(("spec", "permissions", number), expected, pattern)
     if "who" in spec:
         try:
             Expression(spec["who"], variables=ACTOR_VARIABLES)
         except InputError as error:
-            yield _fault(("spec", "who"), f"a condition in CEL on actor ({error})", spec["who"])
+            yield _fault(
+                ("spec", "who"), Sentence("a condition in CEL on actor (%(error)s)", error=error.message), spec["who"]
+            )
     if "conditions" in spec:
         try:
             entity_filter(_conditions(spec["conditions"]))
         except InputError as error:
-            yield _fault(("spec", "conditions"), f"conditions on entities ({error})", spec["conditions"])
+            yield _fault(
+                ("spec", "conditions"),
+                Sentence("conditions on entities (%(error)s)", error=error.message),
+                spec["conditions"],
+            )
 
 
 def _spoken_of(patterns: Collection[str]) -> list[Permission]:

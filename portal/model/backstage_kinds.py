@@ -21,6 +21,7 @@ from portal.model.relation import (
     PART_OF,
     PROVIDES_API,
 )
+from portal.model.sentence import Sentence
 
 
 class ComponentSpec(OwnedSpec):
@@ -134,7 +135,9 @@ class StepSchema(SpecSchema):
     name = Text(allow_empty=True, description="What people see")
     action = Text(required=True, allow_empty=True, description="The action to run")
     input = AnyMapping(description="The action's input; texts may hold expressions")
-    condition = OneOfTypes((str, bool), key="if", expected="a text or a boolean", description="Whether the step runs")
+    condition = OneOfTypes(
+        (str, bool), key="if", expected=Sentence("a text or a boolean"), description="Whether the step runs"
+    )
     permissions = Object(TagsSchema, key="backstage:permissions", description="Who gets the step at all")
 
 
@@ -145,7 +148,9 @@ class OutputLinkSchema(SpecSchema):
     entityRef = Text()
     title = Text()
     icon = Text()
-    condition = OneOfTypes((str, bool), key="if", expected="a text or a boolean", description="Whether it is shown")
+    condition = OneOfTypes(
+        (str, bool), key="if", expected=Sentence("a text or a boolean"), description="Whether it is shown"
+    )
 
 
 class OutputTextSchema(SpecSchema):
@@ -154,7 +159,9 @@ class OutputTextSchema(SpecSchema):
     title = Text()
     icon = Text()
     content = Text()
-    condition = OneOfTypes((str, bool), key="if", expected="a text or a boolean", description="Whether it is shown")
+    condition = OneOfTypes(
+        (str, bool), key="if", expected=Sentence("a text or a boolean"), description="Whether it is shown"
+    )
 
 
 class OutputSchema(SpecSchema):
@@ -197,7 +204,7 @@ class TemplateSpec(LayeredSpec):
     owner = owner_field(required=False, description="The template's own accountable owner")
     owners = owners_field(lenient=True)
     lifecycle = Text(description="experimental, production or deprecated")
-    parameters = OneOfTypes((dict, list), expected="a mapping (one page) or a list of mappings")
+    parameters = OneOfTypes((dict, list), expected=Sentence("a mapping (one page) or a list of mappings"))
     steps = ObjectList(StepSchema, required=True, description="What is done, in order")
     output = Object(OutputSchema, description="What the person gets to see at the end")
     presentation = Object(PresentationSchema)

@@ -17,6 +17,7 @@ from portal.model.kind import Kind, Kinds
 from portal.model.owned import AssetSpec
 from portal.model.ref import EntityRef
 from portal.model.relation import INVERSES, RelationType
+from portal.model.sentence import Sentence
 
 #: The kind whose entities declare kinds, lower case.
 DEFINITION = "kinddefinition"
@@ -26,8 +27,8 @@ GONE = Kind("", frozenset(), AssetSpec, "")
 
 _FIELD = re.compile(r"[a-z][A-Za-z0-9_]{0,62}", re.ASCII)
 _RELATION = re.compile(r"[a-z][A-Za-z0-9]{0,62}", re.ASCII)
-_FIELD_EXPECTED = "a lower-case letter, then letters, digits and '_', at most 63 characters"
-_RELATION_EXPECTED = "a lower-case letter, then letters and digits, at most 63 characters, such as servedBy"
+_FIELD_EXPECTED = Sentence("a lower-case letter, then letters, digits and '_', at most 63 characters")
+_RELATION_EXPECTED = Sentence("a lower-case letter, then letters and digits, at most 63 characters, such as servedBy")
 
 
 class DeclaredSpec(AssetSpec):
@@ -141,10 +142,12 @@ def definition_faults(declared: Mapping[str, Any], kinds: Kinds) -> Iterator[Fie
         if not is_api_version(f"{spec['group']}/{text}"):
             path: Path = ("spec", "version") if number == 0 else ("spec", "versions", number - 1)
             yield _fault(
-                path, "with the group an apiVersion, such as ml.example.com/v1alpha1", f"{spec['group']}/{text}"
+                path,
+                Sentence("with the group an apiVersion, such as ml.example.com/v1alpha1"),
+                f"{spec['group']}/{text}",
             )
     if "layer" in spec and not is_object_name(spec["layer"]):
-        yield _fault(("spec", "layer"), "the name of a layer", spec["layer"])
+        yield _fault(("spec", "layer"), Sentence("the name of a layer"), spec["layer"])
     found = list(schema_faults(spec.get("schema") or {}))
     yield from (fault._replace(path=("spec", "schema", *fault.path)) for fault in found)
     yield from _relation_faults(ref, spec, kinds, is_schema_sound=not found)
@@ -153,12 +156,18 @@ def definition_faults(declared: Mapping[str, Any], kinds: Kinds) -> Iterator[Fie
 def _name_faults(ref: EntityRef, spec: Mapping[str, Any], kinds: Kinds) -> Iterator[FieldFault]:
     path, name = ("spec", "names", "kind"), spec["names"]["kind"]
     if not is_kind(name):
-        yield _fault(path, "a letter, then letters and digits, at most 63 characters, such as FeatureStore", name)
+        yield _fault(
+            path, Sentence("a letter, then letters and digits, at most 63 characters, such as FeatureStore"), name
+        )
         return
     known = kinds.named(name)
     if known is not None and known.declared_by != ref:
-        holder = f"{known.declared_by} declares it" if known.declared_by else f"{known.name} is there without it"
-        yield _fault(path, f"a kind that nothing else declares; {holder}", name)
+        holder = (
+            Sentence("%(declared_by)s declares it", declared_by=known.declared_by)
+            if known.declared_by
+            else Sentence("%(name)s is there without it", name=known.name)
+        )
+        yield _fault(path, Sentence("a kind that nothing else declares; %(holder)s", holder=holder), name)
 
 
 def _relation_faults(
@@ -166,7 +175,9 @@ def _relation_faults(
 ) -> Iterator[FieldFault]:
     relations = spec.get("relations") or ()
     if len(relations) > MOST_RELATIONS:
-        yield _fault(("spec", "relations"), f"at most {MOST_RELATIONS} relations", len(relations))
+        yield _fault(
+            ("spec", "relations"), Sentence("at most %(limit)s relations", limit=MOST_RELATIONS), len(relations)
+        )
         return
     shared = object_schema(AssetSpec)["properties"]
     inverses = kinds.inverses_beside(ref)
@@ -177,15 +188,19 @@ def _relation_faults(
         if not _FIELD.fullmatch(name):
             yield _fault((*path, "field"), _FIELD_EXPECTED, name)
         elif name in shared:
-            yield _fault((*path, "field"), f"a field that is not every kind's, as {', '.join(shared)} are", name)
+            yield _fault(
+                (*path, "field"),
+                Sentence("a field that is not every kind's, as %(shared)s are", shared=list(shared)),
+                name,
+            )
         elif name in seen:
-            yield _fault((*path, "field"), "each field once", name)
+            yield _fault((*path, "field"), Sentence("each field once"), name)
         elif is_schema_sound and not _holds_references(spec, name):
-            yield _fault((*path, "field"), "a field whose schema is a text, or a list of texts", name)
+            yield _fault((*path, "field"), Sentence("a field whose schema is a text, or a list of texts"), name)
         seen.add(name)
         kind = relation.get("kind")
         if kind is not None and not is_kind(kind):
-            yield _fault((*path, "kind"), "the name of a kind", kind)
+            yield _fault((*path, "kind"), Sentence("the name of a kind"), kind)
         yield from _type_faults(relation, path, inverses)
 
 
@@ -208,12 +223,25 @@ def _type_faults(relation: Mapping[str, Any], path: Path, inverses: dict[str, st
             return
     if name in inverses:
         if inverse not in {None, inverses[name]}:
-            yield _fault((*path, "inverse"), f"{inverses[name]}, the inverse of {name} everywhere", inverse)
+            yield _fault(
+                (*path, "inverse"),
+                Sentence("%(inverses)s, the inverse of %(name)s everywhere", inverses=inverses[name], name=name),
+                inverse,
+            )
     elif inverse is None:
-        yield FieldFault((*path, "inverse"), Fault("field-missing", f"the inverse of {name}, such as {name}Of"))
+        yield FieldFault(
+            (*path, "inverse"),
+            Fault("field-missing", Sentence("the inverse of %(name)s, such as %(name)sOf", name=name)),
+        )
     elif inverse in inverses:
         yield _fault(
-            (*path, "inverse"), f"a name that is free; {inverse} is the inverse of {inverses[inverse]}", inverse
+            (*path, "inverse"),
+            Sentence(
+                "a name that is free; %(inverse)s is the inverse of %(inverses)s",
+                inverse=inverse,
+                inverses=inverses[inverse],
+            ),
+            inverse,
         )
     else:
         inverses |= {name: inverse, inverse: name}

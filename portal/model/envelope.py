@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from portal.model.fields import Fault
+from portal.model.sentence import Sentence
 
 Path = tuple[str | int, ...]
 
@@ -41,24 +42,28 @@ _PREFIX_LENGTH = 253
 #: Schemes whose urls need a host (WHATWG "special" schemes, as `new URL` of a browser checks them).
 _HOST_SCHEMES = frozenset({"http", "https", "ftp", "ws", "wss"})
 
-_TEXT = Fault("field-invalid", "a text that is not empty")
-_ANY_TEXT = Fault("field-invalid", "a text")
-_MAPPING = Fault("field-invalid", "a mapping")
-_LIST = Fault("field-invalid", "a list")
+_TEXT = Fault("field-invalid", Sentence("a text that is not empty"))
+_ANY_TEXT = Fault("field-invalid", Sentence("a text"))
+_MAPPING = Fault("field-invalid", Sentence("a mapping"))
+_LIST = Fault("field-invalid", Sentence("a list"))
 _NAME_FAULT = Fault(
-    "field-invalid", "letters, digits, '-', '_', '.', with a letter or digit at both ends, at most 63 characters"
+    "field-invalid",
+    Sentence("letters, digits, '-', '_', '.', with a letter or digit at both ends, at most 63 characters"),
 )
-_LABEL_VALUE = Fault("field-invalid", f"empty, or {_NAME_FAULT.expected}")
+_LABEL_VALUE = Fault("field-invalid", Sentence("empty, or %(expected)s", expected=_NAME_FAULT.expected))
 _KEY = Fault(
-    "field-invalid", "a name, or a lower-case DNS prefix, '/' and a name (letters, digits, '-', '_', '.', at most 63)"
+    "field-invalid",
+    Sentence("a name, or a lower-case DNS prefix, '/' and a name (letters, digits, '-', '_', '.', at most 63)"),
 )
-_NAMESPACE = Fault("field-invalid", "lower-case letters and digits, separated by '-', at most 63 characters")
+_NAMESPACE = Fault("field-invalid", Sentence("lower-case letters and digits, separated by '-', at most 63 characters"))
 _TAG_FAULT = Fault(
-    "field-invalid", "lower-case letters, digits, ':', '+', '#', separated by '-', at most 63 characters"
+    "field-invalid", Sentence("lower-case letters, digits, ':', '+', '#', separated by '-', at most 63 characters")
 )
-_KIND_FAULT = Fault("field-invalid", "a letter, then letters and digits, at most 63 characters")
-_VERSION_FAULT = Fault("field-invalid", "a version such as v1alpha1, or a lower-case DNS prefix, '/' and a version")
-_URL = Fault("field-invalid", "a url with its scheme, such as https://example.com")
+_KIND_FAULT = Fault("field-invalid", Sentence("a letter, then letters and digits, at most 63 characters"))
+_VERSION_FAULT = Fault(
+    "field-invalid", Sentence("a version such as v1alpha1, or a lower-case DNS prefix, '/' and a version")
+)
+_URL = Fault("field-invalid", Sentence("a url with its scheme, such as https://example.com"))
 
 
 def is_object_name(value: str) -> bool:
@@ -132,13 +137,15 @@ def envelope_faults(document: Mapping[str, Any]) -> Iterator[FieldFault]:
     """
     for key in document:
         if key not in _ROOT_FIELDS:
-            yield FieldFault((key,), Fault("field-unknown", f"only {', '.join(_ROOT_FIELDS)}"), document[key])
+            yield FieldFault(
+                (key,), Fault("field-unknown", Sentence("only %(known)s", known=list(_ROOT_FIELDS))), document[key]
+            )
     yield from _text(document, "apiVersion", (), check=is_api_version, fault=_VERSION_FAULT)
     yield from _text(document, "kind", (), check=is_kind, fault=_KIND_FAULT)
     if "spec" in document and not isinstance(document["spec"], dict):
         yield FieldFault(("spec",), _MAPPING, document["spec"])
     if "metadata" not in document:
-        yield FieldFault(("metadata",), Fault("field-missing", "a mapping with a name"))
+        yield FieldFault(("metadata",), Fault("field-missing", Sentence("a mapping with a name")))
         return
     metadata = document["metadata"]
     if not isinstance(metadata, dict):

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from portal.model.relation import RelationType
+from portal.model.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,13 @@ class Text(PortalField, fields.String):
         one_of: Sequence[str] = (),
         description: str = "",
     ) -> None:
-        expected = f"one of {', '.join(one_of)}" if one_of else "a text" if allow_empty else "a text that is not empty"
+        expected = (
+            Sentence("one of %(names)s", names=list(one_of))
+            if one_of
+            else Sentence("a text")
+            if allow_empty
+            else Sentence("a text that is not empty")
+        )
         validators: list[Any] = []
         if one_of:
             validators.append(_OneOf(one_of, expected))
@@ -125,7 +132,7 @@ class TextList(PortalField, fields.List[Any]):
     def __init__(
         self, *, required: bool = False, lenient: bool = False, min_items: int = 0, description: str = ""
     ) -> None:
-        expected = "a list of texts that are not empty"
+        expected = Sentence("a list of texts that are not empty")
         super().__init__(
             Text(),
             required=required,
@@ -188,7 +195,7 @@ class Object(PortalField, fields.Nested):
         key: str | None = None,
         description: str = "",
     ) -> None:
-        super().__init__(nested, required=required, data_key=key, error_messages=_messages("a mapping"))
+        super().__init__(nested, required=required, data_key=key, error_messages=_messages(Sentence("a mapping")))
         self.lenient = lenient
         self.description = description
 
@@ -220,7 +227,7 @@ class ObjectList(PortalField, fields.List[Any]):
             Object(nested),
             required=required,
             validate=[_MinItems(min_items)] if min_items else [],
-            error_messages=_messages("a list of mappings"),
+            error_messages=_messages(Sentence("a list of mappings")),
         )
         self.nested_class = nested
         self.lenient = lenient
@@ -259,7 +266,7 @@ class AnyMapping(PortalField, fields.Dict):
     """A mapping with any members."""
 
     def __init__(self, *, required: bool = False, lenient: bool = False, description: str = "") -> None:
-        super().__init__(required=required, error_messages=_messages("a mapping"))
+        super().__init__(required=required, error_messages=_messages(Sentence("a mapping")))
         self.lenient = lenient
         self.description = description
 
@@ -279,7 +286,7 @@ class TextMapping(PortalField, fields.Dict):
         super().__init__(
             keys=Text(allow_empty=True),
             values=Text(allow_empty=not one_of, one_of=one_of),
-            error_messages=_messages("a mapping of texts"),
+            error_messages=_messages(Sentence("a mapping of texts")),
         )
         self.lenient = False
         self.description = description
@@ -312,7 +319,7 @@ class Number(PortalField, fields.Field[float]):
     """A whole number, `minimum` or more."""
 
     def __init__(self, *, required: bool = False, minimum: int = 0, description: str = "") -> None:
-        expected = f"a whole number, {minimum} or more"
+        expected = Sentence("a whole number, %(minimum)s or more", minimum=minimum)
         super().__init__(required=required, error_messages=_messages(expected))
         self.minimum = minimum
         self.lenient = False
@@ -383,7 +390,7 @@ class _OneOf(validate.Validator):
 class _MinItems(validate.Validator):
     def __init__(self, count: int) -> None:
         self.count = count
-        self.fault = Fault("field-invalid", f"a list of at least {count}")
+        self.fault = Fault("field-invalid", Sentence("a list of at least %(count)s", count=count))
 
     def __call__(self, value: Sequence[Any]) -> Sequence[Any]:
         if len(value) < self.count:

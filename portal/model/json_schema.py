@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import orjson
 
 from portal.model.envelope import FieldFault, Path, value_at
 from portal.model.fields import Fault, alternatives
+from portal.model.sentence import Sentence, either
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -47,25 +48,25 @@ _SEVERAL = ("allOf", "anyOf", "oneOf", "prefixItems")
 _NAMED = ("dependentSchemas", "patternProperties", "properties")
 
 _WORDS = {
-    "string": "a text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "object": "a mapping",
-    "array": "a list",
+    "string": Sentence("a text"),
+    "number": Sentence("a number"),
+    "integer": Sentence("a whole number"),
+    "boolean": Sentence("true or false"),
+    "object": Sentence("a mapping"),
+    "array": Sentence("a list"),
     "null": "null",
 }
-_LIMITS = {
-    "minimum": "{} or more",
-    "maximum": "{} or less",
-    "exclusiveMinimum": "more than {}",
-    "exclusiveMaximum": "less than {}",
-    "minLength": "a text of {} or more characters",
-    "maxLength": "a text of at most {} characters",
-    "minItems": "a list of {} or more items",
-    "maxItems": "a list of at most {} items",
-    "minProperties": "a mapping of {} or more members",
-    "maxProperties": "a mapping of at most {} members",
+_LIMITS: Mapping[str, Callable[[object], Sentence]] = {
+    "minimum": lambda limit: Sentence("%(limit)s or more", limit=str(limit)),
+    "maximum": lambda limit: Sentence("%(limit)s or less", limit=str(limit)),
+    "exclusiveMinimum": lambda limit: Sentence("more than %(limit)s", limit=str(limit)),
+    "exclusiveMaximum": lambda limit: Sentence("less than %(limit)s", limit=str(limit)),
+    "minLength": lambda limit: Sentence("a text of %(limit)s or more characters", limit=str(limit)),
+    "maxLength": lambda limit: Sentence("a text of at most %(limit)s characters", limit=str(limit)),
+    "minItems": lambda limit: Sentence("a list of %(limit)s or more items", limit=str(limit)),
+    "maxItems": lambda limit: Sentence("a list of at most %(limit)s items", limit=str(limit)),
+    "minProperties": lambda limit: Sentence("a mapping of %(limit)s or more members", limit=str(limit)),
+    "maxProperties": lambda limit: Sentence("a mapping of at most %(limit)s members", limit=str(limit)),
 }
 
 
@@ -78,10 +79,14 @@ def schema_faults(schema: Mapping[str, Any]) -> Iterator[FieldFault]:
     try:
         size = len(orjson.dumps(schema))
     except TypeError:
-        yield FieldFault((), Fault("field-invalid", "JSON, with whole numbers of at most 64 bits"))
+        yield FieldFault((), Fault("field-invalid", Sentence("JSON, with whole numbers of at most 64 bits")))
         return
     if size > MOST_BYTES:
-        yield FieldFault((), Fault("field-invalid", f"a schema of at most {MOST_BYTES:,} bytes"), f"{size:,} bytes")
+        yield FieldFault(
+            (),
+            Fault("field-invalid", Sentence("a schema of at most %(limit)s bytes", limit=f"{MOST_BYTES:,}")),
+            Sentence("%(size)s bytes", size=f"{size:,}"),
+        )
         return
     survey = _Survey(schema)
     survey.look()
@@ -89,9 +94,13 @@ def schema_faults(schema: Mapping[str, Any]) -> Iterator[FieldFault]:
     if survey.faults:
         return
     if schema.get("$schema", DIALECT) != DIALECT:
-        yield FieldFault(("$schema",), Fault("field-invalid", f"{DIALECT}, or nothing"), schema["$schema"])
+        yield FieldFault(
+            ("$schema",),
+            Fault("field-invalid", Sentence("%(dialect)s, or nothing", dialect=DIALECT)),
+            schema["$schema"],
+        )
     elif schema.get("type", "object") != "object":
-        yield FieldFault(("type",), Fault("field-invalid", "object: a spec is a mapping"), schema["type"])
+        yield FieldFault(("type",), Fault("field-invalid", Sentence("object: a spec is a mapping")), schema["type"])
     else:
         yield from _compile_faults(schema)
 
@@ -103,10 +112,14 @@ def _compile_faults(schema: Mapping[str, Any]) -> Iterator[FieldFault]:
         _ = SpecChecker(schema).validator
     except jsonschema_rs.ValidationError as error:
         path = tuple(error.instance_path)
-        expected = "a regular expression without lookaround" if path[-1:] == ("pattern",) else "valid JSON Schema"
+        expected = (
+            Sentence("a regular expression without lookaround")
+            if path[-1:] == ("pattern",)
+            else Sentence("valid JSON Schema")
+        )
         yield FieldFault(path, Fault("field-invalid", expected), error.instance)
     except (jsonschema_rs.ReferencingError, ValueError) as error:
-        expected = f"valid JSON Schema ({str(error).partition(chr(10))[0]})"
+        expected = Sentence("valid JSON Schema (%(error)s)", error=str(error).partition(chr(10))[0])
         yield FieldFault((), Fault("field-invalid", expected), schema)
 
 
@@ -150,7 +163,9 @@ class SpecChecker:
                     if fault not in told:
                         told.append(fault)
         except ValueError as error:
-            found.setdefault("_schema", []).append(Fault("field-invalid", f"plain JSON ({error})"))
+            found.setdefault("_schema", []).append(
+                Fault("field-invalid", Sentence("plain JSON (%(error)s)", error=str(error)))
+            )
         return found
 
     def _told(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[Path, Fault]]:
@@ -165,36 +180,45 @@ class SpecChecker:
         elif kind == "anyOf" and not path and (names := alternatives(value_at(self.schema, error.schema_path))):
             yield (names[0],), Fault("field-missing", _described(value_at(self.schema, ("properties", names[0]))))
         elif kind in {"additionalProperties", "unevaluatedProperties"}:
-            known = ", ".join(sorted(properties))
+            known = sorted(properties)
             for name in said["unexpected"]:
-                yield (*path, name), Fault("field-unknown", f"only {known}" if known else "nothing here")
+                yield (
+                    (*path, name),
+                    Fault(
+                        "field-unknown", Sentence("only %(known)s", known=known) if known else Sentence("nothing here")
+                    ),
+                )
         else:
             yield path, Fault("field-invalid", _expected(kind, said, error.message))
 
 
 def _expected(kind: str, said: Mapping[str, Any], message: str) -> str:
     if kind in _LIMITS:
-        return _LIMITS[kind].format(said["limit"])
+        return _LIMITS[kind](said["limit"])
     told: Callable[[], str] | None = {
-        "type": lambda: " or ".join(_WORDS.get(name, name) for name in said["types"]),
-        "enum": lambda: f"one of {', '.join(map(_plain, said['options']))}",
+        "type": lambda: either([_WORDS.get(name, name) for name in said["types"]]),
+        "enum": lambda: _one_of(said["options"]),
         "const": lambda: _plain(said["expected_value"]),
-        "pattern": lambda: f"a text that matches {said['pattern']}",
-        "format": lambda: f"a text of the format {said['format']}",
-        "falseSchema": lambda: "nothing here",
+        "pattern": lambda: Sentence("a text that matches %(pattern)s", pattern=str(said["pattern"])),
+        "format": lambda: Sentence("a text of the format %(format)s", format=str(said["format"])),
+        "falseSchema": lambda: Sentence("nothing here"),
     }.get(kind)
-    return told() if told else f"what the kind's schema accepts ({message})"
+    return told() if told else Sentence("what the kind's schema accepts (%(message)s)", message=message)
 
 
 def _described(schema: Any) -> str:
     """Return in words what a property takes."""
     if not isinstance(schema, dict):
-        return "a value"
+        return Sentence("a value")
     if "enum" in schema:
-        return f"one of {', '.join(map(_plain, schema['enum']))}"
+        return _one_of(schema["enum"])
     types = schema.get("type") or [found.get("type") for found in schema.get("allOf", ()) if isinstance(found, dict)]
     named = [_WORDS[name] for name in ([types] if isinstance(types, str) else types) if name in _WORDS]
-    return " or ".join(dict.fromkeys(named)) or "a value"
+    return either(dict.fromkeys(named)) if named else Sentence("a value")
+
+
+def _one_of(values: Iterable[Any]) -> Sentence:
+    return Sentence("one of %(names)s", names=[_plain(value) for value in values])
 
 
 def _plain(value: Any) -> str:
@@ -222,7 +246,13 @@ class _Survey:
         for name in self._definitions:
             self._definition(name, 0)
         if parts > MOST_PARTS and not self.faults:
-            self._fault((), f"a schema of at most {MOST_PARTS:,} parts, each $ref counted as what it leads to")
+            self._fault(
+                (),
+                Sentence(
+                    "a schema of at most %(limit)s parts, each $ref counted as what it leads to",
+                    limit=f"{MOST_PARTS:,}",
+                ),
+            )
 
     def _fault(self, path: Path, expected: str, found: Any = None) -> None:
         self.faults.append(FieldFault(path, Fault("field-invalid", expected), found))
@@ -231,12 +261,12 @@ class _Survey:
         if not isinstance(schema, dict):
             return 1
         if depth > MOST_DEPTH:
-            self._fault(path, f"schemas in each other at most {MOST_DEPTH} deep")
+            self._fault(path, Sentence("schemas in each other at most %(limit)s deep", limit=MOST_DEPTH))
             return 1
         for keyword in sorted(_REFUSED & schema.keys()):
-            self._fault((*path, keyword), "a schema without it; $ref leads to $defs", schema[keyword])
+            self._fault((*path, keyword), Sentence("a schema without it; $ref leads to $defs"), schema[keyword])
         if path and "$defs" in schema and path[:1] != ("$defs",):
-            self._fault((*path, "$defs"), "$defs at the root of the schema only")
+            self._fault((*path, "$defs"), Sentence("$defs at the root of the schema only"))
         count = 1
         if "$ref" in schema:
             count += self._reference(schema["$ref"], (*path, "$ref"), depth)
@@ -245,10 +275,10 @@ class _Survey:
     def _reference(self, text: Any, path: Path, depth: int) -> int:
         match = _REFERENCE.fullmatch(text) if isinstance(text, str) else None
         if match is None or match[1] not in self._definitions:
-            self._fault(path, 'one of the schema\'s own "$defs", such as "#/$defs/name"', text)
+            self._fault(path, Sentence('one of the schema\'s own "$defs", such as "#/$defs/name"'), text)
             return 1
         if match[1] in self._open:
-            self._fault(path, "a definition that does not lead back here", text)
+            self._fault(path, Sentence("a definition that does not lead back here"), text)
             return 1
         return self._definition(match[1], depth + 1)
 

@@ -14,6 +14,7 @@ from portal.errors import PluginError
 from portal.model.fields import Fault, PortalField, Ref, RefList, RefObjectList, instead_of, object_schema
 from portal.model.ref import EntityRef
 from portal.model.relation import INVERSES, RELATION_TYPES, RelationType
+from portal.model.sentence import Sentence
 
 if TYPE_CHECKING:
     from portal.model.envelope import FieldFault
@@ -25,7 +26,7 @@ PORTAL_VERSION = "portal/v1alpha1"
 class SpecSchema(Schema):
     """The spec of a kind; unknown fields are kept, as Backstage keeps them."""
 
-    error_messages: dict[str, Any] = {"type": Fault("field-invalid", "a mapping")}  # noqa: RUF012  # as marshmallow has it
+    error_messages: dict[str, Any] = {"type": Fault("field-invalid", Sentence("a mapping"))}  # noqa: RUF012  # as marshmallow has it
 
     class Meta:
         """Unknown members pass through."""

@@ -11,6 +11,7 @@ from portal.errors import InputError
 from portal.model.hosted import hosted_url, quoted
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.login import holds_login, without_credentials
+from portal.model.sentence import Sentence, either
 
 DEFAULT_PATTERN = "catalog-info.yaml"
 LOCATION_TYPES = ("url", "file")
@@ -105,7 +106,7 @@ def parse_location(text: str) -> tuple[str, str]:
     """Return (type, target) of a location `type:target`. Raises `InputError` where either is missing."""
     location_type, colon, target = text.partition(":")
     if not colon or not location_type or not target:
-        raise InputError(f'Location "{text}" is not of the form <type>:<target>')
+        raise InputError(Sentence('Location "%(text)s" is not of the form <type>:<target>', text=text))
     return location_type, target
 
 
@@ -126,24 +127,35 @@ def parse_target(
     is read is kept by its location, and everybody may read that.
     """
     if not target or any(ord(character) < ord(" ") for character in target):
-        raise InputError("A location's target must not be empty or hold control characters")
+        raise InputError(Sentence("A location's target must not be empty or hold control characters"))
     if location_type == "file":
         return _folder_target(target, trusted=trusted)
     if location_type not in LOCATION_TYPES:
-        raise InputError(f'Location type "{location_type}" is not supported; expected {" or ".join(LOCATION_TYPES)}')
+        raise InputError(
+            Sentence(
+                'Location type "%(type)s" is not supported; expected %(types)s',
+                type=location_type,
+                types=either(LOCATION_TYPES),
+            )
+        )
     remote, hash_mark, fragment = target.partition("#")
     if not allows_login and (holds_login(remote) or holds_login(target)):
         raise InputError(
-            f'Location target "{without_credentials(target)}" holds a login, which everybody could read; take it out '
-            "of the url, and name the host with its token in the setting integrations"
+            Sentence(
+                'Location target "%(target)s" holds a login, which everybody could read; take it out '
+                "of the url, and name the host with its token in the setting integrations",
+                target=without_credentials(target),
+            )
         )
     try:
         parts = urlsplit(remote)
         parts.port  # noqa: B018  # raises where it is no number
     except ValueError as error:
-        raise InputError(f'Location target "{target}" is not a url: {error}') from error
+        raise InputError(
+            Sentence('Location target "%(target)s" is not a url: %(error)s', target=target, error=str(error))
+        ) from error
     if not (parts.scheme or _SCP_LIKE.match(remote)):
-        raise InputError(f'Location target "{target}" is not a url')
+        raise InputError(Sentence('Location target "%(target)s" is not a url', target=target))
     if not hash_mark and parts.scheme in {"http", "https"}:
         found = _hosted_target(remote, trusted=trusted, integrations=integrations)
         if found is not None:
@@ -158,7 +170,9 @@ def parse_target(
 def web_target(url: str, *, trusted: bool = False) -> Target:
     """Return the target of a single file of a web server. Raises `InputError` for a pattern: no server lists files."""
     if is_glob(urlsplit(url).path):
-        raise InputError(f'Location target "{url}" is a pattern; files of a web server are named one by one')
+        raise InputError(
+            Sentence('Location target "%(url)s" is a pattern; files of a web server are named one by one', url=url)
+        )
     return Target(Tree("web", url, trusted=trusted), "", f"url:{url}")
 
 
@@ -190,14 +204,14 @@ def normal_path(path: str) -> str:
         return ""
     normal = posixpath.normpath(path).lstrip("/")
     if normal == ".." or normal.startswith("../"):
-        raise InputError(f'"{path}" leads out of the repository')
+        raise InputError(Sentence('"%(path)s" leads out of the repository', path=path))
     return "" if normal == "." else normal
 
 
 def _folder_target(target: str, *, trusted: bool) -> Target:
     folder, _, pattern = target.partition("#:")
     if not folder.startswith("/"):
-        raise InputError(f'Location target "{target}" is not an absolute path')
+        raise InputError(Sentence('Location target "%(target)s" is not an absolute path', target=target))
     root = posixpath.normpath(folder)
     if not pattern and posixpath.splitext(root)[1] in {".yaml", ".yml", ".json"}:
         root, pattern = posixpath.split(root)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from portal.errors import InputError
+from portal.model.sentence import Sentence
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _REVISION = re.compile(r"revision:([0-9]{1,18})")
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 #: An offset whose plus sign became a space, as it does in a query that was not quoted.
 _UNQUOTED_OFFSET = re.compile(r"(.*[0-9]) ([0-9]{2}:?[0-9]{2})")
-_EXPECTED = (
+_EXPECTED = Sentence(
     'a time with its offset such as "2026-03-01T12:00:00Z", milliseconds since 1970, or a revision such as "revision:7"'
 )
 
@@ -26,7 +27,9 @@ class Moment:
     time_ms: int | None = None
 
     def __str__(self) -> str:
-        return shown_time(self.time_ms) if self.time_ms is not None else f"revision {self.revision}"
+        if self.time_ms is not None:
+            return shown_time(self.time_ms)
+        return Sentence("revision %(number)s", number=self.revision)
 
 
 def parse_moment(text: str) -> Moment:
@@ -44,9 +47,11 @@ def parse_moment(text: str) -> Moment:
     try:
         time = datetime.fromisoformat(f"{quoted[1]}+{quoted[2]}" if quoted else text)
     except ValueError:
-        raise InputError(f'"{text}" is no moment; expected {_EXPECTED}') from None
+        raise InputError(
+            Sentence('"%(text)s" is no moment; expected %(expected)s', text=text, expected=_EXPECTED)
+        ) from None
     if time.tzinfo is None:
-        raise InputError(f'"{text}" has no offset; expected {_EXPECTED}')
+        raise InputError(Sentence('"%(text)s" has no offset; expected %(expected)s', text=text, expected=_EXPECTED))
     return Moment(time_ms=max(0, (time - _EPOCH) // timedelta(milliseconds=1)))
 
 

@@ -14,6 +14,7 @@ from portal.model.relation import (
     PART_OF,
     STEWARDED_BY,
 )
+from portal.model.sentence import Sentence
 
 
 def owner_field(*, required: bool = True, description: str = "The accountable owner: a group or user") -> Ref:
@@ -28,7 +29,7 @@ def owners_field(*, lenient: bool = False) -> RefList:
         emits=OWNED_BY,
         lenient=lenient,
         min_items=1,
-        hint="List groups or users; the first is accountable unless spec.owner names who is",
+        hint=Sentence("List groups or users; the first is accountable unless spec.owner names who is"),
         description="All who own it, without `owner` the first being accountable",
     )
 

@@ -16,6 +16,7 @@ from portal.model.expression import Expression
 from portal.model.fields import Fault
 from portal.model.layer import Exemption, named
 from portal.model.ref import PEOPLE, EntityRef
+from portal.model.sentence import Sentence
 
 if TYPE_CHECKING:
     from portal.model.kind import Kinds
@@ -25,11 +26,12 @@ BUILT_IN_PREFIX = "portal/"
 
 _RULE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_RULE_EXPECTED = (
-    'the id of a new rule, such as "acme/dataset-has-classification": lower-case letters, digits, "-" and ".", '
-    f'and not below "{BUILT_IN_PREFIX}"'
+_RULE_EXPECTED = Sentence(
+    'the id of a new rule, such as "acme/dataset-has-classification": lower-case letters, digits, '
+    '"-" and ".", and not below "%(prefix)s"',
+    prefix=BUILT_IN_PREFIX,
 )
-_DAY_EXPECTED = "the last day that it holds, such as 2026-12-31"
+_DAY_EXPECTED = Sentence("the last day that it holds, such as 2026-12-31")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def policy_faults(declared: Mapping[str, Any], _kinds: Kinds) -> Iterator[FieldF
         yield from _rule_faults(spec)
     for number, kind in enumerate(spec.get("kinds") or ()):
         if not is_kind(kind):
-            yield _fault(("spec", "kinds", number), "the name of a kind, such as Dataset", kind)
+            yield _fault(("spec", "kinds", number), Sentence("the name of a kind, such as Dataset"), kind)
     for number, item in enumerate(spec.get("exemptions") or ()):
         fault = _exemption(item, spec["rule"], ref)
         if isinstance(fault, FieldFault):
@@ -108,7 +110,9 @@ def _expression_faults(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
     try:
         Expression(spec["expression"])
     except InputError as error:
-        yield _fault(("spec", "expression"), f"a condition in CEL ({error})", spec["expression"])
+        yield _fault(
+            ("spec", "expression"), Sentence("a condition in CEL (%(error)s)", error=error.message), spec["expression"]
+        )
 
 
 def _rule_faults(spec: Mapping[str, Any]) -> Iterator[FieldFault]:
@@ -121,12 +125,12 @@ def _exemption(item: Mapping[str, Any], rule: str, policy: EntityRef) -> Exempti
     """Return the exemption that an item tells, or the first thing that is wrong with it."""
     for name in ("entity", "reason", "approver", "expires"):
         if not _text(item.get(name)):
-            return FieldFault((name,), Fault("field-missing", "a text"))
+            return FieldFault((name,), Fault("field-missing", Sentence("a text")))
     try:
         entity = EntityRef.parse(item["entity"], default_namespace=policy.namespace)
     except InputError:
-        return _fault(("entity",), "a reference with its kind, such as dataset:default/sales", item["entity"])
-    expected = "a reference to a group or user, such as group:default/security"
+        return _fault(("entity",), Sentence("a reference with its kind, such as dataset:default/sales"), item["entity"])
+    expected = Sentence("a reference to a group or user, such as group:default/security")
     try:
         approver = EntityRef.parse(item["approver"], default_kind="group", default_namespace=policy.namespace)
     except InputError:

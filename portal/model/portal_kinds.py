@@ -29,6 +29,7 @@ from portal.model.relation import (
     TRAINED_ON,
 )
 from portal.model.repository_access import OWNER_RIGHTS, STEWARD_RIGHTS
+from portal.model.sentence import Sentence
 
 
 class KpiSchema(SpecSchema):
@@ -36,8 +37,10 @@ class KpiSchema(SpecSchema):
 
     name = Text(required=True, description="How it is called")
     unit = Text(description="What it is counted in")
-    baseline = OneOfTypes((float, int), expected="a number", description="What it is when the project starts")
-    target = OneOfTypes((float, int), expected="a number", description="What it is to be when the project ends")
+    baseline = OneOfTypes((float, int), expected=Sentence("a number"), description="What it is when the project starts")
+    target = OneOfTypes(
+        (float, int), expected=Sentence("a number"), description="What it is to be when the project ends"
+    )
 
 
 class ProjectSpec(AssetSpec):

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from portal.errors import InputError
+from portal.model.sentence import Sentence
 
 Severity = Literal["error", "warning"]
 
@@ -18,38 +19,38 @@ _MOST_TOLD, _LONGEST_TOLD = 100, 1_000
 PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         # the file
-        "file-too-large": "The file is larger than Portal reads",
-        "file-not-utf8": "The file is not UTF-8 text",
-        "file-symlink": "The file is a symbolic link; links are not followed",
+        "file-too-large": Sentence("The file is larger than Portal reads"),
+        "file-not-utf8": Sentence("The file is not UTF-8 text"),
+        "file-symlink": Sentence("The file is a symbolic link; links are not followed"),
         # YAML
-        "yaml-syntax": "The YAML cannot be parsed",
-        "yaml-duplicate-key": "A key stands twice in one mapping",
-        "yaml-alias-limit": "The aliases expand to more than Portal accepts",
-        "yaml-depth": "The YAML is nested deeper than Portal accepts",
-        "yaml-document-limit": "The file holds more documents than Portal accepts",
-        "yaml-tag": "A YAML tag is not known here; its value is read without it",
+        "yaml-syntax": Sentence("The YAML cannot be parsed"),
+        "yaml-duplicate-key": Sentence("A key stands twice in one mapping"),
+        "yaml-alias-limit": Sentence("The aliases expand to more than Portal accepts"),
+        "yaml-depth": Sentence("The YAML is nested deeper than Portal accepts"),
+        "yaml-document-limit": Sentence("The file holds more documents than Portal accepts"),
+        "yaml-tag": Sentence("A YAML tag is not known here; its value is read without it"),
         # the document
-        "not-a-mapping": "The document is not a mapping",
-        "kind-unknown": "No kind of this name and apiVersion is known",
-        "kind-gone": "Nothing declares this kind any more",
-        "kind-not-allowed": "The catalog's rules do not allow this kind here",
-        "field-missing": "A required field is missing",
-        "field-invalid": "A field has a value that is not accepted",
-        "field-unknown": "A field is not known here",
-        "placeholder-invalid": "A placeholder cannot be replaced by its target's content",
+        "not-a-mapping": Sentence("The document is not a mapping"),
+        "kind-unknown": Sentence("No kind of this name and apiVersion is known"),
+        "kind-gone": Sentence("Nothing declares this kind any more"),
+        "kind-not-allowed": Sentence("The catalog's rules do not allow this kind here"),
+        "field-missing": Sentence("A required field is missing"),
+        "field-invalid": Sentence("A field has a value that is not accepted"),
+        "field-unknown": Sentence("A field is not known here"),
+        "placeholder-invalid": Sentence("A placeholder cannot be replaced by its target's content"),
         # the catalog
-        "ref-duplicate": "Two documents of one source claim the same entity",
-        "ref-conflict": "Another source already holds this entity",
-        "reference-missing": "A field names an entity that is not in the catalog",
-        "entity-needed": "An entity goes that others still name",
+        "ref-duplicate": Sentence("Two documents of one source claim the same entity"),
+        "ref-conflict": Sentence("Another source already holds this entity"),
+        "reference-missing": Sentence("A field names an entity that is not in the catalog"),
+        "entity-needed": Sentence("An entity goes that others still name"),
         # locations
-        "target-missing": "The location's target does not exist",
-        "target-invalid": "The location's target cannot be understood",
-        "target-outside": "The location's target lies outside its repository",
-        "target-not-allowed": "The location's target may not be read from here",
-        "location-cycle": "The location leads back to itself",
-        "source-unreachable": "The source does not answer",
-        "revision-missing": "The source has no such branch or commit",
+        "target-missing": Sentence("The location's target does not exist"),
+        "target-invalid": Sentence("The location's target cannot be understood"),
+        "target-outside": Sentence("The location's target lies outside its repository"),
+        "target-not-allowed": Sentence("The location's target may not be read from here"),
+        "location-cycle": Sentence("The location leads back to itself"),
+        "source-unreachable": Sentence("The source does not answer"),
+        "revision-missing": Sentence("The source has no such branch or commit"),
     }
 )
 

@@ -11,6 +11,7 @@ import orjson
 
 from portal.errors import InputError
 from portal.model.filter import EntityFilter, parse_predicate
+from portal.model.sentence import Sentence
 
 #: Where a text is looked for when nothing else is said.
 TEXT_FIELDS = ("metadata.name", "metadata.title", "metadata.description", "metadata.tags")
@@ -29,9 +30,9 @@ class Order:
     def of(cls, field: str, direction: object = "asc") -> Order:
         """Return the order by a path in any case. Raises `InputError` unless the direction is asc or desc."""
         if direction not in {"asc", "desc"}:
-            raise InputError("Invalid order field order, must be asc or desc")
+            raise InputError(Sentence("Invalid order field order, must be asc or desc"))
         if not field:
-            raise InputError("Invalid order field, must not be empty")
+            raise InputError(Sentence("Invalid order field, must not be empty"))
         return cls(field.lower(), direction == "desc")
 
 
@@ -54,9 +55,21 @@ class EntityQuery:
     def __post_init__(self) -> None:
         """Raise `InputError` for more than databases take in one statement."""
         if len(self.order) > _MOST_ORDER_FIELDS:
-            raise InputError(f"{len(self.order)} order fields; expected at most {_MOST_ORDER_FIELDS}")
+            raise InputError(
+                Sentence(
+                    "%(count)s order fields; expected at most %(most_order_fields)s",
+                    count=len(self.order),
+                    most_order_fields=_MOST_ORDER_FIELDS,
+                )
+            )
         if self.text is not None and len(self.text.fields) > _MOST_TEXT_FIELDS:
-            raise InputError(f"{len(self.text.fields)} full text fields; expected at most {_MOST_TEXT_FIELDS}")
+            raise InputError(
+                Sentence(
+                    "%(count)s full text fields; expected at most %(most_text_fields)s",
+                    count=len(self.text.fields),
+                    most_text_fields=_MOST_TEXT_FIELDS,
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +128,11 @@ def parse_cursor(text: str) -> Cursor:
             fields=tuple(map(_text, value["fields"])),
         )
     except (binascii.Error, UnicodeError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise InputError("Malformed cursor; expected the text of nextCursor or prevCursor as it was given") from error
+        raise InputError(
+            Sentence("Malformed cursor; expected the text of nextCursor or prevCursor as it was given")
+        ) from error
     if len(cursor.place.values) != len(order):
-        raise InputError("Malformed cursor; its place does not fit its order")
+        raise InputError(Sentence("Malformed cursor; its place does not fit its order"))
     return cursor
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from portal.errors import InputError
+from portal.model.sentence import Sentence
 
 DEFAULT_NAMESPACE = "default"
 #: The kinds, lower case, whose entities own others.
@@ -58,7 +59,7 @@ def split_ref(
     part of the name. Raises `InputError` as `EntityRef.parse`. Rule: catalog-model 1.10 `parseEntityRef`.
     """
     if not text:
-        raise InputError("Entity reference must not be empty")
+        raise InputError(Sentence("Entity reference must not be empty"))
     colon = text.find(":")
     slash = text.find("/")
     if 0 <= slash < colon:
@@ -67,9 +68,15 @@ def split_ref(
     namespace = text[colon + 1 : slash] if slash >= 0 else default_namespace
     name = text[max(colon, slash) + 1 :]
     if (colon >= 0 and not kind) or not namespace or not name:
-        raise InputError(f'Entity reference "{text}" was not on the form [<kind>:][<namespace>/]<name>')
+        raise InputError(
+            Sentence('Entity reference "%(text)s" was not on the form [<kind>:][<namespace>/]<name>', text=text)
+        )
     if not kind:
         raise InputError(
-            f'Entity reference "{text}" had missing or empty kind (e.g. did not start with "component:" or similar)'
+            Sentence(
+                'Entity reference "%(text)s" had missing or empty kind (e.g. did not start with '
+                '"component:" or similar)',
+                text=text,
+            )
         )
     return kind, namespace, name

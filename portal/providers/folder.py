@@ -8,6 +8,7 @@ from pathlib import Path
 
 from portal.errors import NotAllowedError, PortalError, SourceUnreachableError
 from portal.model.location import Tree
+from portal.model.sentence import Sentence
 from portal.providers.contract import NOT_ASKED, Authorship, FileEntry, Listing
 
 #: Folders that hold no catalog files of their own, however deep they are.
@@ -52,10 +53,10 @@ class FolderProvider:
 
 def _listing(tree: Tree) -> Listing | PortalError:
     if not tree.trusted:
-        return NotAllowedError("A folder can only be named in settings or on the command line")
+        return NotAllowedError(Sentence("A folder can only be named in settings or on the command line"))
     root = Path(tree.root)
     if not root.is_dir():
-        return SourceUnreachableError(f'The folder "{tree.root}" does not exist', tree.root)
+        return SourceUnreachableError(Sentence('The folder "%(root)s" does not exist', root=tree.root), tree.root)
     return Listing(tree, "", "", dict(_walk(root)))
 
 

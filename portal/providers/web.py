@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from portal.errors import NotAllowedError, PortalError, SourceUnreachableError
 from portal.model.location import Tree
 from portal.model.reading import ReadingRules
+from portal.model.sentence import Sentence
 from portal.providers.contract import NOT_ASKED, Authorship, FileEntry, Listing
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ class WebProvider:
         try:
             answer = self._followed(client, url, known, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            raise SourceUnreachableError(f"{_shown(url)}: {error or type(error).__name__}", _shown(url)) from error
+            raise SourceUnreachableError(
+                Sentence("%(url)s: %(error)s", url=_shown(url), error=str(error) or type(error).__name__), _shown(url)
+            ) from error
         with self._lock:
             self._answers[url] = answer
             self._answers.move_to_end(url)
@@ -142,13 +145,19 @@ class WebProvider:
         for _ in range(_REDIRECTS + 1):
             if not self._rules.allows(here):
                 raise NotAllowedError(
-                    f"{_shown(here)} may not be read; the setting reading_hosts names the hosts that may"
+                    Sentence(
+                        "%(here)s may not be read; the setting reading_hosts names the hosts that may",
+                        here=_shown(here),
+                    )
                 )
             found = self._asked(client, here, known if here == url else None, deadline)
             if isinstance(found, _Answer):
                 return found
             here = urljoin(here, found).partition("#")[0]
-        raise SourceUnreachableError(f"{_shown(url)}: it redirects more than {_REDIRECTS} times", _shown(url))
+        raise SourceUnreachableError(
+            Sentence("%(url)s: it redirects more than %(redirects)s times", url=_shown(url), redirects=_REDIRECTS),
+            _shown(url),
+        )
 
     def _asked(self, client: httpx.Client, url: str, known: _Answer | None, deadline: float) -> _Answer | str:
         """Return what a server answers, or where it redirects to; each of its addresses is tried."""
@@ -162,8 +171,11 @@ class WebProvider:
         if not allowed:
             raise NotAllowedError(
                 # Which one stays untold: names of an inner network are nobody's to look up from here.
-                f"{_shown(url)} is at a private address, which may not be read; "
-                "reading_hosts may name the address or its network"
+                Sentence(
+                    "%(url)s is at a private address, which may not be read; reading_hosts may name "
+                    "the address or its network",
+                    url=_shown(url),
+                )
             )
         headers = {"host": parts.netloc, "accept-encoding": "identity", "user-agent": "portal"}
         if known is not None and known.etag:
@@ -199,9 +211,13 @@ class WebProvider:
             if status in _GONE:
                 return _Answer(None, _ABSENT)
             if status != _OK:
-                raise SourceUnreachableError(f"{_shown(url)}: the server answers {status}", _shown(url))
+                raise SourceUnreachableError(
+                    Sentence("%(url)s: the server answers %(status)s", url=_shown(url), status=status), _shown(url)
+                )
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise SourceUnreachableError(f"{_shown(url)}: the server compresses unasked", _shown(url))
+                raise SourceUnreachableError(
+                    Sentence("%(url)s: the server compresses unasked", url=_shown(url)), _shown(url)
+                )
             return self._content(response, url, deadline)
 
     def _content(self, response: httpx.Response, url: str, deadline: float) -> _Answer:
@@ -211,7 +227,12 @@ class WebProvider:
         for chunk in response.iter_raw():
             if time.monotonic() > deadline:
                 raise SourceUnreachableError(
-                    f"{_shown(url)}: no whole answer within {self._timeout_seconds:g} seconds", _shown(url)
+                    Sentence(
+                        "%(url)s: no whole answer within %(timeout_seconds)s seconds",
+                        url=_shown(url),
+                        timeout_seconds=f"{self._timeout_seconds:g}",
+                    ),
+                    _shown(url),
                 )
             size_bytes += len(chunk)
             digest.update(chunk)

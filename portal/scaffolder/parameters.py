@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema_rs
 
 from portal.errors import InputError
+from portal.model.sentence import Sentence
 from portal.scaffolder.owner_fields import asks_for_owner
 
 _TYPES = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
@@ -131,8 +132,12 @@ def _page_errors(page: Mapping[str, Any], values: dict[str, Any], *, number: int
         validator = _validator(schema)
     except _NO_SCHEMA as fault:
         raise InputError(
-            f"Page {number} of the template's form is no JSON Schema: {_first_line(fault)}; "
-            "ask the template's owner to mend it"
+            Sentence(
+                "Page %(number)s of the template's form is no JSON Schema: %(reason)s; ask the template's owner to "
+                "mend it",
+                number=number,
+                reason=_first_line(fault),
+            )
         ) from fault
     errors: list[dict[str, Any]] = []
     for found in validator.iter_errors(values):
@@ -214,7 +219,7 @@ def _reported(found: Any, schema: Any) -> list[dict[str, Any]]:
     return errors
 
 
-_COMBINED = "is not valid under one of the schemas that it has to satisfy"
+_COMBINED = Sentence("is not valid under one of the schemas that it has to satisfy")
 
 
 def _argument(step: Any, which: Any) -> Any:
@@ -238,23 +243,26 @@ def _limit(found: Any, schema: Any, *, name: str) -> Any:
 
 
 def _message(found: Any, *, name: str, argument: Any) -> str:
-    texts = {
-        "required": f'requires property "{argument}"',
-        "additionalProperties": f'is not allowed to have the additional property "{argument}"',
-        "minLength": f"does not meet minimum length of {argument}",
-        "maxLength": f"does not meet maximum length of {argument}",
-        "minItems": f"does not meet minimum length of {argument}",
-        "maxItems": f"does not meet maximum length of {argument}",
-        "minimum": f"must be greater than or equal to {argument}",
-        "maximum": f"must be less than or equal to {argument}",
-        "exclusiveMinimum": f"must be strictly greater than {argument}",
-        "exclusiveMaximum": f"must be strictly less than {argument}",
-        "format": f'does not conform to the "{argument}" format',
-        "uniqueItems": "contains duplicate item",
-        "const": f"does not exactly match expected constant: {argument}",
-        "type": f"is not of a type(s) {_joined(argument, ', ')}",
-        "enum": f"is not one of enum values: {_joined(argument, ',')}",
-        "pattern": f'does not match pattern "{argument}"',
+    told = str(argument)
+    texts: dict[str, str] = {
+        "required": Sentence('requires property "%(argument)s"', argument=told),
+        "additionalProperties": Sentence(
+            'is not allowed to have the additional property "%(argument)s"', argument=told
+        ),
+        "minLength": Sentence("does not meet minimum length of %(argument)s", argument=told),
+        "maxLength": Sentence("does not meet maximum length of %(argument)s", argument=told),
+        "minItems": Sentence("does not meet minimum length of %(argument)s", argument=told),
+        "maxItems": Sentence("does not meet maximum length of %(argument)s", argument=told),
+        "minimum": Sentence("must be greater than or equal to %(argument)s", argument=told),
+        "maximum": Sentence("must be less than or equal to %(argument)s", argument=told),
+        "exclusiveMinimum": Sentence("must be strictly greater than %(argument)s", argument=told),
+        "exclusiveMaximum": Sentence("must be strictly less than %(argument)s", argument=told),
+        "format": Sentence('does not conform to the "%(argument)s" format', argument=told),
+        "uniqueItems": Sentence("contains duplicate item"),
+        "const": Sentence("does not exactly match expected constant: %(argument)s", argument=told),
+        "type": Sentence("is not of a type(s) %(types)s", types=_joined(argument, ", ")),
+        "enum": Sentence("is not one of enum values: %(values)s", values=_joined(argument, ",")),
+        "pattern": Sentence('does not match pattern "%(argument)s"', argument=told),
     }
     return texts.get(name, str(found.message))
 
@@ -277,5 +285,5 @@ def _error(
         "instance": instance,
         "name": name,
         "argument": argument,
-        "stack": f"{place} {message}",
+        "stack": Sentence("%(place)s %(message)s", place=place, message=message),
     }

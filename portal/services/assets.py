@@ -11,10 +11,11 @@ from portal.model.entity import SOURCE_ANNOTATION
 from portal.model.hosted import repository_name
 from portal.model.integration import Integrations
 from portal.model.location import DEFAULT_PATTERN, GENERATED_PREFIX, Tree, parse_location, parse_target
+from portal.model.sentence import Sentence
 
 _NO_HISTORY = {
-    "folder": "its source is a folder, which has no history",
-    "web": "its source is a single file of a web server, which has no history",
+    "folder": Sentence("its source is a folder, which has no history"),
+    "web": Sentence("its source is a single file of a web server, which has no history"),
 }
 _FILE_MARKS = ("/blob/", "/raw/", "/src/branch/")
 
@@ -51,7 +52,7 @@ class Places:
         is of the same repository. `commits` are those of the trees of its source.
         """
         if location.startswith(GENERATED_PREFIX):
-            return "it stands for a location, and is in no file"
+            return Sentence("it stands for a location, and is in no file")
         try:
             kind, text = parse_location(location)
             target = parse_target(kind, text, integrations=self._integrations)
@@ -69,7 +70,7 @@ class Places:
                     named = self._named(source_location, tree)
                     folder = folder if named is None else named
                 return Place(tree, commits[tree], path, folder)
-        return "the last refresh of its source could not read everything, so that its commit is not known"
+        return Sentence("the last refresh of its source could not read everything, so that its commit is not known")
 
     def _given(self, location: str) -> str:
         return self._annotator.annotations(location, origin="").get(SOURCE_ANNOTATION, "")

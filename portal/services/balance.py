@@ -13,6 +13,7 @@ from portal.graph.walk import over, walk
 from portal.model.layer import Layer, Role, contributors_of, layer_of, named, role_of, stewards_of
 from portal.model.ref import EntityRef
 from portal.model.relation import BELOW_TYPES
+from portal.model.sentence import Sentence
 from portal.services.by_visibility import ByVisibility
 from portal.services.held_roles import held_roles
 from portal.services.once import Once
@@ -185,9 +186,11 @@ class BalanceService:
         for node in entities:
             owner = node.ref if node.kind == "group" else node.owner
             if node.kind == "user":
-                found[node.ref] = f"{node.ref} is a person; ask for a group, or for an entity that has an owner"
+                found[node.ref] = Sentence(
+                    "%(ref)s is a person; ask for a group, or for an entity that has an owner", ref=node.ref
+                )
             elif owner is None:
-                found[node.ref] = f"{node.ref} has no owner, and so no team; set spec.owner"
+                found[node.ref] = Sentence("%(ref)s has no owner, and so no team; set spec.owner", ref=node.ref)
             elif node.kind == "group":
                 asked.append(_Asked(node, owner, _asking(owned.get(node.ref, ())), []))
             else:
@@ -209,7 +212,9 @@ class BalanceService:
                 needed.append((item, sorted(own.values(), key=lambda layer: (-layer.rank, layer.ref)), needs))
             else:
                 ref = item.entity.ref
-                found[ref] = f"Nothing asks {ref} for a role: no layer that it stands in, no spec.needs of a project"
+                found[ref] = Sentence(
+                    "Nothing asks %(ref)s for a role: no layer that it stands in, no spec.needs of a project", ref=ref
+                )
         wanted = {need.role for _, _, needs in needed for need in needs}
         holders = _holders(connection, wanted)
         teams = self._teams(connection, [item for item, _, _ in needed], bodies)
@@ -252,15 +257,22 @@ class BalanceService:
                 people = [ref for ref in sorted(reached.distances) if ref.kind == "user" and ref in known]
                 for ref in people or [ref for ref in (start,) if ref in known]:
                     through = reached.previous.get(ref)
-                    member = f"member of {through}" if through is not None else ""
                     for way in told:
-                        reasons.setdefault(ref, {})[", ".join(part for part in (way, member) if part) or "owner"] = None
+                        reasons.setdefault(ref, {})[_way(way, through)] = None
             team = [
                 Mate(ref, known[ref].title, tuple(told), ref not in mine, held[ref])
                 for ref, told in sorted(reasons.items())
             ]
             found[item.entity.ref] = (team, mine)
         return found
+
+
+def _way(way: str, through: EntityRef | None) -> str:
+    """Return how somebody comes to a team: as the owner, or by a way of their own, perhaps through a group."""
+    if through is None:
+        return way or Sentence("owner")
+    member = Sentence("member of %(group)s", group=through)
+    return Sentence("%(way)s, %(member)s", way=way, member=member) if way else member
 
 
 def _holders(connection: Connection, roles: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
@@ -290,9 +302,9 @@ def _ways(places: Iterable[Node], bodies: Mapping[EntityRef, Mapping[str, Any]])
             body = bodies.get(ref, {}) if ref is not None else {}
             origin = ref or node.ref
             for who in contributors_of(body, origin):
-                found.setdefault(who, {})["contributor"] = None
+                found.setdefault(who, {})[Sentence("contributor")] = None
             for who, duty in stewards_of(body, origin):
-                found.setdefault(who, {})[f"steward for {duty}"] = None
+                found.setdefault(who, {})[Sentence("steward for %(duty)s", duty=duty)] = None
     return found
 
 
@@ -316,20 +328,22 @@ def _needs(
                 usual[node.layer] = "usual" if said else "required"
     for ref, layer in layers.items():
         for duty in layer.duties if with_duties else ():
-            why = f'the layer {layer.name} asks for a steward for "{duty.duty}"'
+            why = Sentence('the layer %(layer)s asks for a steward for "%(duty)s"', layer=layer.name, duty=duty.duty)
             found[Need(duty.role, "required", "layer", ref, why)] = None
         for role in layer.owner_roles:
-            found[Need(role, "one-of", "layer", ref, f"may own in the layer {layer.name}")] = None
+            why = Sentence("may own in the layer %(layer)s", layer=layer.name)
+            found[Need(role, "one-of", "layer", ref, why)] = None
         if ref in usual:
             for role in (role for role, item in roles.items() if ref in item.layers):
-                found[Need(role, usual[ref], "layer", ref, f"works in the layer {layer.name}")] = None
+                why = Sentence("works in the layer %(layer)s", layer=layer.name)
+                found[Need(role, usual[ref], "layer", ref, why)] = None
     return list(found)
 
 
 def _said_needs(body: Mapping[str, Any], ref: EntityRef) -> list[Need]:
     said = (body.get("spec") or {}).get("needs")
     return [
-        Need(named("role", name, ref), "required", "entity", ref, f"{ref} needs it")
+        Need(named("role", name, ref), "required", "entity", ref, Sentence("%(ref)s needs it", ref=ref))
         for name in (said if isinstance(said, list) else ())
         if isinstance(name, str)
     ]

@@ -12,6 +12,7 @@ from portal.model.filter import EntityFilter
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.query import Cursor, EntityQuery, Place, parse_cursor
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.model.visibility import ALL, Visibility
 from portal.services.ancestry import Ancestor, ancestry
 from portal.services.once import Once
@@ -133,7 +134,7 @@ class CatalogService:
         with self._database.reading() as connection:
             entity = catalog.origins(connection, [ref]).get(ref)
             if entity is None:
-                raise NotFoundError(f"No such entity {ref}")
+                raise NotFoundError(Sentence("No such entity %(ref)s", ref=ref))
             locations = catalog.location_entities(connection, [entity.source_id])
             return ancestry(entity, locations, integrations=self._integrations)
 

@@ -12,6 +12,7 @@ from portal.ingest.snapshot import Puts, Snapshot
 from portal.ingest.stored import DocumentKey, Stored
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.providers.contract import Authorship
 from portal.services.memory import give_back
 from portal.store import entities, sources
@@ -208,7 +209,9 @@ def claim_problem(claim: Claim, holder: Claim) -> Problem:
         span=Span(claim.line, 1),
         field="metadata.name",
         found=claim.ref,
-        expected=f"a reference that is not taken; {holder.location}:{holder.line} holds it",
-        hint="Rename one of the two, or remove it; this document takes over when the other lets go",
+        expected=Sentence(
+            "a reference that is not taken; %(location)s:%(line)s holds it", location=holder.location, line=holder.line
+        ),
+        hint=Sentence("Rename one of the two, or remove it; this document takes over when the other lets go"),
         ref=claim.ref,
     )

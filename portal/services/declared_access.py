@@ -7,6 +7,7 @@ from typing import Any
 
 from portal.model.access_rule import AccessRule, some_of
 from portal.model.permission import CATALOG_ENTITY, Conditional, Criteria, EveryOf, NoneOf, Permission, Ruling
+from portal.model.sentence import Sentence, several
 from portal.services.access_facts import AccessFacts
 from portal.services.identity import Actor
 from portal.services.permission_policy import Claims, PermissionPolicy, rulings_by
@@ -22,7 +23,7 @@ class DeclaredAccess:
     def decide(self, permissions: Sequence[Permission], actor: Actor, claims: Claims) -> Sequence[Ruling]:
         """See `PermissionPolicy.decide`."""
         decided = [
-            item if item is not None else Ruling("DENY", "no policy decides on it")
+            item if item is not None else Ruling("DENY", Sentence("no policy decides on it"))
             for item in rulings_by(self._inner, permissions, actor, claims)
         ]
         rules = self._facts.access_rules()
@@ -83,8 +84,9 @@ class DeclaredAccess:
 
 
 def _told(rule: AccessRule) -> str:
-    return f"{rule.policy} says: {rule.explanation} {rule.fix}".rstrip()
+    said = f"{rule.explanation} {rule.fix}".rstrip()
+    return Sentence("%(policy)s says: %(said)s", policy=rule.policy, said=said)
 
 
 def _joined(ruling: Ruling, rules: Sequence[AccessRule]) -> str:
-    return "; ".join(filter(None, (ruling.reason, *map(_told, rules))))
+    return several(filter(None, (ruling.reason, *map(_told, rules))))

@@ -9,6 +9,7 @@ from portal.model.access_rule import some_of
 from portal.model.permission import CATALOG_ENTITY, Condition, Conditional, Decision, Permission, Ruling
 from portal.model.permission_names import PERMISSIONS, SCAFFOLDER_TASK, SCAFFOLDER_TEMPLATE
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.access_facts import AccessFacts
 from portal.services.identity import Actor
 from portal.services.permission_policy import Claims
@@ -48,7 +49,8 @@ OF_GROUPS_OWN = frozenset({"portal.asset.create"})
 OF_APPROVERS = frozenset({"portal.exemption.grant"})
 OF_ADMINS = frozenset({"catalog.ingestion.manage", "portal.audit.read", "portal.policy.explain", "portal.reorg.write"})
 
-_MEANT = "those whom its tags name may, where any do"
+_EVERYONE = Sentence("everyone who is signed in may")
+_MEANT = Sentence("those whom its tags name may, where any do")
 ALLOW: Decision = "ALLOW"
 DENY: Decision = "DENY"
 
@@ -71,44 +73,48 @@ class DefaultPolicy:
     def decide(self, permissions: Sequence[Permission], actor: Actor, claims: Claims) -> Sequence[Ruling]:
         """Return what is decided on each of the permissions, in their order."""
         if actor.type == "service":
-            return [Ruling(ALLOW, "a service may do what its token allows")] * len(permissions)
+            return [Ruling(ALLOW, Sentence("a service may do what its token allows"))] * len(permissions)
         if actor.type == "none" or actor.user_ref == self._guest:
             return [self._of_guest(permission) for permission in permissions]
         if all(permission.name in READING for permission in permissions):
             # Asked with every request: no claims are needed for it.
-            return [Ruling(ALLOW, "everyone who is signed in may")] * len(permissions)
+            return [Ruling(ALLOW, _EVERYONE)] * len(permissions)
         held = list(claims())
         if not self._admins.isdisjoint(held):
             admin = next(ref for ref in held if ref in self._admins)
-            return [Ruling(ALLOW, f"{admin} is among the admins")] * len(permissions)
+            return [Ruling(ALLOW, Sentence("%(admin)s is among the admins", admin=admin))] * len(permissions)
         return [self._of_user(permission, held) for permission in permissions]
 
     def _of_guest(self, permission: Permission) -> Ruling:
         if self._guest_rights == "everything":
-            return Ruling(ALLOW, "guests may do everything here")
+            return Ruling(ALLOW, Sentence("guests may do everything here"))
         if permission.name in READING:
-            return Ruling(ALLOW, "everyone may read, guests too")
+            return Ruling(ALLOW, Sentence("everyone may read, guests too"))
         if permission.name in OF_MEANT:
             return self._meant_for((), _MEANT)
-        return Ruling(DENY, "guests may only read here; sign in")
+        return Ruling(DENY, Sentence("guests may only read here; sign in"))
 
     def _of_user(self, permission: Permission, claims: Sequence[EntityRef]) -> Ruling:
         for names, words, decide in self._table():
             if permission.name in names:
                 return decide(claims, words)
         if permission.name in PERMISSIONS:
-            return Ruling(DENY, "admins alone may")
-        return Ruling(DENY, "Portal knows no such permission, which leaves it to admins")
+            return Ruling(DENY, Sentence("admins alone may"))
+        return Ruling(DENY, Sentence("Portal knows no such permission, which leaves it to admins"))
 
     def _table(self) -> tuple[tuple[Collection[str], str, Callable[[Sequence[EntityRef], str], Ruling]], ...]:
         return (
-            (READING | OF_EVERYONE, "everyone who is signed in may", lambda _claims, words: Ruling(ALLOW, words)),
-            (OF_MEMBERS, "members of a group may, as the catalog has it", _of_member),
-            (OF_OWNERS, "its owners may, members of groups below them, and admins", _of_owner),
-            (OF_CREATORS, "who started it may, and admins", _of_creator),
+            (READING | OF_EVERYONE, _EVERYONE, lambda _claims, words: Ruling(ALLOW, words)),
+            (OF_MEMBERS, Sentence("members of a group may, as the catalog has it"), _of_member),
+            (OF_OWNERS, Sentence("its owners may, members of groups below them, and admins"), _of_owner),
+            (OF_CREATORS, Sentence("who started it may, and admins"), _of_creator),
             (OF_MEANT, _MEANT, self._meant_for),
-            (OF_GROUPS_OWN, "members of the owner may, and of groups that act for it (spec.actsFor)", self._of_own),
-            (OF_APPROVERS, "holders of a role that approves in its layer may", self._of_approver),
+            (
+                OF_GROUPS_OWN,
+                Sentence("members of the owner may, and of groups that act for it (spec.actsFor)"),
+                self._of_own,
+            ),
+            (OF_APPROVERS, Sentence("holders of a role that approves in its layer may"), self._of_approver),
         )
 
     def _meant_for(self, claims: Sequence[EntityRef], words: str) -> Ruling:
@@ -125,14 +131,17 @@ class DefaultPolicy:
         held = set(self._facts.roles_of(claims))
         approving = sorted(ref for ref, layer in layers.items() if not held.isdisjoint(layer.approvers))
         if not approving:
-            return Ruling(DENY, f"{words}; no layer names one that you hold" if layers else "no layer names approvers")
+            none = Sentence("%(words)s; no layer names one that you hold", words=words)
+            return Ruling(DENY, none if layers else Sentence("no layer names approvers"))
         criteria = self._facts.criteria_of(approving)
         return Ruling(Conditional(some_of([criteria[layer] for layer in approving])), words)
 
 
 def _of_member(claims: Sequence[EntityRef], words: str) -> Ruling:
     group = next((ref for ref in claims if ref.kind == "group"), None)
-    return Ruling(DENY, words) if group is None else Ruling(ALLOW, f"{words}; {group} is one of yours")
+    if group is None:
+        return Ruling(DENY, words)
+    return Ruling(ALLOW, Sentence("%(words)s; %(group)s is one of yours", words=words, group=group))
 
 
 def _of_owner(claims: Sequence[EntityRef], words: str) -> Ruling:

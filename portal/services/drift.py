@@ -30,6 +30,7 @@ from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.location import Tree
 from portal.model.login import without_credentials
 from portal.model.ref import PEOPLE, EntityRef
+from portal.model.sentence import Sentence
 from portal.providers.work import GitWork, Work
 from portal.services.assets import Place, Places
 from portal.services.by_visibility import ByVisibility
@@ -164,7 +165,9 @@ class DriftService:
         wanted_layer = None if layer is None else EntityRef.parse(layer, default_kind="layer")
         if wanted_layer is not None and wanted_layer not in state.assets.layers:
             known = ", ".join(sorted(ref.name for ref in state.assets.layers)) or "none"
-            raise InputError(f'There is no layer "{layer}"; known layers: {known}')
+            raise InputError(
+                Sentence('There is no layer "%(layer)s"; known layers: %(known)s', layer=layer, known=known)
+            )
         nodes = [
             node
             for node in state.assets.nodes.values()
@@ -191,7 +194,13 @@ class DriftService:
     def _terms(self, half_life_days: float | None) -> _Terms:
         days = self._half_life_days if half_life_days is None else half_life_days
         if not 1 <= days <= LONGEST_HALF_LIFE_DAYS:
-            raise InputError(f"A half-life of {days:g} days; expected one between 1 and {LONGEST_HALF_LIFE_DAYS}")
+            raise InputError(
+                Sentence(
+                    "A half-life of %(days)s days; expected one between 1 and %(longest_half_life_days)s",
+                    days=f"{days:g}",
+                    longest_half_life_days=LONGEST_HALF_LIFE_DAYS,
+                )
+            )
         return _Terms(days, self._clock(), self._is_bot)
 
     def _read(
@@ -228,7 +237,10 @@ class DriftService:
 
     @property
     def _too_long(self) -> str:
-        return f"reading histories took more than {self._budget_seconds:g} seconds; ask again to go on"
+        return Sentence(
+            "reading histories took more than %(seconds)s seconds; ask again to go on",
+            seconds=f"{self._budget_seconds:g}",
+        )
 
     def _remember(self, key: tuple[_Repository, frozenset[str]], read: _Read) -> None:
         self._works[key] = read
@@ -358,7 +370,7 @@ def _repository(place: Place) -> _Repository:
 
 
 def _nobody(found: Effort, place: Place) -> str:
-    where = f'"{place.folder}"' if place.folder else "the root of its repository"
+    where = f'"{place.folder}"' if place.folder else Sentence("the root of its repository")
     if found.bots:
-        return f"bots alone have committed to {where}"
-    return f"no commit has touched {where}"
+        return Sentence("bots alone have committed to %(where)s", where=where)
+    return Sentence("no commit has touched %(where)s", where=where)

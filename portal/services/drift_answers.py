@@ -11,6 +11,7 @@ from portal.graph.codeowners import Rule
 from portal.graph.drift import Drift, Effort, Person
 from portal.graph.people import hint_of, masked, shown_name
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence, several
 from portal.store.graph import Node
 
 _LAST_SECOND = 253_402_300_799
@@ -58,13 +59,20 @@ class CodeOwnersView:
         """How the file and the catalog differ, or that they do not."""
         named = [rule for rule in self.rules if rule.owners]
         if not named:
-            return f"{self.path} names nobody for it."
-        places = "; ".join(
-            f"{self.path}:{rule.line} names {', '.join(self._told(name) for name in rule.owners)}" for rule in named
+            return Sentence("%(path)s names nobody for it.", path=self.path)
+        places = several(
+            Sentence(
+                "%(place)s names %(owners)s",
+                place=f"{self.path}:{rule.line}",
+                owners=[self._told(name) for name in rule.owners],
+            )
+            for rule in named
         )
         if self.agrees is None:
-            return f"{places}."
-        return f"{places}; {'as the catalog does' if self.agrees else f'the catalog says {self.owner}'}."
+            return Sentence("%(places)s.", places=places)
+        if self.agrees:
+            return Sentence("%(places)s; as the catalog does.", places=places)
+        return Sentence("%(places)s; the catalog says %(owner)s.", places=places, owner=self.owner)
 
     def to_json(self) -> dict[str, Any]:
         """Return the view as JSON tells it."""
@@ -85,7 +93,9 @@ class CodeOwnersView:
 
     def _told(self, name: str) -> str:
         ref = self.refs.get(name)
-        return f"{masked(name)} ({ref})" if ref else f"{masked(name)} (not in the catalog)"
+        if ref:
+            return f"{masked(name)} ({ref})"
+        return Sentence("%(name)s (not in the catalog)", name=masked(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +138,34 @@ class AssetDrift:
         """The answer in one sentence."""
         owner, found = self.entity.owner, self.drift
         if found.status == "unknown":
-            return f"Nothing is known of who works on it: {self.reason}."
+            return Sentence("Nothing is known of who works on it: %(reason)s.", reason=self.reason)
         if owner is None:
-            said = "It has no declared owner"
+            said = Sentence("It has no declared owner")
         else:
-            whom = f"{owner} itself" if owner.kind == "user" else f"members of {owner}"
-            said = f"{percent(found.share or 0.0)} of recent work on it is by {whom}"
+            whom = (
+                Sentence("%(owner)s itself", owner=owner)
+                if owner.kind == "user"
+                else Sentence("members of %(owner)s", owner=owner)
+            )
+            said = Sentence(
+                "%(share)s of recent work on it is by %(whom)s", share=percent(found.share or 0.0), whom=whom
+            )
         top = self.workers[0]
         others = f" ({', '.join(top.groups)})" if top.groups else ""
         name = shown_name(top.person.author)
-        said += f"; most by {name}{others} {percent(top.share)}"
+        said = Sentence(
+            "%(said)s; most by %(who)s %(share)s", said=said, who=f"{name}{others}", share=percent(top.share)
+        )
         if found.status == "little":
-            return f"{said}; too little recent work to judge by."
+            return Sentence("%(said)s; too little recent work to judge by.", said=said)
         if found.suggestion is not None:
-            held = percent(found.suggestion.share)
-            return f"{said}: {found.suggestion.ref}, whose members did {held}, may be the real owner."
-        return f"{said}."
+            return Sentence(
+                "%(said)s: %(group)s, whose members did %(share)s, may be the real owner.",
+                said=said,
+                group=found.suggestion.ref,
+                share=percent(found.suggestion.share),
+            )
+        return Sentence("%(said)s.", said=said)
 
     def to_json(self, *, people: int | None = None) -> dict[str, Any]:
         """Return the answer as JSON tells it, with so many people at most."""
@@ -195,7 +217,7 @@ def percent(share: float) -> str:
     """Return a share (0 to 1) as people read it; what is little is not nothing."""
     number = round(share * 100)
     if number == 0 and share > 0:
-        return "less than 1 %"
+        return Sentence("less than 1 %")
     return f"{number} %"
 
 

@@ -14,6 +14,7 @@ from portal.model.layer import accountable_owner
 from portal.model.permission import CATALOG_ENTITY, Conditional, Decision, Permission
 from portal.model.permission_names import PERMISSIONS
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.catalog import CatalogService
 from portal.services.identity import Actor
 from portal.services.permission import Application, PermissionService, Question
@@ -82,15 +83,21 @@ class ExplanationService:
         """
         permission = PERMISSIONS.get(name)
         if permission is None:
-            raise InputError(f'There is no permission "{name}"; there are {", ".join(sorted(PERMISSIONS))}')
+            raise InputError(
+                Sentence(
+                    'There is no permission "%(name)s"; there are %(permissions)s',
+                    name=name,
+                    permissions=sorted(PERMISSIONS),
+                )
+            )
         if resource is not None and permission.resource_type is None:
-            raise InputError(f"{name} is not given on single resources; ask without one")
+            raise InputError(Sentence("%(name)s is not given on single resources; ask without one", name=name))
         owners: Sequence[EntityRef] = ()
         if resource is not None and permission.resource_type == CATALOG_ENTITY:
             resource = ref = EntityRef.parse(resource)
             body = self._catalog.by_refs([ref]).get(ref)
             if body is None or (told_to is not None and not self._told([ref], told_to)):
-                raise NotFoundError(f"Entity {ref} not found")
+                raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
             owners = owners_of(orjson.loads(body))
         (answer,) = self._permission.authorize([Question("", permission, resource)], actor)
         decision = answer.decision
@@ -129,9 +136,9 @@ class ExplanationService:
         refused = self._refused(decision, sought.refs)
         if refused or decision == "DENY":
             told = self._told(refused, actor) if on_entities else refused
-            named = ", ".join(told[:_MOST_NAMED])
-            named += f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
-            raise refusal(actor, f"{name} on {named}" if named else name, reason)
+            raise refusal(
+                actor, Sentence("%(name)s on %(named)s", name=name, named=_named(told)) if told else name, reason
+            )
 
     def _refused(self, decision: Decision, refs: tuple[str, ...]) -> list[str]:
         """Return those of some resources on which a decision gives no permission."""
@@ -149,17 +156,41 @@ class ExplanationService:
         readable = [EntityRef.parse(ref) for ref, one in zip(refs, decided, strict=True) if one == "ALLOW"]
         bodies = self._catalog.by_refs(sorted(set(readable)))
         return [
-            f"{ref} (owned by {', '.join(owners_of(orjson.loads(bodies[ref]))) or 'nobody'})"
+            Sentence(
+                "%(ref)s (owned by %(owners)s)",
+                ref=ref,
+                owners=owners_of(orjson.loads(bodies[ref])) or Sentence("nobody"),
+            )
             for ref in readable
             if ref in bodies
         ]
 
 
+def _named(told: Sequence[str]) -> Sentence | list[str]:
+    shown = list(told[:_MOST_NAMED])
+    if len(told) <= _MOST_NAMED:
+        return shown
+    return Sentence("%(shown)s and %(count)s more", shown=shown, count=len(told) - _MOST_NAMED)
+
+
 def refusal(actor: Actor, what: str, reason: str) -> AuthenticationError | NotAllowedError:
     """Return the refusal of something to an actor."""
     if actor.type == "none":
-        return AuthenticationError(f"Nobody is signed in, which {what} asks for: {reason or 'sign in'}")
-    return NotAllowedError(f"{actor.subject} may not use {what}: {reason or 'the permission policy says so'}")
+        return AuthenticationError(
+            Sentence(
+                "Nobody is signed in, which %(what)s asks for: %(reason)s",
+                what=what,
+                reason=reason or Sentence("sign in"),
+            )
+        )
+    return NotAllowedError(
+        Sentence(
+            "%(subject)s may not use %(what)s: %(reason)s",
+            subject=actor.subject,
+            what=what,
+            reason=reason or Sentence("the permission policy says so"),
+        )
+    )
 
 
 def owners_of(entity: dict[str, Any]) -> list[EntityRef]:

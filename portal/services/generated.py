@@ -16,16 +16,17 @@ from portal.model.location import GENERATED_PREFIX, Target, parse_location, pars
 from portal.model.login import without_credentials
 from portal.model.ref import EntityRef
 from portal.model.relation import GENERATED_FROM
+from portal.model.sentence import Sentence
 from portal.services.templates import Templates
 from portal.store import catalog, graph, sources
 from portal.store.catalog import Origin
 from portal.store.database import Connection, Database
 from portal.vcs.lineage import Lineage
 
-_NO_COMMIT = "its catalog file does not tell the commit that it was generated at"
-_GONE = "its template is not in the catalog any more, or may not be read"
-_REWRITTEN = "its commit is not in the history of the template's branch, or too far back in it"
-_NO_REPOSITORY = "it does not lie in a git repository"
+_NO_COMMIT = Sentence("its catalog file does not tell the commit that it was generated at")
+_GONE = Sentence("its template is not in the catalog any more, or may not be read")
+_REWRITTEN = Sentence("its commit is not in the history of the template's branch, or too far back in it")
+_NO_REPOSITORY = Sentence("it does not lie in a git repository")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class GeneratedService:
             documents = graph.documents_of(connection, wanted)
             trusted = {source.id for source in sources.list_sources(connection) if not source.registered}
         if template is not None and template not in documents and not origins:
-            raise NotFoundError(f"Template {template} not found")
+            raise NotFoundError(Sentence("Template %(template)s not found", template=template))
         standing = self._standing(wanted, documents)
         groups: dict[tuple[EntityRef, str, str], list[tuple[Origin, Target | None]]] = {}
         for ref, origin in sorted(origins.items()):

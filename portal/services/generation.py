@@ -16,6 +16,7 @@ from portal.ingest.yaml import parse
 from portal.ingest.yaml_text import to_yaml
 from portal.model.entity import LOCATION_ANNOTATION
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 
 RECORD_FILE = ".portal/answers.yaml"
 CATALOG_FILE = "catalog-info.yaml"
@@ -70,13 +71,17 @@ class Generation:
         documents = parse(content, location=place)
         value = documents[0].value if len(documents) == 1 else None
         if not isinstance(value, dict) or not isinstance(value.get("parameters") or {}, dict):
-            raise InputError(f"{place}: expected a mapping with template, commit, parameters")
+            raise InputError(Sentence("%(place)s: expected a mapping with template, commit, parameters", place=place))
         text = {name: item for name, item in value.items() if isinstance(item, str)}
         commit = text.get("commit", "")
         if not _COMMIT.fullmatch(commit):
             raise InputError(
-                f'{place}: found commit "{commit[:80]}"; expected 40 or 64 hexadecimal characters. What was generated '
-                "from a template of a folder, which has no commits, cannot be upgraded"
+                Sentence(
+                    '%(place)s: found commit "%(commit)s"; expected 40 or 64 hexadecimal characters. '
+                    "What was generated from a template of a folder, which has no commits, cannot be upgraded",
+                    place=place,
+                    commit=commit[:80],
+                )
             )
         task = text.get("task", "")
         return cls(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from portal.model.sentence import Sentence
 from portal.store import schema
 from portal.store.catalog import is_reachable
 from portal.store.database import Database
@@ -24,11 +25,15 @@ class HealthService:
         there is not known.
         """
         if self._is_stopping():
-            return "Portal is stopping"
+            return Sentence("Portal is stopping")
         if not is_reachable(self._database):
-            return "The database does not answer"
+            return Sentence("The database does not answer")
         with self._database.reading() as connection:
             version = schema.version_of(connection)
         if version != self._needed:
-            return f'The database has the shape "{version}"; this Portal needs "{self._needed}"'
+            return Sentence(
+                'The database has the shape "%(version)s"; this Portal needs "%(needed)s"',
+                version=version,
+                needed=self._needed,
+            )
         return None

@@ -20,6 +20,7 @@ from portal.model.entity import ORIGIN_ANNOTATION
 from portal.model.integration import NO_INTEGRATIONS, Integrations
 from portal.model.moment import Moment, shown_time
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.kinds import KindsService
 from portal.services.moments import absence, revision_of
 from portal.store import sources
@@ -102,7 +103,11 @@ class HistoryService:
         with self._database.reading() as connection:
             revision = sources.current_revision(connection)
             if since > revision:
-                raise InputError(f"There is no revision {since} yet; the newest is {revision}")
+                raise InputError(
+                    Sentence(
+                        "There is no revision %(since)s yet; the newest is %(revision)s", since=since, revision=revision
+                    )
+                )
             found = versions_since(connection, since, after=after, limit=limit + 1)
         return ChangesPage(revision, found[:limit], found[limit - 1].id if len(found) > limit else None)
 
@@ -116,7 +121,7 @@ class HistoryService:
         with self._database.reading() as connection:
             found = versions_of(connection, ref, before=before, limit=limit + 1)
         if not found and before is None:
-            raise NotFoundError(f"Entity {ref} has never been in the catalog")
+            raise NotFoundError(Sentence("Entity %(ref)s has never been in the catalog", ref=ref))
         items = [_item(old, new) for new, old in zip_longest(found, found[1:])]
         return HistoryPage(items[:limit], found[limit - 1].id if len(found) > limit else None)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from portal.errors import AuthenticationError, InputError, NotAllowedError
 from portal.model.access import AccessRestriction, ExternalAccess
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.api_tokens import ApiTokens
 from portal.store import membership
 from portal.store.database import Database
@@ -53,8 +54,8 @@ class Actor:
         if self.type in allowed:
             return
         if self.type == "none":
-            raise AuthenticationError("Missing credentials")
-        raise NotAllowedError(f"This endpoint does not allow '{self.type}' credentials")
+            raise AuthenticationError(Sentence("Missing credentials"))
+        raise NotAllowedError(Sentence("This endpoint does not allow '%(type)s' credentials", type=self.type))
 
 
 ANYBODY = Actor("none")
@@ -96,7 +97,7 @@ class IdentityService:
     def sign_in_guest(self) -> SignIn:
         """Sign the guest in. Raises `NotAllowedError` where settings allow no guests."""
         if not self.allows_guests:
-            raise NotAllowedError('Guests may not sign in here; the setting "guests" allows it')
+            raise NotAllowedError(Sentence('Guests may not sign in here; the setting "guests" allows it'))
         return self.sign_in(self._guest)
 
     def sign_in(self, user_ref: EntityRef) -> SignIn:
@@ -112,14 +113,14 @@ class IdentityService:
         token = self.tokens.verify(text)
         if token is not None:
             if token.is_limited and not allow_limited:
-                raise AuthenticationError("Illegal limited user token")
+                raise AuthenticationError(Sentence("Illegal limited user token"))
             return Actor("user", token.user_ref, token=token)
         for access, known in self._external:
             if hmac.compare_digest(known, text.encode()):
                 return _service(access, plugin)
         found = self._api_tokens.verify(text) if self._api_tokens is not None else None
         if found is None or (found.owner == self._guest and not self.allows_guests):
-            raise AuthenticationError("Illegal token")
+            raise AuthenticationError(Sentence("Illegal token"))
         return Actor(
             "user" if found.is_personal else "service", found.owner, scopes=found.permissions, token_id=found.id
         )
@@ -129,7 +130,7 @@ class IdentityService:
         actor = self.authenticate(text, plugin="auth", allow_limited=True)
         ref = actor.user_ref
         if ref is None:
-            raise InputError("Userinfo endpoint must be called with a token that represents a user principal")
+            raise InputError(Sentence("Userinfo endpoint must be called with a token that represents a user principal"))
         return {"claims": {"sub": ref, "ent": list(self.claims_of([ref])[ref])}}
 
     def claims_of(self, users: Collection[EntityRef]) -> Mapping[EntityRef, Sequence[EntityRef]]:
@@ -147,5 +148,5 @@ def _service(access: ExternalAccess, plugin: str) -> Actor:
     restrictions = {item.plugin: item for item in access.restrictions}
     if restrictions and plugin not in restrictions:
         valid = ", ".join(f"'{name}'" for name in restrictions)
-        raise NotAllowedError(f"This token's access is restricted to plugin(s) {valid}")
+        raise NotAllowedError(Sentence("This token's access is restricted to plugin(s) %(valid)s", valid=valid))
     return Actor("service", access.subject, {plugin: restrictions[plugin]} if restrictions else None)

@@ -13,6 +13,7 @@ from portal.graph.removal import Break, breaks_of
 from portal.model.moment import parse_moment
 from portal.model.ref import EntityRef
 from portal.model.relation import OWNED_BY
+from portal.model.sentence import Sentence
 from portal.services.dependencies import Dependencies
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService, missing_node, reached_json
@@ -186,15 +187,26 @@ def _revision(connection: Connection, since: str, *, newest: int) -> int:
     if since.startswith("revision:"):
         revision = parse_moment(since).revision or 0
         if revision > newest:
-            raise InputError(f"There is no revision {revision}; the newest is {newest}")
+            raise InputError(
+                Sentence(
+                    "There is no revision %(revision)s; the newest is %(newest)s", revision=revision, newest=newest
+                )
+            )
         return revision
     if not _COMMIT.fullmatch(since):
-        raise InputError(f'"{since}" is no commit; expected at least 7 of its hexadecimal digits, or "revision:7"')
+        raise InputError(
+            Sentence(
+                '"%(since)s" is no commit; expected at least 7 of its hexadecimal digits, or "revision:7"', since=since
+            )
+        )
     found = versions.revisions_of_commits(connection, since)
     if not found:
         raise InputError(
-            f"No version in the catalog comes from the commit {since}; the history of an entity names some"
+            Sentence(
+                "No version in the catalog comes from the commit %(since)s; the history of an entity names some",
+                since=since,
+            )
         )
     if len(found) > 1:
-        raise InputError(f"Several commits begin with {since}; give more of it")
+        raise InputError(Sentence("Several commits begin with %(since)s; give more of it", since=since))
     return next(iter(found.values()))

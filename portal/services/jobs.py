@@ -20,6 +20,7 @@ from dbos._context import current_owner_xid
 from dbos._queue import queue_worker_thread
 
 from portal.errors import ServiceUnavailableError
+from portal.model.sentence import Sentence
 from portal.model.trace import traced
 from portal.services.duty import Duty
 from portal.services.pace import Pace
@@ -183,7 +184,9 @@ class Jobs:
         except Exception as fault:
             self.stop()
             if isinstance(fault, error.DBOSException):
-                raise ServiceUnavailableError(f"Background work cannot start: {fault}") from fault
+                raise ServiceUnavailableError(
+                    Sentence("Background work cannot start: %(fault)s", fault=str(fault))
+                ) from fault
             raise
         self._hand_in()
         if self._may_work:
@@ -193,7 +196,7 @@ class Jobs:
     def enqueue(self, name: str, ids: Collection[str]) -> None:
         """Hand in jobs; one whose id has been handed in before is left as it is."""
         if self._client is None:
-            raise ServiceUnavailableError("Background work has not started")
+            raise ServiceUnavailableError(Sentence("Background work has not started"))
         for job_id in ids:  # DBOS hands in one at a time
             self._client.enqueue(
                 {
@@ -211,7 +214,7 @@ class Jobs:
     def recorded(self, job_id: str) -> dict[str, Any]:
         """Return what the steps of a job have given so far, by name; nothing for one that is not known any more."""
         if self._client is None:
-            raise ServiceUnavailableError("Background work has not started")
+            raise ServiceUnavailableError(Sentence("Background work has not started"))
         return {str(step["function_name"]): step["output"] for step in self._client.list_workflow_steps(job_id)}
 
     def stop(self, *, timeout_seconds: float = 10.0) -> None:

@@ -12,6 +12,7 @@ from portal.graph.reuse import Use, belongings, uses
 from portal.model.layer import Finding, Layer
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
+from portal.model.sentence import Sentence, restored, stored
 from portal.services.facts import DocumentsOf
 from portal.services.ownership import FRAME_KINDS, LayerView
 from portal.services.past import Past
@@ -89,13 +90,20 @@ class Duplicate(NamedTuple):
             "advice": self.advice,
         }
 
+    def to_stored(self) -> dict[str, Any]:
+        """Return the pair as it is kept: beside what JSON tells, the sentences as pages translate them."""
+        return self.to_json() | {"said": [stored(self.pair.reason), stored(self.advice)]}
+
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Self:
-        """Return the pair that JSON tells of."""
+    def from_stored(cls, told: Mapping[str, Any]) -> Self:
+        """Return the pair that was kept."""
         first, second = told["items"]
         nodes = (Node.from_json(first), Node.from_json(second))
-        pair = Pair(nodes[0].ref, nodes[1].ref, told["alike"], told["reason"])
-        return cls(pair, nodes, (first["homes"], second["homes"]), EntityRef(told["share"]), told["advice"])
+        # An older release kept the texts alone.
+        reason, advice = told.get("said") or (None, None)
+        pair = Pair(nodes[0].ref, nodes[1].ref, told["alike"], restored(told["reason"], reason))
+        homes = (first["homes"], second["homes"])
+        return cls(pair, nodes, homes, EntityRef(told["share"]), restored(told["advice"], advice))
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +285,22 @@ def _duplicate(
 ) -> Duplicate:
     first, second = (used.get(node.ref, Use()).dependents for node in nodes)
     share, other = (pair.first, pair.second) if first >= second else (pair.second, pair.first)
-    more = (
-        "Both are needed equally often"
+    why = (
+        Sentence("Both are needed equally often")
         if first == second
-        else f"{share} is needed by more ({max(first, second)} against {min(first, second)})"
+        else Sentence(
+            "%(share)s is needed by more (%(most)s against %(fewest)s)",
+            share=share,
+            most=max(first, second),
+            fewest=min(first, second),
+        )
     )
-    where = f"offer {share} in the layer {below.name}" if below is not None else f"keep {share}"
-    advice = f"{more}: {where}, and let those who use {other} use it."
+    what = (
+        Sentence("offer %(share)s in the layer %(layer)s", share=share, layer=below.name)
+        if below is not None
+        else Sentence("keep %(share)s", share=share)
+    )
+    advice = Sentence("%(why)s: %(what)s, and let those who use %(other)s use it.", why=why, what=what, other=other)
     return Duplicate(pair, nodes, (homes[pair.first], homes[pair.second]), share, advice)
 
 

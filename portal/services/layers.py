@@ -13,6 +13,7 @@ from portal.model.layer import Layer, Role, layer_of, role_of
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES
+from portal.model.sentence import Sentence
 from portal.services.by_visibility import ByVisibility
 from portal.services.kinds import KindsService
 from portal.services.layer_standing import (
@@ -192,8 +193,14 @@ class LayersService:
             wanted = EntityRef.parse(layer, default_kind="layer")
             reports = [report for report in reports if report.layer == wanted]
             if not reports:
-                names = ", ".join(report.layer.name for report in found.reports if report.layer is not None)
-                raise InputError(f'There is no layer "{layer}"; known are: {names or "none"}')
+                names = [report.layer.name for report in found.reports if report.layer is not None]
+                raise InputError(
+                    Sentence(
+                        'There is no layer "%(layer)s"; known are: %(names)s',
+                        layer=layer,
+                        names=names or Sentence("none"),
+                    )
+                )
         is_highest = reports[:1] == found.reports[:1]
         return LayersAnswer(reports, found.duplicates if is_highest else Page(0, []), as_of)
 
@@ -230,7 +237,7 @@ class LayersService:
         whole = self.seen_by(connection)
         found: dict[str, list[Any]] = {
             _HEADS: [_head(item) for item in whole.layers],
-            _DUPLICATES: [item.to_json() for item in whole.duplicates],
+            _DUPLICATES: [item.to_stored() for item in whole.duplicates],
         }
         for place, item in enumerate(whole.layers):
             for name, told in zip(_LISTS, _told(item), strict=True):
@@ -344,7 +351,7 @@ def _kept(connection: Connection, *, limit: int, offset: int) -> LayersAnswer | 
                 Page(head["unused"], [Node.from_json(told) for told in unused]),
             )
         )
-    return LayersAnswer(reports, Page(counted, [Duplicate.from_json(told) for told in pages[_DUPLICATES]]))
+    return LayersAnswer(reports, Page(counted, [Duplicate.from_stored(told) for told in pages[_DUPLICATES]]))
 
 
 def _used(item: LayerStanding) -> int:

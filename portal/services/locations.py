@@ -13,6 +13,7 @@ from portal.ingest.generated import generated_name
 from portal.model.filter import EntityFilter
 from portal.model.problem import Problem, raise_for
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.analysis import Analysis, analyze, validation_messages
 from portal.services.ancestry import ancestry
 from portal.services.refresh import RefreshService
@@ -20,8 +21,6 @@ from portal.services.sources import SourcesService
 from portal.store import catalog, entities, graph, sources
 from portal.store.database import Database
 from portal.store.sources import Source
-
-_NOT_FOUND = "Found no location with ID {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class LocationsService:
         for location in self.list():
             if location.id == location_id:
                 return location
-        raise NotFoundError(_NOT_FOUND.format(location_id))
+        raise NotFoundError(Sentence("Found no location with ID %(source_id)s", source_id=location_id))
 
     def entities_of(self, location_id: str, *, hidden: bool = False) -> Sequence[EntityRef]:
         """Return the entities that a registered location alone brought. Raises `NotFoundError`.
@@ -126,7 +125,7 @@ class LocationsService:
         for location in self.list():
             if location.id == source_id:
                 return location
-        raise NotFoundError(f"Found no registered location for entity {ref}")
+        raise NotFoundError(Sentence("Found no registered location for entity %(ref)s", ref=ref))
 
     def query(self, wanted: EntityFilter | None, *, limit: int, after_id: str = "") -> tuple[Sequence[Location], int]:
         """Return a page of the registered locations that a filter on their fields means, by id, with their total."""
@@ -157,7 +156,9 @@ class LocationsService:
         _require_url(location_type)
         known = {(source.type, source.target) for source in self._sources.list()}
         if (location_type, target) in known and not trusted:
-            raise ConflictError(f"Location {location_type}:{target} already exists")
+            raise ConflictError(
+                Sentence("Location %(type)s:%(target)s already exists", type=location_type, target=target)
+            )
         (source,) = self._sources.add([(location_type, target)], registered=True)
         if not waits and self._begin({source.id: ()}):
             return Registered(_location(source), ())
@@ -187,7 +188,7 @@ class LocationsService:
         """Remove a registered location with all that it alone brought; return it. Raises `NotFoundError`."""
         location = self.get(location_id)
         if not self._refresh.remove([location.id]):
-            raise NotFoundError(_NOT_FOUND.format(location_id))
+            raise NotFoundError(Sentence("Found no location with ID %(source_id)s", source_id=location_id))
         return location
 
     def refresh(self, ref: EntityRef) -> None:
@@ -198,7 +199,7 @@ class LocationsService:
         with self._database.reading() as connection:
             entity = catalog.origins(connection, [ref]).get(ref)
             if entity is None:
-                raise NotFoundError(f"Entity {ref} not found")
+                raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
         # Whoever may refresh an entity has what leads to it read again, of which they may know nothing.
         with self._database.whole.reading() as connection:
             locations = catalog.location_entities(connection, [entity.source_id])
@@ -214,7 +215,7 @@ class LocationsService:
         with self._database.reading() as connection:
             refs = entities.refs_of_uids(connection, [uid])
         if not refs:
-            raise NotFoundError(f"No entity with uid {uid}")
+            raise NotFoundError(Sentence("No entity with uid %(uid)s", uid=uid))
         self._refresh.forget(list(refs.values()))
         return refs[uid]
 
@@ -231,7 +232,7 @@ class LocationsService:
         with self._database.reading() as connection:
             held = entities.held_entities(connection, [ref]).get(ref)
         if held is None:
-            raise NotFoundError(f"Entity {ref} not found")
+            raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
         return held.source_id
 
     def _refs_of(self, source_id: str) -> Sequence[EntityRef]:
@@ -250,4 +251,4 @@ def _location(source: Source) -> Location:
 
 def _require_url(location_type: str) -> None:
     if location_type != "url":
-        raise InputError('Registered locations must be of an allowed type ["url"]')
+        raise InputError(Sentence('Registered locations must be of an allowed type ["url"]'))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from portal.errors import InputError
 from portal.model.moment import Moment, shown_time
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.store import sources
 from portal.store.database import Connection
 from portal.store.versions import Presence, revision_at
@@ -20,26 +21,37 @@ def revision_of(connection: Connection, moment: Moment, *, now_ms: int) -> int:
     newest = sources.current_revision(connection)
     if moment.time_ms is None:
         if moment.revision is None or moment.revision > newest:
-            raise InputError(f"There is no {moment} yet; the newest is {newest}")
+            raise InputError(
+                Sentence("There is no %(moment)s yet; the newest is %(newest)s", moment=str(moment), newest=newest)
+            )
         return moment.revision
     if moment.time_ms > now_ms:
-        raise InputError(f'The time "{moment.time_ms}" (in milliseconds since 1970) is yet to come')
+        raise InputError(
+            Sentence('The time "%(time_ms)s" (in milliseconds since 1970) is yet to come', time_ms=moment.time_ms)
+        )
     return revision_at(connection, moment.time_ms)
 
 
 def absence(ref: EntityRef, moment: Moment, known: Sequence[Presence]) -> str:
     """Return that an entity was not there at a moment, and when it was."""
     if not known:
-        return f"Entity {ref} has never been in the catalog"
+        return Sentence("Entity %(ref)s has never been in the catalog", ref=ref)
     words: list[str] = []
     for found in known[-2 * _PRESENCES_TOLD :]:
-        place = f"{shown_time(found.recorded_at_ms)} (revision {found.revision})"
+        place = Sentence(
+            "%(time)s (revision %(revision)s)", time=shown_time(found.recorded_at_ms), revision=found.revision
+        )
         if found.is_there:
-            words.append(f"from {place}")
+            words.append(Sentence("from %(moment)s", moment=place))
         elif words:
-            words[-1] += f" to {place}"
+            words[-1] = Sentence("%(since)s to %(moment)s", since=words[-1], moment=place)
         else:
-            words.append(f"until {place}")
+            words.append(Sentence("until %(moment)s", moment=place))
     if known[-1].is_there:
-        words[-1] += " on"
-    return f"Entity {ref} was not in the catalog at {moment}; it was there {', '.join(words)}"
+        words[-1] = Sentence("%(since)s on", since=words[-1])
+    return Sentence(
+        "Entity %(ref)s was not in the catalog at %(moment)s; it was there %(spans)s",
+        ref=ref,
+        moment=str(moment),
+        spans=words,
+    )

@@ -24,6 +24,7 @@ from joserfc.jws import JWSRegistry
 
 from portal.errors import AuthenticationError, ServiceUnavailableError
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.model.sign_in import Attempt, Grant, SignInProvider, is_loopback
 
 #: Signatures that are believed: none whose key the client itself has, let alone "none".
@@ -79,11 +80,13 @@ class OpenIDClient:
         """
         metadata = self._known()
         if not hmac.compare_digest(parameters.get("state", "").encode(), attempt.state.encode()):
-            raise AuthenticationError("The sign-in was not begun here, or is over")
+            raise AuthenticationError(Sentence("The sign-in was not begun here, or is over"))
         # RFC 9207: another provider's answer is not taken for this one's.
         told, must = parameters.get("iss"), metadata.get("authorization_response_iss_parameter_supported")
         if told != metadata["issuer"] if told is not None else must:
-            raise AuthenticationError(f"{self.provider.title}: the answer is another provider's")
+            raise AuthenticationError(
+                Sentence("%(title)s: the answer is another provider's", title=self.provider.title)
+            )
         if "error" in parameters or not parameters.get("code"):
             raise self._refusal(parameters.get("error", "no code"))
         token = self._token("authorization_code", code=parameters["code"], code_verifier=attempt.verifier)
@@ -92,7 +95,7 @@ class OpenIDClient:
     def refresh(self, grant: Grant) -> Grant:
         """Return what the provider grants anew. Raises as `finish`, where it does not any more."""
         if grant.refresh_token is None:
-            raise AuthenticationError(f"{self.provider.title} gave no token to refresh with")
+            raise AuthenticationError(Sentence("%(title)s gave no token to refresh with", title=self.provider.title))
         kept = {
             "refresh_token": grant.refresh_token.reveal(),
             "scope": grant.scope,
@@ -135,7 +138,7 @@ class OpenIDClient:
             if self._metadata is not None and self._metadata[1] > now:
                 return self._metadata[0]
             if self._silent_until > now:
-                raise self._unavailable("it does not answer")
+                raise self._unavailable(Sentence("it does not answer"))
             try:
                 found = self._told()
             except ServiceUnavailableError:
@@ -147,21 +150,23 @@ class OpenIDClient:
     def _told(self) -> OpenIDProviderMetadata:
         found = OpenIDProviderMetadata(self._read(get_well_known_url(self.provider.issuer, external=True)))
         if found.get("issuer") != self.provider.issuer:
-            raise self._unavailable("it says that its issuer is another one than the settings name")
+            raise self._unavailable(Sentence("it says that its issuer is another one than the settings name"))
         for name in _ENDPOINTS:
             if name in found and not _is_safe(found[name]):
-                raise self._unavailable(f"its {name} is not https")
+                raise self._unavailable(Sentence("its %(name)s is not https", name=name))
         if not all(found.get(name) for name in _ENDPOINTS[:3]):
-            raise self._unavailable("it does not tell where people sign in")
+            raise self._unavailable(Sentence("it does not tell where people sign in"))
         return found
 
     def _granted(self, token: Mapping[str, Any], *, nonce: str | None = None, subject: str | None = None) -> Grant:
         try:
             claims = self._verified(token, nonce=nonce)
         except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise AuthenticationError(f"{self.provider.title}: the token of the sign-in is not good") from error
+            raise AuthenticationError(
+                Sentence("%(title)s: the token of the sign-in is not good", title=self.provider.title)
+            ) from error
         if subject is not None and claims["sub"] != subject:
-            raise AuthenticationError(f"{self.provider.title}: the token is another person's")
+            raise AuthenticationError(Sentence("%(title)s: the token is another person's", title=self.provider.title))
         return self._grant(self._with_userinfo(claims, token), token)
 
     def _verified(self, token: Mapping[str, Any], *, nonce: str | None) -> dict[str, Any]:
@@ -195,7 +200,7 @@ class OpenIDClient:
             return dict(claims)
         told = self._read(endpoint, headers={"authorization": f"Bearer {access}"})
         if told.get("sub") != claims["sub"]:
-            raise AuthenticationError(f"{self.provider.title}: it tells of another person")
+            raise AuthenticationError(Sentence("%(title)s: it tells of another person", title=self.provider.title))
         return told | dict(claims)
 
     def _grant(self, claims: Mapping[str, Any], token: Mapping[str, Any]) -> Grant:
@@ -219,7 +224,7 @@ class OpenIDClient:
         except AuthlibBaseError as error:
             raise self._refusal(error.error or "error") from None
         except (httpx2.HTTPError, ValueError) as error:
-            raise self._unavailable("it does not answer") from error
+            raise self._unavailable(Sentence("it does not answer")) from error
         return dict(found)
 
     def _key_set(self, *, anew: bool = False) -> KeySet:
@@ -233,9 +238,9 @@ class OpenIDClient:
             with httpx2.Client(timeout=_TIMEOUT_SECONDS) as client:
                 found = client.get(url, headers=dict(headers or {})).raise_for_status().json()
         except (httpx2.HTTPError, ValueError) as error:
-            raise self._unavailable("it does not answer") from error
+            raise self._unavailable(Sentence("it does not answer")) from error
         if not isinstance(found, dict):
-            raise self._unavailable("it answers in another way than OpenID Connect asks for")
+            raise self._unavailable(Sentence("it answers in another way than OpenID Connect asks for"))
         return found
 
     def _client(self, scope: str | None = None) -> OAuth2Client:
@@ -255,10 +260,14 @@ class OpenIDClient:
     def _refusal(self, code: str) -> AuthenticationError:
         # A browser brings the code: what is no code of the standards is not repeated.
         shown = code.replace("_", " ") if _ERROR.fullmatch(code) else "error"
-        return AuthenticationError(f"{self.provider.title} did not sign anybody in: {shown}")
+        return AuthenticationError(
+            Sentence("%(title)s did not sign anybody in: %(shown)s", title=self.provider.title, shown=shown)
+        )
 
     def _unavailable(self, reason: str) -> ServiceUnavailableError:
-        return ServiceUnavailableError(f"Nobody can sign in with {self.provider.title} now: {reason}")
+        return ServiceUnavailableError(
+            Sentence("Nobody can sign in with %(title)s now: %(reason)s", title=self.provider.title, reason=reason)
+        )
 
 
 def _seconds(told: object) -> int:

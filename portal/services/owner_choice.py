@@ -14,6 +14,7 @@ from portal.model.filter import AllOf, Match
 from portal.model.leaves import leaves
 from portal.model.query import EntityQuery
 from portal.model.ref import PEOPLE, EntityRef
+from portal.model.sentence import Sentence, every
 from portal.scaffolder.owner_fields import Field, filter_of, owner_fields, with_owner_fields
 from portal.scaffolder.parameters import owner_parameters
 from portal.services.catalog import CatalogService
@@ -145,12 +146,19 @@ class OwnerChoice:
     def _refusal(self, layers: Sequence[str], mine: _Mine | None) -> str:
         """Say why none of those that a person may create for, None for everybody, may own."""
         if mine is None:
-            return f"Nobody may own this in {_joined(layers)}: no group holds a role for it."
+            return Sentence("Nobody may own this in %(place)s: no group holds a role for it.", place=_joined(layers))
         if not mine.refs:
-            return f"You may create this for nobody: {mine.reason}."
+            return Sentence("You may create this for nobody: %(reason)s.", reason=mine.reason)
         found = (finding for layer in layers for finding in self._rules.check_owner(mine.refs[0], layer))
-        why = next((f" {item.message} {item.fix}" for item in found if item.severity == "enforce"), "")
-        return f"You may create this for nobody: of {_listed(mine.refs)} none may own it in {_joined(layers)}.{why}"
+        why = next((item for item in found if item.severity == "enforce"), None)
+        refused = Sentence(
+            "You may create this for nobody: of %(owners)s none may own it in %(place)s.",
+            owners=_listed(mine.refs),
+            place=_joined(layers),
+        )
+        if why is None:
+            return refused
+        return Sentence("%(refused)s %(message)s %(fix)s", refused=refused, message=why.message, fix=why.fix)
 
 
 def creates_of(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -180,8 +188,10 @@ def _narrowed(field: Field, refs: Sequence[EntityRef], owners: _Owners) -> Field
         # It asks for the groups of the person by itself, and knows no option.
         changed["ui:field"] = "OwnerPicker"
     if not refs:
-        able = _listed(list(owners.entities)) or "nobody"
-        changed["description"] = owners.refusal or f"You may create this for {able}; this field asks for others."
+        able = _listed(list(owners.entities)) or Sentence("nobody")
+        changed["description"] = owners.refusal or Sentence(
+            "You may create this for %(owners)s; this field asks for others.", owners=able
+        )
     if "default" in field and not _is_offered(field["default"], refs) and not owners.is_cut:
         del changed["default"]
     return changed
@@ -211,10 +221,12 @@ def _groups_first(ref: EntityRef) -> tuple[bool, EntityRef]:
     return (ref.kind != "group", ref)
 
 
-def _listed(refs: Sequence[EntityRef]) -> str:
-    more = f" and {len(refs) - _MOST_NAMED} more" if len(refs) > _MOST_NAMED else ""
-    return f"{', '.join(refs[:_MOST_NAMED])}{more}"
+def _listed(refs: Sequence[EntityRef]) -> Sentence | list[EntityRef]:
+    shown = list(refs[:_MOST_NAMED])
+    if len(refs) <= _MOST_NAMED:
+        return shown
+    return Sentence("%(shown)s and %(count)s more", shown=shown, count=len(refs) - _MOST_NAMED)
 
 
 def _joined(layers: Sequence[str]) -> str:
-    return f"the layer {' and '.join(layers)}" if layers else "any layer"
+    return Sentence("the layer %(layers)s", layers=every(layers)) if layers else Sentence("any layer")

@@ -19,6 +19,7 @@ from portal.model.layer import Finding, Layer, Role, layer_of, role_of
 from portal.model.problem import Problem
 from portal.model.ref import PEOPLE, EntityRef
 from portal.model.relation import INVERSES, Relation
+from portal.model.sentence import Sentence
 from portal.services.by_visibility import ByVisibility
 from portal.services.facts import BUILT_IN_RULES, RULE_KINDS, FactsReader, utc_today
 from portal.services.kinds import KindsService
@@ -313,7 +314,7 @@ class OwnershipService:
         """Return one entity as graphs show it. Raises `NotFoundError`."""
         node = self.nodes_seen_by(connection, [ref]).get(ref)
         if node is None:
-            raise NotFoundError(f"Entity {ref} not found")
+            raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
         return node
 
     def _read_ranked_layers(self) -> list[Layer]:
@@ -375,8 +376,8 @@ def _against(facts: Facts, owner_ref: EntityRef, layer: str) -> list[Finding]:
     found = evaluate(facts, rules=(OwnerExists(), OwnerRole()), assets=[asset])
     if facts.layers and asset.layer not in facts.layers:
         # Whatever the policies say of assets that are there: nothing new is made in a layer that is not.
-        message = f'There is no layer "{layer}".'
-        fix = f"Known layers: {', '.join(sorted(ref.name for ref in facts.layers))}."
+        message = Sentence('There is no layer "%(layer)s".', layer=layer)
+        fix = Sentence("Known layers: %(layers)s.", layers=sorted(ref.name for ref in facts.layers))
         found.append(Finding(LayerKnown.id, "enforce", asset.ref, asset.layer, message, fix))
     return found
 

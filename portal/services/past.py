@@ -23,6 +23,7 @@ from portal.model.layer import Finding, role_of
 from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.facts import FACT_TYPES, RULE_KINDS, DocumentsOf, FactsReader
 from portal.services.kinds import KindsService
 from portal.services.moments import absence, revision_of
@@ -241,8 +242,14 @@ class PastOrganisations:
         revision = revision_of(connection, moment, now_ms=int(self._clock() * 1000))
         first = past.first_revision(connection)
         if first is None or revision < first:
-            told = "nothing is in the catalog yet" if first is None else f"its first revision is {first}"
-            raise InputError(f"The catalog knows nothing of {moment}: {told}")
+            told = (
+                Sentence("nothing is in the catalog yet")
+                if first is None
+                else Sentence("its first revision is %(revision)s", revision=first)
+            )
+            raise InputError(
+                Sentence("The catalog knows nothing of %(moment)s: %(told)s", moment=str(moment), told=told)
+            )
         as_of = AsOf(revision, past.recorded_at(connection, revision), _NOT_KNOWN)
         return Past(connection, self._organisation(connection, revision), as_of, moment)
 

@@ -13,6 +13,7 @@ from portal.errors import UnknownPersonError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Match
 from portal.model.query import EntityQuery
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.model.sign_in import CREATE, SignInProvider
 from portal.services.catalog import CatalogService
 
@@ -41,8 +42,14 @@ class PeopleService:
             found = [ref for ref, entity in users.items() if _is_meant(way, ref, entity, claims, provider)]
             if len(found) > 1:
                 raise UnknownPersonError(
-                    f"You are signed in with {provider.title} as {shown_person(claims)}, and several users of the "
-                    f"catalog are meant by it ({way}): {', '.join(sorted(found))}. Ask who keeps them to mend that."
+                    Sentence(
+                        "You are signed in with %(title)s as %(claims)s, and several users of the "
+                        "catalog are meant by it (%(way)s): %(found)s. Ask who keeps them to mend that.",
+                        title=provider.title,
+                        claims=shown_person(claims),
+                        way=way,
+                        found=sorted(found),
+                    )
                 )
             if found:
                 return found[0]
@@ -51,8 +58,13 @@ class PeopleService:
             if made not in self._catalog.by_refs([made]):
                 return made
         raise UnknownPersonError(
-            f"You are signed in with {provider.title} as {shown_person(claims)}, but the catalog has no user for you. "
-            f"Ask who keeps the users of the catalog to add you: by {_told(claims, provider)}."
+            Sentence(
+                "You are signed in with %(title)s as %(claims)s, but the catalog has no user for "
+                "you. Ask who keeps the users of the catalog to add you: by %(added)s.",
+                title=provider.title,
+                claims=shown_person(claims),
+                added=_told(claims, provider),
+            )
         )
 
     def is_known(self, user_ref: EntityRef, provider: SignInProvider) -> bool:
@@ -134,8 +146,16 @@ def _told(claims: Mapping[str, Any], provider: SignInProvider) -> str:
     """Return what an entity would have to hold."""
     email, name = _email(claims, provider), _name_ref(claims, provider)
     found = {
-        "annotation": f'the annotation {provider.annotation}: "{_claim(claims, provider.annotation_claim)}"',
+        "annotation": Sentence(
+            'the annotation %(name)s: "%(value)s"',
+            name=provider.annotation,
+            value=_claim(claims, provider.annotation_claim),
+        ),
         "email": f'spec.profile.email "{email}"' if email is not None else None,
-        "name": f"the name {name}" if name is not None else None,
+        "name": Sentence("the name %(name)s", name=name) if name is not None else None,
     }
-    return ", or ".join(text for way in provider.match if (text := found[way]) is not None) or "another rule"
+    first, *others = [text for way in provider.match if (text := found[way]) is not None] or [Sentence("another rule")]
+    said: str = first
+    for other in others:
+        said = Sentence("%(first)s, or %(other)s", first=said, other=other)
+    return said

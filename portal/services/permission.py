@@ -15,6 +15,7 @@ from portal.model.permission_names import SCAFFOLDER_TASK
 from portal.model.permission_rules import entity_filter
 from portal.model.ref import EntityRef
 from portal.model.resource_rules import resource_test
+from portal.model.sentence import Sentence
 from portal.services.catalog import CatalogService
 from portal.services.identity import Actor, IdentityService
 from portal.services.permission_policy import PermissionPolicy, rulings_by
@@ -108,7 +109,7 @@ class PermissionService:
         decided = rulings_by(self._policy, permissions, actor, lambda: self.claims_of(actor))
         found = []
         for permission, item in zip(permissions, decided, strict=True):
-            ruling = item if item is not None else Ruling("DENY", "no policy decides on it")
+            ruling = item if item is not None else Ruling("DENY", Sentence("no policy decides on it"))
             if isinstance(ruling.decision, Conditional):
                 _require_fitting(permission, ruling.decision)
             limit = limit_of_token(actor, permission)

@@ -26,6 +26,7 @@ from portal.graph.policies import RULES
 from portal.model.layer import Finding
 from portal.model.problem import PROBLEM_MESSAGES, Problem
 from portal.model.ref import PEOPLE, EntityRef
+from portal.model.sentence import Sentence
 from portal.services.accountability import AccountabilityService
 from portal.services.by_visibility import ByVisibility
 from portal.services.kinds import KindsService
@@ -159,7 +160,13 @@ class ProblemsService:
             is_exact = True
             if asked.since is not None:
                 if asked.since > state.revision:
-                    raise InputError(f"There is no revision {asked.since} yet; the newest is {state.revision}")
+                    raise InputError(
+                        Sentence(
+                            "There is no revision %(since)s yet; the newest is %(revision)s",
+                            since=asked.since,
+                            revision=state.revision,
+                        )
+                    )
                 # One that no survey has met came up since the last.
                 unmarked = Seen(findings.last_survey(connection).revision, state.revision)
                 found, is_exact = _new_since(asked.since, found, findings.seen(connection), unmarked)
@@ -277,11 +284,11 @@ class ProblemsService:
         """Return what words mean. Raises `InputError` for those that mean nothing."""
         kinds = [kind.name.lower() for kind in self._kinds.told_by(connection)] if asked.kind else []
         return Selection(
-            _known_among("rule", asked.rule, state.rules),
-            _known_among("layer", [_named("layer", name) for name in asked.layer], state.layers | {""}),
+            _known_among(Sentence("rule"), asked.rule, state.rules),
+            _known_among(Sentence("layer"), [_named("layer", name) for name in asked.layer], state.layers | {""}),
             frozenset(_named("group", name) for name in asked.owner),
-            _known_among("severity", asked.severity, state.severities),
-            _known_among("kind", [name.lower() for name in asked.kind], kinds),
+            _known_among(Sentence("severity"), asked.severity, state.severities),
+            _known_among(Sentence("kind"), [name.lower() for name in asked.kind], kinds),
             frozenset(EntityRef.parse(name) for name in asked.ref),
         )
 
@@ -316,8 +323,10 @@ def _is_owned(node: Node, known: Collection[EntityRef]) -> bool:
 def _known_among(name: str, values: Collection[str], known: Collection[str]) -> frozenset[str]:
     for value in values:
         if value not in known:
-            told = ", ".join(item or NONE for item in (known if isinstance(known, tuple) else sorted(known)))
-            raise InputError(f'There is no {name} "{value}"; known are {told}')
+            told = [item or NONE for item in (known if isinstance(known, tuple) else sorted(known))]
+            raise InputError(
+                Sentence('There is no %(name)s "%(value)s"; known are %(told)s', name=name, value=value, told=told)
+            )
     return frozenset(values)
 
 

@@ -11,6 +11,7 @@ from portal.graph.walk import over, walk
 from portal.model.layer import Role, role_of, stewards_of
 from portal.model.ref import EntityRef
 from portal.model.relation import ABOVE_TYPES
+from portal.model.sentence import Sentence
 from portal.services.directory import Directory
 from portal.services.held_roles import held_roles
 from portal.services.ownership import OwnershipService, missing_node
@@ -92,7 +93,7 @@ class ProfileService:
         with self._database.reading() as connection:
             document = graph.documents_of(connection, [ref]).get(ref)
             if document is None:
-                raise NotFoundError(f"Entity {ref} not found")
+                raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
             up = walk(ref, over(graph.steps_beyond(connection, [ref], types=ABOVE_TYPES)))
             above = sorted(((group, far) for group, far in up.distances.items() if far), key=lambda item: item[::-1])
             leading = graph.first_targets(connection, ref, types=_BESIDE, limit=MOST_TOLD)

@@ -26,6 +26,7 @@ from portal.model.problem import Problem
 from portal.model.reading import ReadingRules
 from portal.model.ref import EntityRef
 from portal.model.rules import CatalogRules
+from portal.model.sentence import Sentence
 from portal.model.trace import traced
 from portal.providers.contract import TreeProvider
 from portal.services.builds import Build, Progress, TargetDryRun
@@ -176,7 +177,7 @@ class RefreshService:
             reader = self._builder.reader()
             behind = {source.id for source in pending}
             pending = [source for source in self._sources.list() if source.id in behind]
-        raise ConflictError("Other refreshes of the same sources kept coming in between; try again")
+        raise ConflictError(Sentence("Other refreshes of the same sources kept coming in between; try again"))
 
     def _under(self, kinds: Kinds, wanted: Sequence[Source]) -> tuple[Sequence[Source], dict[str, set[str]]]:
         """Bring sources under these kinds; return them, with the files by source that kinds make a difference to.
@@ -229,9 +230,11 @@ class RefreshService:
                 known = {source.id: source for source in self._sources.list()}
                 taken = {(source.type, source.target): source.id for source in known.values()}
                 if taken.get((location_type, target), source_id) != source_id:
-                    raise ConflictError(f"Location {location_type}:{target} already exists")
+                    raise ConflictError(
+                        Sentence("Location %(type)s:%(target)s already exists", type=location_type, target=target)
+                    )
                 if source_id not in known:
-                    raise NotFoundError(f"Found no location with ID {source_id}")
+                    raise NotFoundError(Sentence("Found no location with ID %(source_id)s", source_id=source_id))
                 moved = replace(known[source_id], type=location_type, target=target)
                 builder, (build,) = self._build(
                     [moved], kinds, self._builder.reader(), anew=True, again=frozenset(), progress=_untold
@@ -239,7 +242,7 @@ class RefreshService:
                 if self._commit(build, builder, moves=True) is not None:
                     self._follow(kinds, RefreshReport(), progress=_untold)
                     return moved
-        raise ConflictError("Other refreshes of the same source kept coming in between; try again")
+        raise ConflictError(Sentence("Other refreshes of the same source kept coming in between; try again"))
 
     def remove(self, ids: Collection[str]) -> dict[str, Changes]:
         """Remove sources with everything that they alone brought; what others claim too passes to them."""

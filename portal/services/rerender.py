@@ -15,6 +15,7 @@ from portal.errors import InputError, NotFoundError, PortalError
 from portal.ingest.yaml import parse
 from portal.model.entity import ref_of
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.scaffolder.task import API_VERSION, task_spec
 from portal.services.dry_run import DryRuns, made_up, placed_at
 from portal.services.generation import Generation, makes_repository, published_folder, stamp
@@ -62,7 +63,11 @@ def template_at(sources: Sources, ref: EntityRef, *, locations: Sequence[str], c
         if found:
             return Pinned(ref, found[0], location, commit)
         missing = missing or f"{location} has no template {ref}"
-    raise InputError(f"{ref} cannot be read at its commit {commit}: {missing}")
+    raise InputError(
+        Sentence(
+            "%(ref)s cannot be read at its commit %(commit)s: %(missing)s", ref=ref, commit=commit, missing=missing
+        )
+    )
 
 
 class Rerenders:
@@ -148,7 +153,7 @@ def _content(reader: Reader, location: str) -> bytes:
     name = posixpath.basename(location.partition("?")[0])
     fetched = reader.read(f"./{name.rpartition(':')[2]}")
     if not fetched.is_file:
-        raise NotFoundError(f"{location} is no file")
+        raise NotFoundError(Sentence("%(location)s is no file", location=location))
     return fetched.entries[0].content
 
 
@@ -162,7 +167,15 @@ def _is_template(value: Any, ref: EntityRef) -> bool:
 
 
 def _why_not(template: Pinned, error: Any, *, count: int) -> str:
-    told = f"{template.ref} at {template.commit} cannot be rendered with the recorded values"
+    told = Sentence(
+        "%(template)s at %(commit)s cannot be rendered with the recorded values",
+        template=template.ref,
+        commit=template.commit,
+    )
     if isinstance(error, Mapping):
-        return f"{told}: {error.get('name')}: {error.get('message')}"
-    return f"{told}: its steps publish {count or 'no'} folders; expected one"
+        return Sentence(
+            "%(told)s: %(name)s: %(message)s", told=told, name=error.get("name"), message=error.get("message")
+        )
+    if not count:
+        return Sentence("%(told)s: its steps publish no folders; expected one", told=told)
+    return Sentence("%(told)s: its steps publish %(count)s folders; expected one", told=told, count=count)

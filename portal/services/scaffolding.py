@@ -15,6 +15,7 @@ from portal.ingest.yaml_text import to_yaml
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.parameters import pages, parameter_schema, values_errors
 from portal.scaffolder.task import cancellation, recovery, task_spec
@@ -221,7 +222,13 @@ class ScaffoldingService:
         raise_for(secrets_errors(template, given))
         attempt = self.journal.retry(task_id, secrets=self._vault.seal(given), recovered=recovery(_strategy(task)))
         if attempt is None:
-            raise ConflictError(f"Task {task_id} is {task.status}; only one that is over can be retried")
+            raise ConflictError(
+                Sentence(
+                    "Task %(task_id)s is %(status)s; only one that is over can be retried",
+                    task_id=task_id,
+                    status=task.status,
+                )
+            )
         self._jobs.enqueue(JOB, [run_id(task_id, attempt)])
 
     def sweep(self) -> None:
@@ -247,7 +254,7 @@ class ScaffoldingService:
     def _task(self, task_id: str) -> TaskRow:
         task = self.journal.task(task_id)
         if task is None:
-            raise NotFoundError(f"No task with id '{task_id}' found")
+            raise NotFoundError(Sentence("No task with id '%(task_id)s' found", task_id=task_id))
         return task
 
     def _unfinished(self) -> list[str]:
@@ -261,7 +268,11 @@ def _order(text: str) -> tuple[str, bool]:
     direction, _, name = text.partition(":")
     if direction not in {"asc", "desc"} or name not in ORDER_FIELDS:
         fields = "|".join(sorted(ORDER_FIELDS))
-        raise InputError(f'Invalid order parameter "{text}", expected "<asc or desc>:<{fields}>"')
+        raise InputError(
+            Sentence(
+                'Invalid order parameter "%(text)s", expected "<asc or desc>:<%(fields)s>"', text=text, fields=fields
+            )
+        )
     return name, direction == "desc"
 
 

@@ -13,6 +13,7 @@ import orjson
 from portal.errors import InputError
 from portal.model.filter import AllOf, AnyOf, EntityFilter, Match
 from portal.model.searchable import search_document
+from portal.model.sentence import Sentence
 from portal.model.words import Phrase, highlighted, phrases
 from portal.services.once import Once
 from portal.store import search
@@ -130,19 +131,37 @@ def page_of(cursor: str) -> int:
     except (binascii.Error, ValueError):
         page = -1
     if not 0 <= page <= _LAST_PAGE:
-        raise InputError("Malformed page cursor; expected one that an answer of this search has given")
+        raise InputError(Sentence("Malformed page cursor; expected one that an answer of this search has given"))
     return page
 
 
 def _check(query: SearchQuery) -> None:
     if len(query.term) > LONGEST_TERM:
-        raise InputError(f'The term length "{len(query.term)}" is greater than "{LONGEST_TERM}"')
+        raise InputError(
+            Sentence(
+                'The term length "%(count)s" is greater than "%(longest_term)s"',
+                count=len(query.term),
+                longest_term=LONGEST_TERM,
+            )
+        )
     # None at all: the front end asks so how much there is to find. Rule: search-backend 2.1, which has no least.
     if not 0 <= query.limit <= MOST_AT_ONCE:
-        raise InputError(f'The page limit "{query.limit}" is not between 0 and {MOST_AT_ONCE}')
+        raise InputError(
+            Sentence(
+                'The page limit "%(limit)s" is not between 0 and %(most_at_once)s',
+                limit=query.limit,
+                most_at_once=MOST_AT_ONCE,
+            )
+        )
     for found in query.types or ():
         if found not in TYPES:
-            raise InputError(f'"{found[:LONGEST_TERM]}" cannot be searched; expected one of {", ".join(TYPES)}')
+            raise InputError(
+                Sentence(
+                    '"%(found)s" cannot be searched; expected one of %(types)s',
+                    found=found[:LONGEST_TERM],
+                    types=list(TYPES),
+                )
+            )
 
 
 def _filter(filters: Mapping[str, Sequence[str]]) -> EntityFilter | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from portal.errors import AuthenticationError, NotFoundError, UnknownPersonError
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.model.sign_in import Attempt, Grant, SignInProvider
 from portal.services.people import PeopleService, profile_of
 from portal.services.sessions import Session, SessionsService
@@ -86,7 +87,7 @@ class SignInService:
         """
         client = self._client(provider)
         if session is None or session.provider != provider:
-            raise AuthenticationError("Missing session cookie")
+            raise AuthenticationError(Sentence("Missing session cookie"))
         held = self._grant_of(session)
         if held.refresh_token is None:
             return self._signed_in(session, held)
@@ -119,7 +120,7 @@ class SignInService:
     def _client(self, id_: str) -> OpenIDClient:
         """Return the partner of a provider, made when it is first needed: what it is made of takes long to import."""
         if id_ not in self._known:
-            raise NotFoundError(f"Unknown auth provider '{id_}'")
+            raise NotFoundError(Sentence("Unknown auth provider '%(id)s'", id=id_))
         if id_ not in self._clients:
             from portal.services.openid import OpenIDClient  # noqa: PLC0415
 

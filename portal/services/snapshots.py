@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from portal.errors import InputError, NotAllowedError, PortalError, RevisionNotFoundError
+from portal.errors import InputError, NotAllowedError, PortalError
 from portal.ingest.annotate import Annotator
 from portal.ingest.check import field_name, shown
 from portal.ingest.compile import CompiledBatch, CompiledFile, DraftFile, compile_files, parse_files
@@ -43,6 +43,14 @@ from portal.services.authorship import add_authorship
 from portal.services.builds import Build, Link, Progress, Redefine
 from portal.services.compiling import compile_batches
 from portal.services.fingerprints import Fingerprints
+from portal.services.link_problems import (
+    location_cycle,
+    missing_target,
+    source_problem,
+    symbolic_link,
+    too_large,
+    unsupported_type,
+)
 from portal.services.reading import TreeReader
 
 #: Files are read in portions of about so many bytes; how large they are is known when the first ones are read.
@@ -198,7 +206,7 @@ class SnapshotBuilder:
             if isinstance(found, PortalError):
                 if named.target.tree not in build.failed:
                     build.failed.add(named.target.tree)
-                    self._fault(build, named, _source_problem(found))
+                    self._fault(build, named, source_problem(found))
                 self._keep(build, named, list(_stored_below(build.stored, named.target)))
                 continue
             target, listing = found
@@ -229,7 +237,7 @@ class SnapshotBuilder:
             found = [path for path in listing.files if target.matches(path)]
             for path in found:
                 if listing.files[path].is_symlink:
-                    self._fault(build, link, _symlink(target.location(path)))
+                    self._fault(build, link, symbolic_link(target.location(path)))
             return [path for path in found if not listing.files[path].is_symlink]
         entry = listing.files.get(target.pattern)
         if entry is not None and not entry.is_symlink:
@@ -241,10 +249,10 @@ class SnapshotBuilder:
         parts = target.pattern.split("/")
         parents = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
         if any(parent in listing.files and listing.files[parent].is_symlink for parent in parents):
-            self._fault(build, link, _symlink(location))
+            self._fault(build, link, symbolic_link(location))
             self._keep(build, link, [location])
         elif link.is_required:
-            self._fault(build, link, Problem("target-missing", expected=f"a file at {location}"))
+            self._fault(build, link, missing_target(location))
             self._keep(build, link, [location])
         return []
 
@@ -263,8 +271,7 @@ class SnapshotBuilder:
         while current:
             if current == location:
                 if not link.target.is_glob:
-                    expected = f"a file that does not lead here again; it names {location}"
-                    self._fault(build, link, Problem("location-cycle", expected=expected))
+                    self._fault(build, link, location_cycle(location))
                 return True
             current = build.parents.get(current, "")
         return False
@@ -296,9 +303,7 @@ class SnapshotBuilder:
             for path, content in read.items():
                 location = targets[path].location(path)
                 if isinstance(content, int):
-                    problem = Problem(
-                        "file-too-large", location, Span(1, 1), "", f"{content:,} bytes", f"at most {limit:,} bytes"
-                    )
+                    problem = too_large(location, size_bytes=content, limit_bytes=limit)
                     build.snapshot.compiled[location] = CompiledFile(location, (problem,), has_unknown_faults=True)
                 else:
                     contents[location] = content
@@ -369,8 +374,7 @@ class SnapshotBuilder:
             link = Link(here, location, ref_of(declared), path, text, spec.get("presence") != "optional")
             location_type = spec.get("type", "url")
             if location_type not in LOCATION_TYPES:
-                hint = f'Location type "{location_type}" is not supported; expected {" or ".join(LOCATION_TYPES)}'
-                self._fault(build, link, Problem("target-invalid", hint=hint))
+                self._fault(build, link, unsupported_type(location_type))
                 continue
             try:
                 if is_absolute_target(text):
@@ -434,15 +438,3 @@ def _stored_below(stored: Stored, target: Target) -> Iterator[str]:
         path = target.path_of(location)
         if path is not None and target.matches(path):
             yield location
-
-
-def _symlink(location: str) -> Problem:
-    return Problem("file-symlink", expected=f"a file of its own at {location}")
-
-
-def _source_problem(error: PortalError) -> Problem:
-    if isinstance(error, RevisionNotFoundError):
-        return Problem("revision-missing", hint=error.message)
-    if isinstance(error, (NotAllowedError, InputError)):
-        return Problem("target-not-allowed", hint=error.message)
-    return Problem("source-unreachable", hint=error.message)

@@ -14,6 +14,7 @@ from portal.graph.ways import Ways, ways
 from portal.model.layer import Layer, layer_of
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
+from portal.model.sentence import Sentence
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService, missing_node
 from portal.store import graph
@@ -98,7 +99,13 @@ class SubGraphService:
         `expand` that are shown it goes one step further.
         """
         if len(expand) > MOST_EXPANDED:
-            raise InputError(f"{len(expand)} entities to expand are too many; at most {MOST_EXPANDED} are")
+            raise InputError(
+                Sentence(
+                    "%(count)s entities to expand are too many; at most %(most_expanded)s are",
+                    count=len(expand),
+                    most_expanded=MOST_EXPANDED,
+                )
+            )
         with self._database.reading() as connection:
             walked = self._gathering(
                 connection, root, direction=direction, types=types, kinds=kinds, layers=layers, most=most
@@ -259,7 +266,7 @@ def _kinds_named(names: Collection[str] | None, known: Collection[str]) -> froze
         return None
     wanted = frozenset(name.lower() for name in names)
     for name in sorted(wanted.difference(known)):
-        raise InputError(f'Unknown kind "{name}"; known are {", ".join(sorted(known))}')
+        raise InputError(Sentence('Unknown kind "%(name)s"; known are %(known)s', name=name, known=sorted(known)))
     return wanted
 
 
@@ -268,5 +275,7 @@ def _layers_named(names: Collection[str] | None, known: Collection[EntityRef]) -
         return None
     wanted = frozenset(EntityRef.parse(name, default_kind="layer") for name in names)
     for ref in sorted(wanted.difference(known)):
-        raise InputError(f'Unknown layer "{ref}"; known are {", ".join(sorted(known)) or "none"}')
+        raise InputError(
+            Sentence('Unknown layer "%(ref)s"; known are %(known)s', ref=ref, known=sorted(known) or Sentence("none"))
+        )
     return wanted

@@ -12,6 +12,7 @@ from portal.errors import InputError, NotFoundError, ValuesError
 from portal.model.entity import LOCATION_ANNOTATION
 from portal.model.ref import PEOPLE, EntityRef
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence, lines, several
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.parameters import owner_parameters, values_errors
 from portal.scaffolder.task import API_VERSION
@@ -83,12 +84,20 @@ class OwnershipInvariant:
         if not owners:
             parameter = (names or ["owner"])[0]
             raise InputError(
-                f'The template creates {_listed(creates)}, which needs an owner; give one as "{parameter}", such as '
-                '"group:default/team"'
+                Sentence(
+                    "The template creates %(creates)s, which needs an owner; give one as "
+                    '"%(parameter)s", such as "group:default/team"',
+                    creates=_listed(creates),
+                    parameter=parameter,
+                )
             )
         known = self._catalog.by_refs(list(owners.values()))
-        faults = [
-            f"{name}: found {owner}, which is not in the catalog; expected a Group or User that is"
+        faults: list[str] = [
+            Sentence(
+                "%(name)s: found %(owner)s, which is not in the catalog; expected a Group or User that is",
+                name=name,
+                owner=owner,
+            )
             for name, owner in owners.items()
             if owner not in known or owner.kind not in PEOPLE
         ]
@@ -96,7 +105,7 @@ class OwnershipInvariant:
         if not faults:
             faults = self._forbidden(layers, owners)
         if faults:
-            raise InputError("\n".join(faults), faults)
+            raise InputError(lines(faults), faults)
         if rights is not None:
             rights.require_owners(list(owners.values()))
         kinds = frozenset(str(item["kind"]).lower() for item in creates)
@@ -114,7 +123,13 @@ class OwnershipInvariant:
     def _forbidden(self, layers: Sequence[str], owners: Mapping[str, EntityRef]) -> list[str]:
         """Return what the layers' rules say against the owners, where they enforce it."""
         return [
-            f"{name}: {finding.message} (rule {finding.rule}). {finding.fix}"
+            Sentence(
+                "%(name)s: %(message)s (rule %(rule)s). %(fix)s",
+                name=name,
+                message=finding.message,
+                rule=finding.rule,
+                fix=finding.fix,
+            )
             for name, owner in owners.items()
             for layer in layers
             for finding in self._ownership.check_owner(owner, layer)
@@ -151,24 +166,31 @@ def template_ref(text: str) -> EntityRef:
     """Return the reference of a template. Raises `InputError` for that of anything else."""
     ref = EntityRef.parse(text, default_kind="template")
     if ref.kind != "template":
-        raise InputError(f'Only templates can be run; found a reference to the kind "{ref.kind}"')
+        raise InputError(Sentence('Only templates can be run; found a reference to the kind "%(kind)s"', kind=ref.kind))
     return ref
 
 
 def usable(ref: EntityRef, body: str | None) -> dict[str, Any]:
     """Return a template that the catalog has as `body`. Raises `NotFoundError`, or `InputError` for another version."""
     if body is None:
-        raise NotFoundError(f"Template {ref} not found")
+        raise NotFoundError(Sentence("Template %(ref)s not found", ref=ref))
     template: dict[str, Any] = orjson.loads(body)
     if template.get("apiVersion") != API_VERSION:
-        raise InputError(f"Template {ref}: found apiVersion {template.get('apiVersion')}; expected {API_VERSION}")
+        raise InputError(
+            Sentence(
+                "Template %(ref)s: found apiVersion %(value)s; expected %(api_version)s",
+                ref=ref,
+                value=template.get("apiVersion"),
+                api_version=API_VERSION,
+            )
+        )
     return template
 
 
 def raise_for(errors: Sequence[dict[str, Any]]) -> None:
     """Raise `ValuesError` for faults, where there are any."""
     if errors:
-        raise ValuesError("; ".join(str(error["stack"]) for error in errors), errors)
+        raise ValuesError(several([error["stack"] for error in errors]), errors)
 
 
 def secrets_errors(template: Mapping[str, Any], secrets: Mapping[str, Secret]) -> list[dict[str, Any]]:
@@ -179,10 +201,11 @@ def secrets_errors(template: Mapping[str, Any], secrets: Mapping[str, Secret]) -
     errors = values_errors([schema], {name: secret.reveal() for name, secret in secrets.items()})
     for error in errors:
         place = str(error["property"]).replace("instance", "secrets", 1)
-        message = error["message"] if error["name"] == "required" else f"is not accepted by the keyword {error['name']}"
+        message = Sentence("is not accepted by the keyword %(keyword)s", keyword=error["name"])
         if error["name"] == "required":
-            message = f'requires secret "secrets.{error["argument"]}"'
-        error.update(property=place, message=message, instance={}, stack=f"{place} {message}")
+            message = Sentence('requires secret "secrets.%(name)s"', name=error["argument"])
+        stack = Sentence("%(place)s %(message)s", place=place, message=message)
+        error.update(property=place, message=message, instance={}, stack=stack)
     return errors
 
 
@@ -212,7 +235,13 @@ def _owners(names: Sequence[str], values: Mapping[str, Any]) -> dict[str, Entity
         if value in (None, ""):
             continue
         if not isinstance(value, str):
-            raise InputError(f'{name}: found {value!r}; expected a reference such as "group:default/team"')
+            raise InputError(
+                Sentence(
+                    '%(name)s: found %(value)s; expected a reference such as "group:default/team"',
+                    name=name,
+                    value=f"{value!r}",
+                )
+            )
         owners[name] = EntityRef.parse(value, default_kind="group")
     return owners
 

@@ -12,6 +12,7 @@ from portal.model.permission_names import PERMISSIONS, SCAFFOLDER_ACTION
 from portal.model.permission_rules import entity_filter
 from portal.model.ref import EntityRef
 from portal.model.resource_rules import resource_test
+from portal.model.sentence import Sentence
 from portal.services.explanation import ExplanationService, Sought, refusal
 from portal.services.identity import Actor
 from portal.services.permission import PermissionService
@@ -105,7 +106,7 @@ class ActorTaskRights:
             return None
         names = sorted({str(step.get("action")) for step in template["spec"].get("steps") or ()})
         if not isinstance(decision, Conditional):
-            raise refusal(self._actor, f"{_EXECUTE.name} on {', '.join(names)}", reason)
+            raise refusal(self._actor, Sentence("%(name)s on %(named)s", name=_EXECUTE.name, named=names), reason)
         return decision.criteria
 
     def scopes(self) -> frozenset[str] | None:
@@ -122,7 +123,7 @@ class ActorTaskRights:
         ((decision, reason),) = self._permission.rulings([_CREATE], self._actor)
         if isinstance(decision, Conditional):
             return Creatable(entity_filter(decision.criteria), reason)
-        return Creatable(None if decision == "ALLOW" else AnyOf(), reason or "the permission policy says so")
+        return Creatable(None if decision == "ALLOW" else AnyOf(), reason or Sentence("the permission policy says so"))
 
 
 def is_permitted_action(criteria: Mapping[str, Any] | None, action: str, given: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from portal.model.location import (
 )
 from portal.model.login import without_credentials
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.scaffolder.skeleton import SkeletonEntry
 from portal.services.fetched_memory import FetchedMemory
 from portal.services.shared_answers import SharedAnswers
@@ -94,7 +95,7 @@ class Templates:
         raise (
             fault
             if isinstance(fault, PortalError)
-            else NotFoundError(f"{without_credentials(target.tree.root)} has no such branch")
+            else NotFoundError(Sentence("%(root)s has no such branch", root=without_credentials(target.tree.root)))
         )
 
     def standing(self, locations: Collection[str]) -> dict[str, tuple[Target, Head] | PortalError]:
@@ -113,7 +114,9 @@ class Templates:
             if target.tree.type == "git":
                 wanted[location] = [target, *target.longer_branches()]
             else:
-                found[location] = InputError(f"{location} is no git repository, and so has no commits")
+                found[location] = InputError(
+                    Sentence("%(location)s is no git repository, and so has no commits", location=location)
+                )
         heads = self._mirrors.heads({_revision(item) for items in wanted.values() for item in items})
         for location, items in wanted.items():
             there = ((item, head) for item in items if isinstance(head := heads[_revision(item)], Head))
@@ -173,7 +176,14 @@ class Templates:
         prefix = f"{path}/" if path else ""
         below = {name.removeprefix(prefix): entry for name, entry in tree.items() if name.startswith(prefix)}
         if not below:
-            raise NotFoundError(f'"{path or "."}" is not in {without_credentials(head.remote)} at {head.commit}')
+            raise NotFoundError(
+                Sentence(
+                    '"%(path)s" is not in %(remote)s at %(commit)s',
+                    path=path or ".",
+                    remote=without_credentials(head.remote),
+                    commit=head.commit,
+                )
+            )
         return Fetched(self._entries(head, below))
 
     def _entries(self, head: Head, files: dict[str, TreeEntry]) -> list[SkeletonEntry]:
@@ -187,7 +197,14 @@ class Templates:
         for path, entry in sorted(files.items()):
             content = contents[entry.blob]
             if isinstance(content, int):
-                raise ActionError(f"{path} has {content} bytes; a template's file may have {self._size_limit_bytes}")
+                raise ActionError(
+                    Sentence(
+                        "%(path)s has %(content)s bytes; a template's file may have %(size_limit_bytes)s",
+                        path=path,
+                        content=content,
+                        size_limit_bytes=self._size_limit_bytes,
+                    )
+                )
             if entry.mode == _SYMLINK:
                 entries.append(SkeletonEntry(path, kind="symlink", target=content.decode("utf-8", "replace")))
             else:
@@ -217,7 +234,7 @@ class TemplateReader:
         try:
             wanted = relative_target(self.target, base=self.target.pattern, relative=url)
         except InputError as error:
-            raise NotAllowedError(f'"{url}" leads out of the template\'s repository') from error
+            raise NotAllowedError(Sentence('"%(url)s" leads out of the template\'s repository', url=url)) from error
         head = self.templates.head(self.target) if not self.commit else self._pinned()
         return self.templates.files(head, wanted.pattern)
 
@@ -227,7 +244,9 @@ class TemplateReader:
 
     def _absolute(self, url: str, token: str | None) -> Fetched:
         if urlsplit(url).scheme == "file":
-            raise NotAllowedError(f'"{url}" may not be read; expected a path relative to the template or a git url')
+            raise NotAllowedError(
+                Sentence('"%(url)s" may not be read; expected a path relative to the template or a git url', url=url)
+            )
         base, mark, fragment = url.partition("#")
         has_path = mark and ":" in fragment
         named = self.templates.target(url if has_path or not mark else f"{base}#{fragment}:")
@@ -244,5 +263,5 @@ class TemplateReader:
             mode = place.stat().st_mode & 0o777
             return Fetched((SkeletonEntry(place.name, mode=mode, content=place.read_bytes()),), is_file=True)
         if not place.is_dir():
-            raise NotFoundError(f'"{url}" is not beside the template in {here}')
+            raise NotFoundError(Sentence('"%(url)s" is not beside the template in %(here)s', url=url, here=here))
         return Fetched(read_folder(place))

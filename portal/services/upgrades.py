@@ -15,6 +15,7 @@ from portal.ingest.stamp import restamped
 from portal.model.location import Target
 from portal.model.login import without_credentials
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence, lines
 from portal.scaffolder.parameters import new_defaults, pages, parameter_names, values_errors
 from portal.services.dry_run import DryRuns
 from portal.services.generated import GeneratedService, location_of
@@ -116,10 +117,12 @@ class UpgradesService:
             origin = catalog.origins(connection, [ref]).get(ref)
             trusted = {source.id for source in sources.list_sources(connection) if not source.registered}
         if origin is None:
-            raise NotFoundError(f"Entity {ref} not found")
+            raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
         target = self._generated.target(origin, is_trusted=origin.source_id in trusted)
         if target is None:
-            raise InputError(f"{ref} does not lie in a git repository, so nothing can be merged into it")
+            raise InputError(
+                Sentence("%(ref)s does not lie in a git repository, so nothing can be merged into it", ref=ref)
+            )
         return self.upgrade(target, options, asking=asking)
 
     def upgrade_all(self, template: EntityRef, options: UpgradeOptions, *, asking: Asking) -> list[Upgrade]:
@@ -156,7 +159,13 @@ class UpgradesService:
         shown = without_credentials(head.remote)
         record = place.read(RECORD_FILE)
         if record is None:
-            raise InputError(f"{shown}: found no {RECORD_FILE}, so no template is known to have generated it")
+            raise InputError(
+                Sentence(
+                    "%(shown)s: found no %(record_file)s, so no template is known to have generated it",
+                    shown=shown,
+                    record_file=RECORD_FILE,
+                )
+            )
         generation = Generation.parse(record, place=f"{shown} {RECORD_FILE}")
         template = self._template(generation)
         after = template.now.commit
@@ -189,7 +198,7 @@ class UpgradesService:
         with self._database.reading() as connection:
             document = graph.documents_of(connection, [ref]).get(ref)
         if document is None:
-            raise NotFoundError(f"Template {ref} not found")
+            raise NotFoundError(Sentence("Template %(ref)s not found", ref=ref))
         location = location_of(document)
         place = self._templates.standing([location])[location]
         if isinstance(place, PortalError):
@@ -247,29 +256,38 @@ def _values(template: _Template, generation: Generation, given: Mapping[str, Any
     form = pages(document)
     unknown = sorted(given.keys() - parameter_names(form) - generation.parameters.keys())
     if unknown:
-        raise InputError(f"{generation.template} has no parameter {', '.join(unknown)}")
+        raise InputError(
+            Sentence("%(template)s has no parameter %(unknown)s", template=generation.template, unknown=list(unknown))
+        )
     values = new_defaults(pages(template.then.document), form) | dict(generation.parameters) | dict(given)
     errors = [error for page in form for error in values_errors([page], values)]
     if not errors:
         return values
     missing = sorted({str(error["argument"]) for error in errors if error["name"] == "required" and not error["path"]})
-    lines = [str(error["stack"]) for error in errors]
+    told = [error["stack"] for error in errors]
     if missing:
-        lines.insert(0, f"{generation.template} asks for more by now: {', '.join(missing)}; give each a value")
-    raise ValuesError("\n".join(dict.fromkeys(lines)), errors)
+        told.insert(
+            0,
+            Sentence(
+                "%(template)s asks for more by now: %(missing)s; give each a value",
+                template=generation.template,
+                missing=missing,
+            ),
+        )
+    raise ValuesError(lines(dict.fromkeys(told)), errors)
 
 
 def _message(upgrade: Upgrade, changes: Sequence[Link], values: Mapping[str, Any]) -> str:
     name = EntityRef(upgrade.template).name
-    lines = [f"upgrade: {name} from {upgrade.before[:_SHORT]} to {upgrade.after[:_SHORT]}", ""]
-    lines += [f"What {upgrade.template} makes now is merged into what has become of what it made."]
+    rows = [f"upgrade: {name} from {upgrade.before[:_SHORT]} to {upgrade.after[:_SHORT]}", ""]
+    rows += [f"What {upgrade.template} makes now is merged into what has become of what it made."]
     if values:
-        lines += ["", f"With other values for: {', '.join(sorted(values))}"]
+        rows += ["", f"With other values for: {', '.join(sorted(values))}"]
     if changes:
-        lines += ["", "The template's changes:"]
-        lines += [f"- {link.commit[:_SHORT]} {link.subject}" for link in changes[:_MOST_NAMED]]
-        lines += [f"- and {len(changes) - _MOST_NAMED} more"] if len(changes) > _MOST_NAMED else []
+        rows += ["", "The template's changes:"]
+        rows += [f"- {link.commit[:_SHORT]} {link.subject}" for link in changes[:_MOST_NAMED]]
+        rows += [f"- and {len(changes) - _MOST_NAMED} more"] if len(changes) > _MOST_NAMED else []
     if upgrade.conflicts:
-        lines += ["", "Not decided; texts hold both sides between marks:"]
-        lines += [f"- {sentence}" for sentence in upgrade.conflicts]
-    return "\n".join(lines).replace("\0", "") + "\n"
+        rows += ["", "Not decided; texts hold both sides between marks:"]
+        rows += [f"- {sentence}" for sentence in upgrade.conflicts]
+    return "\n".join(rows).replace("\0", "") + "\n"

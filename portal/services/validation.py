@@ -23,6 +23,7 @@ from portal.model.location import GENERATED_PREFIX, parse_location
 from portal.model.policy import policy_of
 from portal.model.problem import Problem, Span
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import RefreshService
@@ -40,8 +41,10 @@ _ROUNDS = 20
 _DOCUMENTS_A_FILE = 500
 _NAMED = 5
 #: What to do about an entity that the catalog has from another file.
-_CLAIMED = "Rename one of the two, or remove it; this document takes over when the other lets go"
-_CLAIMED_HERE = "Where that is this very repository, add the url that the catalog reads as a remote of the clone"
+_CLAIMED = Sentence("Rename one of the two, or remove it; this document takes over when the other lets go")
+_CLAIMED_HERE = Sentence(
+    "Where that is this very repository, add the url that the catalog reads as a remote of the clone"
+)
 _CATALOG_SUFFIXES = (".yaml", ".yml", ".json")
 #: What an entity has from the catalog alone, and would be taken for a claim of the file.
 _GIVEN = ("relations", "status")
@@ -196,7 +199,7 @@ class ValidationService:
                     Span(local.lines.get(ref, 1), 1),
                     "metadata.name",
                     ref,
-                    f"a reference that is not taken; {holder} holds it",
+                    Sentence("a reference that is not taken; %(holder)s holds it", holder=holder),
                     _CLAIMED if home is None else _CLAIMED_HERE,
                     ref,
                 )
@@ -259,13 +262,19 @@ class ValidationService:
                 and relation["targetRef"] not in removed
             ]
             if who:
-                named = ", ".join(who[:_NAMED]) + (f", {len(who) - _NAMED} more" if len(who) > _NAMED else "")
+                named: Sentence | list[str] = who[:_NAMED]
+                if len(who) > _NAMED:
+                    named = Sentence("%(shown)s, %(count)s more", shown=who[:_NAMED], count=len(who) - _NAMED)
                 yield Problem(
                     "entity-needed",
                     removed[ref],
                     Span(1, 1),
-                    found=f"{ref}, which {len(who)} {'entity names' if len(who) == 1 else 'entities name'} ({named})",
-                    hint="Tell their owners first, or keep the document until nothing names it",
+                    found=Sentence("%(ref)s, which %(count)s entity names (%(named)s)", ref=ref, count=1, named=named)
+                    if len(who) == 1
+                    else Sentence(
+                        "%(ref)s, which %(count)s entities name (%(named)s)", ref=ref, count=len(who), named=named
+                    ),
+                    hint=Sentence("Tell their owners first, or keep the document until nothing names it"),
                     ref=ref,
                     severity="warning",
                 )
@@ -360,7 +369,7 @@ class ValidationService:
                         spans.get((ref, path)) or Span(local.lines.get(ref, 1), 1),
                         field_name(path),
                         named[ref][path],
-                        "an entity that is in the catalog",
+                        Sentence("an entity that is in the catalog"),
                         ref=ref,
                         severity="warning",
                     )

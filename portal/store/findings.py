@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from portal.graph.faults import mark_of
 from portal.model.layer import Exemption, Finding
 from portal.model.ref import EntityRef
+from portal.model.sentence import restored, stored
 from portal.store.bulk import insert_tuples
 from portal.store.dialect import WANTED, among, among_wanted, in_chunks, once
 from portal.store.tables import entities, findings, surveys
@@ -137,6 +138,8 @@ def _more(finding: Finding) -> bytes:
             "fix": finding.fix,
             "related": finding.related,
             "exemption": None if exemption is None else exemption.to_json(),
+            # With what pages have them in other languages.
+            "said": [stored(finding.message), stored(finding.fix)],
         },
         default=str,
     )
@@ -144,6 +147,8 @@ def _more(finding: Finding) -> bytes:
 
 def _told(portions: Iterable[Sequence[Any]]) -> list[Finding]:
     found = []
+    # How to mend it is the same for many.
+    fixes: dict[str, str] = {}
     for ref, rule, severity, layer, message, text in chain.from_iterable(portions):
         more = orjson.loads(text)
         told = more["exemption"]
@@ -152,9 +157,14 @@ def _told(portions: Iterable[Sequence[Any]]) -> list[Finding]:
             expires = date.fromisoformat(told["expires"])
             approver, policy = EntityRef(told["approver"]), EntityRef(told["policy"])
             exemption = Exemption(EntityRef(ref), rule, told["reason"], approver, expires, policy)
+        # An older release kept the texts alone.
+        said, said_fix = more.get("said") or (None, None)
+        fix = fixes.get(more["fix"])
+        if fix is None:
+            fix = fixes[more["fix"]] = restored(more["fix"], said_fix)
         related = tuple([EntityRef(who) for who in more["related"]])
         place = EntityRef(layer) if layer else None
-        found.append(Finding(rule, severity, EntityRef(ref), place, message, more["fix"], related, exemption))
+        found.append(Finding(rule, severity, EntityRef(ref), place, restored(message, said), fix, related, exemption))
     return found
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from portal.ingest.stored import DocumentKey, FileState, Stored, StoredDocument, StoredProblem
 from portal.model.problem import Problem, Span
+from portal.model.sentence import restored, stored
 from portal.store.bulk import insert_rows
 from portal.store.dialect import WANTED, among, among_wanted, in_chunks, once
 from portal.store.tables import documents, files, problems, revisions, sources
@@ -271,6 +272,7 @@ def add_problems(
                 "found": problem.found,
                 "expected": problem.expected,
                 "hint": problem.hint,
+                "said": _said(problem),
                 "revision": known.get(replace(problem, span=None), revision) if known else revision,
             }
             for source_id, problem in added
@@ -324,7 +326,16 @@ def dated_problems(connection: Connection) -> list[tuple[Problem, int]]:
 def problem_of_row(row: Any) -> Problem:
     """Return the problem that a row of the table holds."""
     span = Span(row.line, row.column) if row.line is not None else None
-    return Problem(row.code, row.location, span, row.field, row.found, row.expected, row.hint, row.ref, row.severity)
+    found, expected, hint = row.found, row.expected, row.hint
+    if row.said is not None:
+        found, expected, hint = map(restored, (found, expected, hint), orjson.loads(row.said))
+    return Problem(row.code, row.location, span, row.field, found, expected, hint, row.ref, row.severity)
+
+
+def _said(problem: Problem) -> str | None:
+    """Return the sentences of a problem as pages translate them, None where no value stands in any."""
+    kept = [stored(problem.found), stored(problem.expected), stored(problem.hint)]
+    return None if not any(kept) else orjson.dumps(kept).decode()
 
 
 def documents_of(connection: Connection, refs: Sequence[str]) -> dict[str, list[StoredDocument]]:

@@ -229,6 +229,7 @@ problems = Table(
     Column("found", Text, nullable=False),
     Column("expected", Text, nullable=False),
     Column("hint", Text, nullable=False),
+    Column("said", Text, nullable=True, comment="JSON of found, expected, hint: templates with values, where any has"),
     Column("revision", BigInteger, nullable=False, comment="the revision that first showed it"),
     Index(None, "source_id"),
     Index(None, "ref"),

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from portal.errors import InputError, NotAllowedError, SourceUnreachableError
 from portal.model.reading import ReadingRules
+from portal.model.sentence import Sentence
 
 _SCP_HOST = re.compile(r"[^@/]*@(\[[^\]]*\]|[^:/]+):")
 _PORTS = {"http": 80, "https": 443, "ssh": 22, "git": 9418}
@@ -33,22 +34,31 @@ def pinned(url: str, rules: ReadingRules) -> tuple[tuple[str, str], ...]:
     host, port = host_and_port(url)
     scheme = urlsplit(url).scheme if "://" in url else "ssh"
     if not host.isascii() or host.endswith("."):
-        raise InputError(f'Found the host "{host}"; expected its name in ASCII ("xn--…") without a dot at the end')
+        raise InputError(
+            Sentence(
+                'Found the host "%(host)s"; expected its name in ASCII ("xn--…") without a dot at the end', host=host
+            )
+        )
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         if scheme in urllib.request.getproxies_environment():
             # The operator's proxy looks names up, and is what keeps requests inside or out.
             return ()
-        raise SourceUnreachableError(f'The host "{host}" is not known: {error}', host) from error
+        raise SourceUnreachableError(
+            Sentence('The host "%(host)s" is not known: %(error)s', host=host, error=str(error)), host
+        ) from error
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
     allowed = [address for address in addresses if rules.allows_address(address)]
     is_web = scheme in {"http", "https"}
     if not allowed or (not is_web and len(allowed) < len(addresses)):
         # Which address it is stays untold: names of an inner network are nobody's to look up from here.
         raise NotAllowedError(
-            f'The host "{host}" is at a private address, where catalogs and requests may not lead; '
-            "the settings integrations (its host) or reading_hosts (its address or network) may allow it"
+            Sentence(
+                'The host "%(host)s" is at a private address, where catalogs and requests may not '
+                "lead; the settings integrations (its host) or reading_hosts (its address or network) may allow it",
+                host=host,
+            )
         )
     if not is_web or _is_address(host):
         return ()

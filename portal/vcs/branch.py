@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from portal.errors import ConflictError, InputError, NotFoundError, SourceError
+from portal.model.sentence import Sentence
 from portal.vcs import objects
 from portal.vcs.command import GitFailureError, Remote, open_remote, run
 from portal.vcs.heads import ask
@@ -101,7 +102,11 @@ def push_changes(
         except GitFailureError as failure:
             if any(mark in failure.reason for mark in TAKEN):
                 raise ConflictError(
-                    f'{opened.url}: the branch "{branch}" moved meanwhile; nothing was pushed'
+                    Sentence(
+                        '%(url)s: the branch "%(branch)s" moved meanwhile; nothing was pushed',
+                        url=opened.url,
+                        branch=branch,
+                    )
                 ) from failure
             raise SourceError(str(failure), opened.url) from failure
 
@@ -121,7 +126,7 @@ def _pushed(
     shown = ask(remote, branches={base, branch}, timeout_seconds=_ANSWER_SECONDS).commits
     tip, start = shown.get(f"refs/heads/{branch}"), shown.get(f"refs/heads/{base}")
     if start is None:
-        raise NotFoundError(f'{remote.url} has no branch "{base}" to start from')
+        raise NotFoundError(Sentence('%(url)s has no branch "%(base)s" to start from', url=remote.url, base=base))
     ours = tree_of(place, changes.folder)
     parent = tip or start
     run([*_FETCH, parent], place=place, remote=remote, timeout_seconds=_TRANSFER_SECONDS)
@@ -135,8 +140,12 @@ def _pushed(
             return Pushed(tip, changes=_tree(place, before) != _tree(place, tip))
         if not update:
             raise ConflictError(
-                f'{remote.url} already has a branch "{branch}" that is not this task\'s; nothing was pushed. '
-                "Choose another name, or update it"
+                Sentence(
+                    '%(url)s already has a branch "%(branch)s" that is not this task\'s; nothing was '
+                    "pushed. Choose another name, or update it",
+                    url=remote.url,
+                    branch=branch,
+                )
             )
     tree = _over(place, parent, ours, changes)
     is_changed = tree != _tree(place, parent)
@@ -160,7 +169,7 @@ def _over(place: Path, commit: str, ours: str, changes: Changes) -> str:
         lines += [f"{entry.mode} {entry.blob}\t{path}\0" for path, entry in files.items()]
     paths = [*changes.deleted, changes.below]
     if any(part in {"..", ".git"} for path in paths for part in path.lower().split("/")) or "\0" in "".join(paths):
-        raise InputError("A path of the repository must not hold .., .git or NUL")
+        raise InputError(Sentence("A path of the repository must not hold .., .git or NUL"))
     listing = "".join(lines).encode("utf-8", "surrogateescape")
     if listing:
         run(["update-index", "--replace", "-z", "--index-info"], place=place, stdin=listing)
@@ -171,8 +180,10 @@ def _check(mode: str, files: Collection[str], *, there: Collection[str]) -> None
     """Raise `InputError` where the files are not as a mode expects them."""
     wrong = sorted(path for path in files if (path in there) == (mode == "create"))
     if wrong:
-        found = "are there already" if mode == "create" else "are not there"
-        raise InputError(f"Found {', '.join(wrong[:_SHOWN])}, which {found}; nothing was pushed")
+        found = Sentence("are there already") if mode == "create" else Sentence("are not there")
+        raise InputError(
+            Sentence("Found %(wrong)s, which %(found)s; nothing was pushed", wrong=list(wrong[:_SHOWN]), found=found)
+        )
 
 
 def _tree(place: Path, commit: str) -> str:

@@ -21,6 +21,7 @@ from portal.errors import PortalError, ServiceUnavailableError, SourceError
 from portal.model.login import without_credentials
 from portal.model.reading import ReadingRules
 from portal.model.secret import MASK, forms_of
+from portal.model.sentence import Sentence
 from portal.model.trace import traced
 from portal.vcs.addresses import pinned
 from portal.vcs.policy import RemotePolicy, normal_remote, scheme_of
@@ -32,11 +33,14 @@ _CHUNK_BYTES = 1024 * 1024
 _USERINFO = re.compile(r"(https?://)[^/\s@]+@")
 _NOISE = re.compile(r"(warning|hint|From|To|Please make sure|and the repository exists)\b|\s*$", re.IGNORECASE)
 _HINTS = (
-    ("terminal prompts disabled", "it wants a login, and none is set up for this host"),
-    ("Authentication failed", "the login that is set up for this host is not accepted"),
-    ("returned error: 30", "it redirects, which is not followed; use the final url, which often ends in .git"),
-    ("Unable to update url base from redirection", "it redirects, which is not followed; use the final url"),
-    ("dubious ownership", "the folder belongs to another user than the one Portal runs as"),
+    ("terminal prompts disabled", Sentence("it wants a login, and none is set up for this host")),
+    ("Authentication failed", Sentence("the login that is set up for this host is not accepted")),
+    (
+        "returned error: 30",
+        Sentence("it redirects, which is not followed; use the final url, which often ends in .git"),
+    ),
+    ("Unable to update url base from redirection", Sentence("it redirects, which is not followed; use the final url")),
+    ("dubious ownership", Sentence("the folder belongs to another user than the one Portal runs as")),
 )
 
 #: Given through the environment, behind the operator's own configuration, which stays in force for all else (proxies,
@@ -307,12 +311,18 @@ class _Failures:
             self._listener.join(timeout=2)
         text = self._kept.decode("utf-8", "replace")
         if self._timed_out:
-            reason = f"no answer within {self._timeout_seconds:g} seconds"
+            reason = Sentence("no answer within %(seconds)s seconds", seconds=f"{self._timeout_seconds:g}")
         reason = reason or _reason(text)
-        reason = _USERINFO.sub(r"\1", self._remote.masked(reason) if self._remote else reason)
+        masked = _USERINFO.sub(r"\1", self._remote.masked(reason) if self._remote else reason)
+        # A sentence of ours holds no secret, and stays one.
+        reason = reason if masked == reason else masked
         target = self._remote.url if self._remote else str(self._place)
-        hint = next((f" ({hint})" for mark, hint in _HINTS if mark in text), "")
-        message = f"{target}: git {self._name} failed: {reason}{hint}"
+        message = Sentence(
+            "%(target)s: git %(command)s failed: %(reason)s", target=target, command=self._name, reason=reason
+        )
+        hint = next((hint for mark, hint in _HINTS if mark in text), None)
+        if hint is not None:
+            message = Sentence("%(message)s (%(hint)s)", message=message, hint=hint)
         raise GitFailureError(message, target, reason=reason, timed_out=self._timed_out)
 
     def _read(self, pipe: IO[bytes]) -> None:
@@ -329,7 +339,7 @@ def _start(
         from git.cmd import Git  # noqa: PLC0415
         from git.exc import GitCommandNotFound  # noqa: PLC0415
     except ImportError as error:
-        raise ServiceUnavailableError("git is not installed, or not on the PATH") from error
+        raise ServiceUnavailableError(Sentence("git is not installed, or not on the PATH")) from error
     try:
         handle: Any = Git(folder if folder.is_dir() else None).execute(
             ["git", *arguments],
@@ -340,7 +350,7 @@ def _start(
             start_new_session=True,
         )
     except GitCommandNotFound as error:
-        raise ServiceUnavailableError("git is not installed, or not on the PATH") from error
+        raise ServiceUnavailableError(Sentence("git is not installed, or not on the PATH")) from error
     process: subprocess.Popen[bytes] = handle.proc
     handle.proc = None
     return process
@@ -372,7 +382,7 @@ def _environment(place: Path, remote: Remote | None, config: Sequence[tuple[str,
 
 def _reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if not _NOISE.match(line)]
-    return lines[0][:500] if lines else "it gave no reason"
+    return lines[0][:500] if lines else Sentence("it gave no reason")
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from portal.errors import InputError, RevisionNotFoundError
+from portal.model.sentence import Sentence
 from portal.vcs.command import Remote, run
 
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -42,7 +43,9 @@ class Head:
 
     def __post_init__(self) -> None:
         if not is_object_id(self.commit):
-            raise InputError(f'"{self.commit}" is not a full commit id (40 or 64 hexadecimal characters)')
+            raise InputError(
+                Sentence('"%(commit)s" is not a full commit id (40 or 64 hexadecimal characters)', commit=self.commit)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +108,20 @@ def find(revision: Revision, refs: Refs, *, shown: str) -> Head | RevisionNotFou
 def _not_found(revision: Revision, branch: str, refs: Refs, shown: str) -> str:
     names = sorted(name.removeprefix(_BRANCHES) for name in refs.commits if name.startswith(_BRANCHES))
     if not names:
-        return f"{shown}: the repository is empty; push a first commit to it"
+        return Sentence("%(remote)s: the repository is empty; push a first commit to it", remote=shown)
     if revision.branch:
-        message = f'{shown}: found no branch, tag or commit "{branch}"'
+        message = Sentence('%(remote)s: found no branch, tag or commit "%(branch)s"', remote=shown, branch=branch)
         near = get_close_matches(branch, names, n=3, cutoff=0.5)
         if near:
-            message += f". Did you mean {_quoted(near)}?"
+            message = Sentence("%(message)s. Did you mean %(names)s?", message=message, names=_quoted(near))
     else:
-        message = f'{shown}: the default branch "{branch}" does not exist'
-    more = len(names) - _BRANCHES_SHOWN
-    message += f" Its branches: {_quoted(names[:_BRANCHES_SHOWN])}" + (f" and {more} more" if more > 0 else "")
-    return message
+        message = Sentence('%(remote)s: the default branch "%(branch)s" does not exist', remote=shown, branch=branch)
+    branches: Sentence | list[str] = _quoted(names[:_BRANCHES_SHOWN])
+    if len(names) > _BRANCHES_SHOWN:
+        more = len(names) - _BRANCHES_SHOWN
+        branches = Sentence("%(shown)s and %(count)s more", shown=branches, count=more)
+    return Sentence("%(message)s Its branches: %(branches)s", message=message, branches=branches)
 
 
-def _quoted(names: Collection[str]) -> str:
-    return ", ".join(f'"{name}"' for name in names)
+def _quoted(names: Collection[str]) -> list[str]:
+    return [f'"{name}"' for name in names]

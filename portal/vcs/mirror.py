@@ -20,6 +20,7 @@ from portal.errors import (
     SourceUnreachableError,
 )
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.vcs import commits, export, history, lineage, objects
 from portal.vcs.command import LOCAL_SECONDS, GitFailureError, Remote, known_remote, open_remote, run
 from portal.vcs.commits import Commit
@@ -180,7 +181,11 @@ class Mirrors:
             except GitFailureError as failure:
                 if failure.timed_out:
                     # A long history is no damage: a new mirror would only take longer.
-                    message = f"{known.url}: its history was not read in time: {failure.reason}"
+                    message = Sentence(
+                        "%(remote)s: its history was not read in time: %(reason)s",
+                        remote=known.url,
+                        reason=failure.reason,
+                    )
                     raise SourceUnreachableError(message, known.url) from failure
                 raise
 
@@ -234,7 +239,7 @@ class Mirrors:
                 timeout_seconds=self._answer_seconds,
             )
         except GitFailureError as failure:
-            error = SourceUnreachableError(str(failure), remote.url)
+            error = SourceUnreachableError(failure.message, remote.url)
             return dict.fromkeys(revisions, error)
         return {revision: find(revision, refs, shown=remote.url) for revision in revisions}
 
@@ -324,7 +329,7 @@ class Mirrors:
                 try:
                     self._take(place, remote, lacking, negotiate=False)
                 except GitFailureError as failure:
-                    raise SourceUnreachableError(str(failure), remote.url) from failure
+                    raise SourceUnreachableError(failure.message, remote.url) from failure
             sizes |= objects.sizes(place, lacking)
         missing = sorted(set(blobs) - sizes.keys())
         if missing:
@@ -364,7 +369,11 @@ class Mirrors:
             with FileLock(self._place(remote).with_suffix(".lock"), timeout=self._transfer_seconds):
                 yield
         except Timeout as error:
-            message = f"{remote.url}: its mirror has been in use for {self._transfer_seconds:g} seconds"
+            message = Sentence(
+                "%(remote)s: its mirror has been in use for %(seconds)s seconds",
+                remote=remote.url,
+                seconds=f"{self._transfer_seconds:g}",
+            )
             raise SourceUnreachableError(message, remote.url) from error
 
 

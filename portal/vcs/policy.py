@@ -12,6 +12,7 @@ from portal.model.integration import NO_INTEGRATIONS, Integrations, host_of
 from portal.model.login import without_credentials
 from portal.model.reading import ReadingRules
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.vcs.addresses import host_and_port
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://(.*)", re.DOTALL)
@@ -58,14 +59,21 @@ class RemotePolicy:
         if scheme == "file":
             if not (trusted or self.any_file or self._is_in_roots(url)):
                 raise NotAllowedError(
-                    f'Remote "{without_credentials(remote)}" is a local folder outside those that may be read; '
-                    "name a repository by its https or ssh url, or let the operator add it"
+                    Sentence(
+                        'Remote "%(remote)s" is a local folder outside those that may be read; name '
+                        "a repository by its https or ssh url, or let the operator add it",
+                        remote=without_credentials(remote),
+                    )
                 )
         elif scheme not in self.allowed_schemes:
             allowed = ", ".join(sorted(self.allowed_schemes - {"file"})) or "local folders only"
             raise NotAllowedError(
-                f'Remote "{without_credentials(remote)}" has the scheme "{scheme}", which is not allowed; '
-                f"allowed: {allowed}"
+                Sentence(
+                    'Remote "%(remote)s" has the scheme "%(scheme)s", which is not allowed; allowed: %(allowed)s',
+                    remote=without_credentials(remote),
+                    scheme=scheme,
+                    allowed=allowed,
+                )
             )
         return url
 
@@ -122,13 +130,20 @@ def normal_remote(remote: str) -> str:
     """
     shown = without_credentials(remote)
     if not remote or any(ord(character) < ord(" ") or "\x7f" <= character <= "\x9f" for character in unquote(remote)):
-        raise InputError("A git remote must not be empty or hold control characters")
+        raise InputError(Sentence("A git remote must not be empty or hold control characters"))
     if remote.startswith("-"):
         raise InputError(
-            f'Remote "{shown}" begins with "-"; expected a url such as https://host/organisation/repository'
+            Sentence(
+                'Remote "%(shown)s" begins with "-"; expected a url such as https://host/organisation/repository',
+                shown=shown,
+            )
         )
     if _REMOTE_HELPER.match(remote):
-        raise NotAllowedError(f'Remote "{shown}" names a git remote helper; these run programs, so none is allowed')
+        raise NotAllowedError(
+            Sentence(
+                'Remote "%(shown)s" names a git remote helper; these run programs, so none is allowed', shown=shown
+            )
+        )
     found = _SCHEME.fullmatch(remote)
     if found:
         scheme = found[1].lower()
@@ -136,13 +151,20 @@ def normal_remote(remote: str) -> str:
     if remote.startswith("/") or _DRIVE.match(remote):
         return _resolved(Path(remote), shown)
     if remote.startswith((".", "~")):
-        raise NotAllowedError(f'Remote "{shown}" is a path that means another folder for each process; name it whole')
+        raise NotAllowedError(
+            Sentence(
+                'Remote "%(shown)s" is a path that means another folder for each process; name it whole', shown=shown
+            )
+        )
     scp = _SCP_LIKE.fullmatch(remote)
     if scp and not any(scp[part].startswith("-") for part in ("user", "host", "path")):
         return remote.rstrip("/")
     raise InputError(
-        f'Remote "{shown}" is not a git url; expected https://host/organisation/repository, '
-        "ssh://git@host/organisation/repository or git@host:organisation/repository"
+        Sentence(
+            'Remote "%(shown)s" is not a git url; expected https://host/organisation/repository, '
+            "ssh://git@host/organisation/repository or git@host:organisation/repository",
+            shown=shown,
+        )
     )
 
 
@@ -159,20 +181,28 @@ def folder_of(url: str) -> Path:
 
 def _host_url(url: str, shown: str) -> str:
     if "?" in url or "#" in url:
-        raise InputError(f'Remote "{shown}" has a query or fragment; expected the bare url of a repository')
+        raise InputError(
+            Sentence('Remote "%(shown)s" has a query or fragment; expected the bare url of a repository', shown=shown)
+        )
     parts = _split(url, shown)
     try:
         port = parts.port
     except ValueError:
         raise InputError(
-            f'Remote "{shown}" has a port that is not a number; write ":" and "/" in a password as "%3A" and "%2F"'
+            Sentence(
+                'Remote "%(shown)s" has a port that is not a number; write ":" and "/" in a password '
+                'as "%%3A" and "%%2F"',
+                shown=shown,
+            )
         ) from None
     host = parts.hostname or ""
     if not _HOST.fullmatch(host) or host.startswith("-"):
-        raise InputError(f'Remote "{shown}" has no valid host')
+        raise InputError(Sentence('Remote "%(shown)s" has no valid host', shown=shown))
     path = parts.path.rstrip("/")
     if not path or path.lstrip("/").startswith("-") or unquote(path).lstrip("/").startswith("-"):
-        raise InputError(f'Remote "{shown}" has no valid path; expected one such as /organisation/repository')
+        raise InputError(
+            Sentence('Remote "%(shown)s" has no valid path; expected one such as /organisation/repository', shown=shown)
+        )
     user = _user_of(parts.netloc, parts.scheme, shown)
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{user}{host}{'' if port is None else f':{port}'}{quote(path, safe=_PATH_SAFE)}"
@@ -182,7 +212,9 @@ def _split(url: str, shown: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise InputError(f'Remote "{shown}" is not a url: {error}') from error
+        raise InputError(
+            Sentence('Remote "%(shown)s" is not a url: %(error)s', shown=shown, error=str(error))
+        ) from error
 
 
 _PATH_SAFE = "/%:~!$&'()*+,;=@[]"
@@ -196,7 +228,7 @@ def _user_of(authority: str, scheme: str, shown: str) -> str:
         return f"{userinfo}@"
     user = userinfo.partition(":")[0]
     if scheme != "ssh" or not _USER.fullmatch(user) or user.startswith("-"):
-        raise InputError(f'Remote "{shown}" has a user name that is not accepted')
+        raise InputError(Sentence('Remote "%(shown)s" has a user name that is not accepted', shown=shown))
     # ssh takes no password from a url.
     return f"{user}@"
 
@@ -204,7 +236,9 @@ def _user_of(authority: str, scheme: str, shown: str) -> str:
 def _file_url(remote: str, shown: str) -> str:
     parts = _split(remote, shown)
     if parts.netloc not in {"", "localhost"} or parts.query or parts.fragment or not parts.path.startswith("/"):
-        raise InputError(f'Remote "{shown}" is not the url of a local folder; expected file:///absolute/path')
+        raise InputError(
+            Sentence('Remote "%(shown)s" is not the url of a local folder; expected file:///absolute/path', shown=shown)
+        )
     return _resolved(Path(unquote(parts.path)), shown)
 
 
@@ -214,4 +248,4 @@ def _resolved(path: Path, shown: str) -> str:
         suffixed = path.with_name(f"{path.name}.git") if path.name else path
         return (suffixed if not path.exists() and suffixed.exists() else path).resolve().as_uri()
     except (OSError, RuntimeError) as error:
-        raise InputError(f'Remote "{shown}" cannot be resolved to a folder') from error
+        raise InputError(Sentence('Remote "%(shown)s" cannot be resolved to a folder', shown=shown)) from error

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, abort, render_template
 from werkzeug.routing import PathConverter
 
+from portal.model.sentence import Sentence
 from portal.web.assets import asset_response
 
 
@@ -34,7 +35,7 @@ def add_answers(blueprint: Blueprint) -> None:
 
     @blueprint.get("/<page:path>")
     def anything_else(path: str) -> Response:
-        abort(404, f"There is no page /{path}.")
+        abort(404, Sentence("There is no page /%(path)s.", path=path))
 
 
 def content_policy(*, forms: str = "'self'") -> str:

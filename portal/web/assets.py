@@ -9,6 +9,8 @@ from importlib.resources import files
 import orjson
 from flask import Response, abort
 
+from portal.model.sentence import Sentence
+
 _BUILT = files("portal.web").joinpath("static", "built")
 _TYPES = {".css": "text/css", ".js": "text/javascript"}
 _YEAR_SECONDS = 31_536_000
@@ -26,7 +28,7 @@ def asset_response(name: str) -> Response:
     """Return the file of a name for ever, 404 for any other: another name is that of another version."""
     content = _content(name)
     if content is None:
-        abort(404, "There is no such file.")
+        abort(404, Sentence("There is no such file."))
     response = Response(content, mimetype=_TYPES[name[name.rindex(".") :]])
     response.cache_control.public = True
     response.cache_control.max_age = _YEAR_SECONDS

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from portal.errors import NotFoundError
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.web.entity_frame import EntityServices, frame_of
 from portal.web.entity_source import as_yaml
 from portal.web.entity_views import VIEWS
@@ -59,7 +60,7 @@ def _gone(services: EntityServices, ref: EntityRef) -> ResponseReturnValue:
     try:
         items = services.history.of_entity(ref, limit=_LOOKED_THROUGH).items
     except NotFoundError:
-        raise NotFoundError(f"The catalog has no entity {ref}.") from None
+        raise NotFoundError(Sentence("The catalog has no entity %(ref)s.", ref=ref)) from None
     last = next((item for item in items if item.version.declared), None)
     page = render_template(
         "gone.html",

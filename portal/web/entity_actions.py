@@ -12,6 +12,7 @@ from portal.errors import NotFoundError
 from portal.model.location import GENERATED_PREFIX
 from portal.model.login import without_credentials
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.web.asking import Asking, against_unregistering
 from portal.web.entity_frame import EntityServices, Frame, frame_of
 from portal.web.links import entity_url, history_url
@@ -82,7 +83,7 @@ def add_entity_actions(
 
 def _required(frame: Frame | None, ref: EntityRef) -> Frame:
     if frame is None:
-        raise NotFoundError(f"The catalog has no entity {ref}.")
+        raise NotFoundError(Sentence("The catalog has no entity %(ref)s.", ref=ref))
     return frame
 
 

@@ -18,6 +18,7 @@ from portal.web.api_definition import read_definition
 from portal.web.entity_frame import EntityServices, Frame
 from portal.web.entity_source import as_yaml, place_url
 from portal.web.history import in_short
+from portal.web.language import gettext, translated
 from portal.web.links import is_safe, words
 from portal.web.listed import MOST_SHOWN, Listed
 from portal.web.relation_names import group_of, group_title, relation_name
@@ -228,7 +229,9 @@ def _facts(spec: Mapping[str, Any], *, leave_out: Collection[str]) -> list[tuple
     for key, value in spec.items():
         values = value if isinstance(value, list) else [value]
         if key not in leave_out and values and all(isinstance(item, (str, int, float)) for item in values):
-            text = ", ".join(("yes" if item else "no") if isinstance(item, bool) else str(item) for item in values)
+            text = ", ".join(
+                (gettext("yes") if item else gettext("no")) if isinstance(item, bool) else str(item) for item in values
+            )
             if text and "\n" not in text.strip():
-                found.append((words(key), text))
+                found.append((translated(words(key)), text))
     return found

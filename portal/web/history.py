@@ -13,6 +13,7 @@ from portal.model.difference import MISSING, Difference
 from portal.model.location import GENERATED_PREFIX
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.history import HistoryItem, HistoryPage, HistoryService
 from portal.web.text_changes import Line, changed_lines, is_lines, lines_of
 
@@ -73,7 +74,7 @@ def history_of(history: HistoryService, ref: EntityRef) -> dict[str, Any]:
     """Return the part of an entity's history that the request asks for. Raises `NotFoundError` where it never was."""
     before = request.args.get("before", type=int)
     if "before" in request.args and (before is None or not 0 <= before <= _LARGEST_PLACE):
-        abort(404, "There is no such place in a history.")
+        abort(404, Sentence("There is no such place in a history."))
     return {"is_first": before is None, **_shown(history.of_entity(ref, before=before, limit=_AT_ONCE))}
 
 

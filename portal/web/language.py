@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from flask import Blueprint, Flask, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
 
+from portal.model.sentence import Sentence
 from portal.web.sign_in import local_path
 
 #: The languages that there are, by the name that HTML has for them; English is what the messages are written in.
@@ -29,6 +31,27 @@ def gettext(message: str, **values: Any) -> str:
 def ngettext(one: str, many: str, num: int, **values: Any) -> str:
     """Return one of two messages by a number, which is the value `num` too."""
     return str(_messages().ungettext(one, many, num)) % {"num": num, **values}
+
+
+def translated(text: str) -> str:
+    """Return what a service says in the reader's language: a sentence by its template, any other text if it is known.
+
+    What is not known stays as it is: a company's own rules, what an extension says.
+    """
+    if isinstance(text, Sentence):
+        found = str(_messages().ugettext(text.template))
+        return found % {name: _filled_in(value) for name, value in text.values.items()} if text.values else found
+    # Of an empty text gettext tells the head of its catalogue.
+    return str(_messages().ugettext(text)) if text else text
+
+
+def translated_parts(value: Any) -> Any:
+    """Return JSON with the sentences in it in the reader's language; what else it says is somebody's own."""
+    if isinstance(value, Mapping):
+        return {name: translated_parts(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [translated_parts(item) for item in value]
+    return translated(value) if isinstance(value, Sentence) else value
 
 
 def number(value: float) -> str:
@@ -65,6 +88,7 @@ def register_language(app: Flask) -> None:
     # By itself it looks for the other by its name, each time.
     app.jinja_env.globals["_"] = app.jinja_env.globals["gettext"]
     app.jinja_env.filters["number"] = number
+    app.jinja_env.filters["translated"] = translated
     app.jinja_env.filters["since"] = since
 
 
@@ -82,6 +106,15 @@ def add_language(blueprint: Blueprint) -> None:
             response.set_cookie(_COOKIE, name, max_age=_YEAR_SECONDS, httponly=True, samesite="Lax")
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def _filled_in(value: Any) -> Any:
+    """Return a value of a sentence as the reader's language has it; names and numbers stay what they are."""
+    if isinstance(value, Sentence):
+        return translated(value)
+    if isinstance(value, list | tuple):
+        return gettext(", ").join(_filled_in(item) for item in value)
+    return value
 
 
 def _messages() -> Any:

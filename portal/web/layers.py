@@ -10,6 +10,7 @@ from flask import Blueprint, abort, render_template, request
 from portal.errors import NotFoundError
 from portal.model.layer import Layer, Role
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.layers import Glance, LayerReport, LayersService
 from portal.services.ownership import OwnershipService
 from portal.services.rules import KnownRule, RuleBook, RulesService
@@ -72,10 +73,10 @@ def add_layers(
         ref = EntityRef.of("layer", namespace, name)
         number = request.args.get("page", 1, type=int)
         if not 1 <= number <= _LAST_PAGE:
-            abort(404, "There is no such page.")
+            abort(404, Sentence("There is no such page."))
         glance = layers.glance()
         if ref not in glance.layers:
-            raise NotFoundError(f"There is no layer {ref}.")
+            raise NotFoundError(Sentence("There is no layer %(ref)s.", ref=ref))
         report = layers.layers(layer=ref, limit=_AT_ONCE, offset=(number - 1) * _AT_ONCE).reports[0]
         trend, book = trends.trend(), rules.book()
         (standing,) = _standings(glance, trend, [report])

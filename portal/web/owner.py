@@ -13,6 +13,7 @@ from portal.errors import NotFoundError
 from portal.model.layer import Layer
 from portal.model.moment import shown_time
 from portal.model.ref import PEOPLE, EntityRef
+from portal.model.sentence import Sentence
 from portal.services.balance import BalanceAnswer
 from portal.services.directory import Directory, DirectoryService
 from portal.services.drift import DriftService
@@ -76,7 +77,7 @@ def add_owner(
     def owner(kind: str, namespace: str, name: str) -> ResponseReturnValue:
         ref = EntityRef.of(kind, namespace, name)
         if ref.kind not in PEOPLE or "\0" in ref:
-            abort(404, f"{ref} is neither a group nor a person; only those own anything.")
+            abort(404, Sentence("%(ref)s is neither a group nor a person; only those own anything.", ref=ref))
         known = directory.now()
         is_direct = request.args.get("scope") == "itself"
         try:
@@ -134,7 +135,7 @@ def _stranger(
     except NotFoundError:
         moves = None
     if not count and moves is None:
-        abort(404, f"The catalog has no {ref}, and nothing names it as its owner.")
+        abort(404, Sentence("The catalog has no %(ref)s, and nothing names it as its owner.", ref=ref))
     owned = ownership.owned([ref], limit=MOST_SHOWN)
     return render_template("stranger.html", ref=ref, owned=Listed(owned, count), moves=moves, day=_day), 404
 

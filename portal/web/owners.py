@@ -13,6 +13,7 @@ from portal.errors import InputError
 from portal.model.filter import Match
 from portal.model.query import TEXT_FIELDS, EntityQuery, TextSearch
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.catalog import CatalogService
 from portal.services.directory import Directory, DirectoryService, Extent, GroupEntry
 from portal.web.listed import Listed
@@ -135,7 +136,7 @@ def _root(directory: Directory) -> EntityRef | None:
     except InputError:
         root = None
     if root not in directory.groups:
-        abort(404, f"The catalog has no group {text}.")
+        abort(404, Sentence("The catalog has no group %(group)s.", group=text))
     return root
 
 

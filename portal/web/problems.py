@@ -12,10 +12,11 @@ from flask import Blueprint, abort, render_template, request
 from portal.graph.faults import SEVERITIES
 from portal.model.problem import PROBLEM_MESSAGES
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.ownership import Node, OwnershipService
 from portal.services.places import PlacesService
 from portal.services.problems import NONE, Asked, Faults, ProblemsService
-from portal.web.language import gettext
+from portal.web.language import gettext, translated
 from portal.web.links import query_url
 
 #: What may be chosen by.
@@ -60,7 +61,7 @@ def add_problems(
         chosen = {name: list(dict.fromkeys(request.args.getlist(name))) for name in _FILTERS}
         number = request.args.get("page", 1, type=int)
         if not 1 <= number <= _LAST_PAGE:
-            abort(404, "There is no such page.")
+            abort(404, Sentence("There is no such page."))
         asked = Asked(
             rule=chosen["rule"],
             layer=chosen["layer"],
@@ -150,7 +151,7 @@ def _label(name: str, value: str, known: Mapping[EntityRef, Node]) -> tuple[str,
     if name == "severity":
         return _severities().get(value, value), ""
     if name == "rule":
-        return value, PROBLEM_MESSAGES.get(value, "")
+        return value, translated(PROBLEM_MESSAGES.get(value, ""))
     if name in {"layer", "owner"}:
         ref = EntityRef.parse(value, default_kind="layer" if name == "layer" else "group")
         return known[ref].title if ref in known else str(ref), str(ref)

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, render_template, request, url_for
 from markupsafe import Markup
 
+from portal.model.sentence import Sentence
 from portal.web.api_schema import Schemas
 from portal.web.api_view import ApiView, Budget, Group, Shape
-from portal.web.language import language
+from portal.web.language import language, translated
 
 if TYPE_CHECKING:
     from portal.services.scaffolding import ScaffoldingService
 
 #: What stands for the types of all routes where a part of the reference is named.
 _TYPES = "types"
+#: The members of an OpenAPI document that people read.
+_WORDS = frozenset({"summary", "description"})
 #: More than Portal's own description has: nothing of it is left out.
 _ENTRIES, _ROWS = 10_000, 1_000_000
 
@@ -41,8 +44,11 @@ def add_reference(
     extensions: Callable[[], Mapping[str, Any]],
 ) -> None:
     """Add the pages. `document` gives the OpenAPI description of all routes, `extensions` filters and functions."""
-    view = cache(lambda: _view(document()))
+    view_in = cache(lambda _language: _view(_translated(document())))
     offers = cache(lambda: _offers(scaffolding.actions(), extensions()))
+
+    def view() -> ApiView:
+        return view_in(language())
 
     @cache
     def entries(_root: str, _language: str, part: str) -> Markup:
@@ -64,7 +70,7 @@ def add_reference(
         # One part at a time: all of them together weigh more than everything else that a first visit loads.
         groups = _groups(view())
         if part and part not in groups:
-            abort(404, f"The reference has no part {part}.")
+            abort(404, Sentence("The reference has no part %(part)s.", part=part))
         return render_template(
             "reference.html",
             view=view(),
@@ -106,6 +112,16 @@ def _offers(actions: Sequence[Mapping[str, Any]], extensions: Mapping[str, Any])
     }
 
 
+def _translated(told: Any) -> Any:
+    """Return a part of the OpenAPI document with what it says in words in the reader's language."""
+    if isinstance(told, Mapping):
+        return {
+            name: translated(value) if name in _WORDS and isinstance(value, str) else _translated(value)
+            for name, value in told.items()
+        }
+    return [_translated(item) for item in told] if isinstance(told, list) else told
+
+
 def _view(document: Mapping[str, Any]) -> ApiView:
     from portal.web.openapi_view import openapi_view  # noqa: PLC0415  # few pages show a definition
 
@@ -113,7 +129,7 @@ def _view(document: Mapping[str, Any]) -> ApiView:
 
 
 def _has(offer: Offer, words: str) -> bool:
-    text = f"{offer.name} {offer.description}".lower()
+    text = f"{offer.name} {offer.description} {translated(offer.description)}".lower()
     return all(word in text for word in words.lower().split())
 
 

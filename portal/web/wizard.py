@@ -15,6 +15,7 @@ from portal.errors import InputError, NotFoundError, ValuesError
 from portal.model.integration import Integrations
 from portal.model.ref import EntityRef
 from portal.model.secret import Secret
+from portal.model.sentence import Sentence
 from portal.scaffolder.asked import with_defaults
 from portal.services.catalog import CatalogService
 from portal.services.gallery import GalleryService
@@ -22,6 +23,7 @@ from portal.services.ownership import OwnershipService
 from portal.services.scaffolding import ScaffoldingService
 from portal.web.creator import BEGIN, Creator
 from portal.web.gallery import template_url
+from portal.web.language import translated, translated_parts
 from portal.web.links import is_safe
 from portal.web.preview_form import ShownPage, form_pages, read_form
 from portal.web.tones import tones_by_layer
@@ -75,13 +77,14 @@ def add_wizard(
                 ref, typed.values, secrets=typed.secrets, actor_ref=creator.user_ref(), rights=creator.rights()
             )
         except ValuesError as refused:
-            return Response(_page(ref, form, typed.pages, faults=[str(item["stack"]) for item in refused.errors]), 422)
+            return Response(_page(ref, form, typed.pages, faults=[item["stack"] for item in refused.errors]), 422)
         except InputError as refused:
-            return Response(_page(ref, form, typed.pages, faults=refused.message.splitlines()), 422)
+            return Response(_page(ref, form, typed.pages, faults=translated(refused.message).splitlines()), 422)
         return redirect(f"{url_for('web.create')}/tasks/{task}", 303)
 
     def _form(ref: EntityRef) -> dict[str, Any]:
-        return scaffolding.parameter_schema(ref, rights=creator.rights(), actor_ref=creator.user_ref())
+        form = scaffolding.parameter_schema(ref, rights=creator.rights(), actor_ref=creator.user_ref())
+        return dict(translated_parts(form))
 
     def _page(
         ref: EntityRef,
@@ -93,7 +96,7 @@ def add_wizard(
     ) -> str:
         body = catalog.by_refs([ref]).get(ref)
         if body is None:
-            raise NotFoundError(f"Template {ref} not found")
+            raise NotFoundError(Sentence("Template %(ref)s not found", ref=ref))
         document = orjson.loads(body)
         offer = gallery.offer(document, creator.rights())
         refusal = creator.against(BEGIN)
@@ -105,7 +108,7 @@ def add_wizard(
             "user": creator.user_ref(),
             "claims": list(creator.claims()),
             "taskUrl": f"{url_for('web.create')}/tasks/{{id}}",
-            "refusal": refusal or offer.refusal,
+            "refusal": translated(refusal or offer.refusal),
             "words": wizard_words(),
         }
         return render_template(

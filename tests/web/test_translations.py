@@ -1,31 +1,18 @@
-"""Every message of the pages is there in Chinese, with what it takes in."""
+"""Every message that pages show is there in Chinese, with what it takes in."""
 
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 from babel.messages.catalog import Catalog
-from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po
+from messages import messages
 from servers import ROOT
 
-FOUND_IN = [("portal/web/**.py", "python"), ("portal/web/templates/**.html", "jinja2")]
 TRANSLATIONS = ROOT / "portal" / "web" / "translations"
 _TAKEN_IN = re.compile(r"%\(\w+\)s|%%|<[^>]+>|\{\w*\}")
-
-
-@cache
-def used() -> dict[Any, list[str]]:
-    """Return the messages that pages use, with the files that do."""
-    found: dict[Any, list[str]] = {}
-    keywords = DEFAULT_KEYWORDS | {"N_": None}
-    for file, _, message, _, _ in extract_from_dir(str(ROOT), method_map=FOUND_IN, keywords=keywords):
-        found.setdefault(message, []).append(file)
-    return found
 
 
 def translated(language: Path) -> Catalog:
@@ -39,15 +26,15 @@ def languages() -> list[Path]:
 
 def test_there_is_chinese() -> None:
     assert [path.name for path in languages()] == ["zh"]
-    assert len(used()) > 100
+    assert len(messages()) > 100
 
 
 @pytest.mark.parametrize("language", languages(), ids=lambda path: path.name)
 def test_every_message_is_translated_and_no_other(language: Path) -> None:
     catalog = translated(language)
     known = {message.id for message in catalog if message.id}
-    assert {str(message): files for message, files in used().items() if message not in known} == {}
-    assert known - set(used()) == set()
+    assert {str(message): file for message, file in messages().items() if message not in known} == {}
+    assert known - set(messages()) == set()
     for message in catalog:
         texts = [message.string] if isinstance(message.string, str) else list(message.string)
         assert all(texts), message.id

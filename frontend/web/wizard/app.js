@@ -8,6 +8,7 @@ import { isComplete, PageForm, withDefaults } from "./page_form.js";
 import { Review, submitted } from "./review.js";
 import { isObject, pagesOf, secretNames, without } from "./schema.js";
 import { ask } from "./server.js";
+import { wrong } from "./validator.js";
 import { word } from "./words.js";
 
 const stepOfUrl = () => Math.max(0, (Number.parseInt(new URLSearchParams(location.search).get("step"), 10) || 1) - 1);
@@ -43,7 +44,7 @@ function reachable(step, pages, values, context) {
 
 // Sorts what the server refuses: faults of fields, by page, and what is left to say.
 function sorted(error, pages) {
-  const faults = error.faults?.map((fault) => [fault.name === "required" ? [...fault.path, fault.argument] : fault.path, fault.message]) ?? [];
+  const faults = error.faults?.map((fault) => [fault.name === "required" ? [...fault.path, fault.argument] : fault.path, wrong(fault.name, fault.argument, fault.message)]) ?? [];
   const rest = [];
   if (!faults.length) {
     for (const line of String(error.message).split("\n")) {

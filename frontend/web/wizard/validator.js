@@ -60,8 +60,8 @@ function at(schema, location) {
   return here;
 }
 
-function told(fault, schema) {
-  const limit = at(schema, fault.keywordLocation);
+// Returns what is wrong with a value that a keyword of its schema refuses; `otherwise` for one without words.
+export function wrong(keyword, limit, otherwise) {
   const texts = {
     required: () => word("Fill in this field"),
     dependencies: () => word("Fill in this field"),
@@ -85,7 +85,7 @@ function told(fault, schema) {
     additionalProperties: () => word("There is a field here that may not be"),
     false: () => word("There is a field here that may not be"),
   };
-  return texts[fault.keyword]?.() ?? fault.error;
+  return texts[keyword]?.() ?? otherwise;
 }
 
 // Of a choice that nothing fits, only what is wrong with the nearest branch helps.
@@ -137,7 +137,7 @@ export const validator = {
   validateFormData(value, schema, customValidate, transformErrors, uiSchema) {
     const { errors: faults = [], validationError } = this.rawValidation(schema, value);
     const builder = new ErrorSchemaBuilder();
-    for (const fault of faults) builder.addErrors(told(fault, schema), pathOf(fault));
+    for (const fault of faults) builder.addErrors(wrong(fault.keyword, at(schema, fault.keywordLocation), fault.error), pathOf(fault));
     // A page that is no schema is refused by the server, which says what is wrong with it.
     if (validationError) builder.addErrors(validationError.message, []);
     const errorSchema = builder.ErrorSchema;
