@@ -61,6 +61,10 @@ class StepRunner(Protocol):
         """Return what the step gives now, or gave when it ran."""
         ...
 
+    def aside(self, name: str, function: Callable[[], Any]) -> Any:
+        """Return what a function gives that may be called again as often as the job runs: it is not recorded."""
+        ...
+
     def check(self, connection: Connection) -> None:
         """Keep others from taking the job over until the transaction ends.
 
@@ -412,9 +416,12 @@ class _Steps:
         self.token = token
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        return self.aside(name, lambda: DBOS.run_step({"name": name}, function))
+
+    def aside(self, name: str, function: Callable[[], Any]) -> Any:
         self._before()
         with self._pace.place(), traced("job: step", step=name):
-            return DBOS.run_step({"name": name}, function)
+            return function()
 
     def check(self, connection: Connection) -> None:
         if not is_jobs_owner(connection, self._job_id, self.token):

@@ -151,11 +151,13 @@ def change_status(
     *,
     previous: Collection[str],
     now_ms: int,
+    attempt: int | None = None,
     template_commit: str = "",
 ) -> bool:
     """Set a task's status where it is one of `previous` now; return whether it was.
 
-    The end of a task clears its secrets. A `template_commit` is kept with it.
+    With an `attempt` only if the task was opened again so often. The end of a task clears its secrets. A
+    `template_commit` is kept with it.
     """
     values: dict[str, Any] = {"status": status, "last_heartbeat_at_ms": now_ms}
     if template_commit:
@@ -163,6 +165,9 @@ def change_status(
     if status not in LIVE:
         values["secrets"] = None
     statement = update(tasks).where(tasks.c.id == task_id, tasks.c.status.in_(previous)).values(values)
+    if attempt is not None:
+        recovered = task_events.c.task_id == tasks.c.id, task_events.c.type == "recovered"
+        statement = statement.where(select(func.count()).where(*recovered).scalar_subquery() == attempt)
     return connection.execute(statement).rowcount > 0
 
 
