@@ -22,7 +22,7 @@ from dbos._queue import queue_worker_thread
 from portal.errors import ServiceUnavailableError
 from portal.model.trace import traced
 from portal.services.duty import Duty
-from portal.services.pace import Pace
+from portal.services.pace import AT_ONCE, Pace
 from portal.store.database import Connection, Database
 from portal.store.jobs import is_jobs_owner, jobs_engine, prepare_jobs_database
 from portal.store.slots import living_slots
@@ -38,6 +38,8 @@ _CALL = "jobs"
 _LOOKS = 8
 #: How often, and how long apart, to look whether DBOS has recorded that a job is over.
 _RECORD_LOOKS, _RECORD_SECONDS = 100, 0.002
+#: How long apart looks into the queue are at least while enough jobs run.
+_GATHERING_SECONDS = 0.1
 #: How a job has ended that will not go on by itself, though it has not done its work.
 _BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 #: How DBOS names the threads that run jobs.
@@ -307,9 +309,13 @@ class Jobs:
         return work
 
     def _await_room(self) -> None:
-        """Wait until another job could run: to look for one before would find none that may be taken."""
+        """Wait until another job could run: to look for one before would find none that may be taken.
+
+        While as many run as can compute at once, a moment longer: one look then takes several.
+        """
         with self._idle:
             self._idle.wait_for(lambda: self._stopping.is_set() or self._has_room())
+            self._idle.wait_for(lambda: self._stopping.is_set() or len(self._running) < AT_ONCE, _GATHERING_SECONDS)
         # DBOS counts a job as over when it has recorded how it ended, and does not say when that is.
         for _ in range(_RECORD_LOOKS):
             if self._active() < self._concurrency or self._stopping.wait(_RECORD_SECONDS):
