@@ -21,8 +21,9 @@ from dbos._queue import queue_worker_thread
 
 from portal.errors import ServiceUnavailableError
 from portal.model.trace import traced
+from portal.services.bell import Bell
 from portal.services.duty import Duty
-from portal.services.pace import AT_ONCE, Pace
+from portal.services.pace import Pace
 from portal.store.database import Connection, Database
 from portal.store.jobs import is_jobs_owner, jobs_engine, prepare_jobs_database
 from portal.store.slots import living_slots
@@ -38,7 +39,7 @@ _CALL = "jobs"
 _LOOKS = 8
 #: How often, and how long apart, to look whether DBOS has recorded that a job is over.
 _RECORD_LOOKS, _RECORD_SECONDS = 100, 0.002
-#: How long apart looks into the queue are at least while enough jobs run.
+#: How long apart looks into the queue are while jobs run.
 _GATHERING_SECONDS = 0.1
 #: How a job has ended that will not go on by itself, though it has not done its work.
 _BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
@@ -119,7 +120,9 @@ class Jobs:
         self._adopter: threading.Thread | None = None
         self._pace = Pace()
         self._idle = threading.Condition()
-        self._bell = _Bell(self._await_room)
+        self._bell = Bell(self._await_room)
+        #: When the queue was looked into last.
+        self._looked = 0.0
         #: How many jobs DBOS counts as under way here.
         self._active: Callable[[], int] = lambda: 0
         #: Jobs that have been taken from the queue, and wait for others to end.
@@ -285,7 +288,7 @@ class Jobs:
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        self._bell = _Bell(self._await_room)
+        self._bell = Bell(self._await_room)
         self._database.calls.hear(_CALL, lambda: self._bell.ring())  # noqa: PLW0108  # that of the day
         queue: Any = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         # How many jobs may run is this process's own setting, not of who started last; nor is it to be read each time.
@@ -311,11 +314,13 @@ class Jobs:
     def _await_room(self) -> None:
         """Wait until another job could run: to look for one before would find none that may be taken.
 
-        While as many run as can compute at once, a moment longer: one look then takes several.
+        While others run, looks are some time apart, so that one takes several.
         """
         with self._idle:
             self._idle.wait_for(lambda: self._stopping.is_set() or self._has_room())
-            self._idle.wait_for(lambda: self._stopping.is_set() or len(self._running) < AT_ONCE, _GATHERING_SECONDS)
+            rest = self._looked + _GATHERING_SECONDS - time.monotonic()
+            self._idle.wait_for(lambda: self._stopping.is_set() or not self._running, max(0.0, rest))
+            self._looked = time.monotonic()
         # DBOS counts a job as over when it has recorded how it ended, and does not say when that is.
         for _ in range(_RECORD_LOOKS):
             if self._active() < self._concurrency or self._stopping.wait(_RECORD_SECONDS):
@@ -386,30 +391,6 @@ class Jobs:
         executors.discard(_executor(self._duty.number))
         if executors:
             DBOS._recover_pending_workflows(sorted(executors))  # noqa: SLF001  # DBOS sells the public way
-
-
-class _Bell(threading.Event):
-    """Ends a wait before its time: for good when it is set, once when it is rung; it never ends without room."""
-
-    def __init__(self, await_room: Callable[[], None]) -> None:
-        super().__init__()
-        self._await_room = await_room
-        self._called = threading.Event()
-
-    def ring(self) -> None:
-        """End the wait that goes on, or the next."""
-        self._called.set()
-
-    def set(self) -> None:
-        super().set()
-        self._called.set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._called.wait(timeout)
-        self._await_room()
-        # Whoever rings now has written what the next look sees.
-        self._called.clear()
-        return self.is_set()
 
 
 class _Steps:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 #: More threads of one interpreter than these only take turns at it (measured: ten tasks at once took a third longer).
-AT_ONCE = 3
+_AT_ONCE = 3
 #: Who takes longer mostly waits, for a host or a person, and holds nobody up.
 _LONGEST_SECONDS = 0.25
 
@@ -19,7 +19,7 @@ class Pace:
     def __init__(
         self,
         *,
-        at_once: int = AT_ONCE,
+        at_once: int = _AT_ONCE,
         longest_seconds: float = _LONGEST_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -1,0 +1,30 @@
+"""Wakes what looks into the queue of jobs, as it would look in vain or too late by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class Bell(threading.Event):
+    """Ends a wait before its time: for good when it is set, once when it is rung; it never ends without room."""
+
+    def __init__(self, await_room: Callable[[], None]) -> None:
+        super().__init__()
+        self._await_room = await_room
+        self._called = threading.Event()
+
+    def ring(self) -> None:
+        """End the wait that goes on, or the next."""
+        self._called.set()
+
+    def set(self) -> None:
+        super().set()
+        self._called.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._called.wait(timeout)
+        self._await_room()
+        # Whoever rings now has written what the next look sees.
+        self._called.clear()
+        return self.is_set()
