@@ -19,10 +19,12 @@ class Bell(threading.Event):
         self._called.set()
 
     def set(self) -> None:
+        """End all waits."""
         super().set()
         self._called.set()
 
     def wait(self, timeout: float | None = None) -> bool:
+        """Wait, for the time that is given at most, then for room; return whether the bell is set."""
         self._called.wait(timeout)
         self._await_room()
         # Whoever rings now has written what the next look sees.
