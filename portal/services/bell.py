@@ -9,8 +9,10 @@ from collections.abc import Callable
 class Bell(threading.Event):
     """Ends a wait before its time: for good when it is set, once when it is rung; it never ends without room."""
 
-    def __init__(self, await_room: Callable[[], None]) -> None:
+    def __init__(self, *, gather: Callable[[], None], await_room: Callable[[], None]) -> None:
+        """Each look that was rung for waits with `gather` for others to be rung for."""
         super().__init__()
+        self._gather = gather
         self._await_room = await_room
         self._called = threading.Event()
 
@@ -25,7 +27,8 @@ class Bell(threading.Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait, for the time that is given at most, then for room; return whether the bell is set."""
-        self._called.wait(timeout)
+        if self._called.wait(timeout):
+            self._gather()
         self._await_room()
         # Whoever rings now has written what the next look sees.
         self._called.clear()

@@ -39,7 +39,7 @@ _CALL = "jobs"
 _LOOKS = 8
 #: How often, and how long apart, to look whether DBOS has recorded that a job is over.
 _RECORD_LOOKS, _RECORD_SECONDS = 100, 0.002
-#: How long apart looks into the queue are while jobs run.
+#: How long apart looks are for what was handed in while jobs run.
 _GATHERING_SECONDS = 0.1
 #: How a job has ended that will not go on by itself, though it has not done its work.
 _BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
@@ -120,9 +120,9 @@ class Jobs:
         self._adopter: threading.Thread | None = None
         self._pace = Pace()
         self._idle = threading.Condition()
-        self._bell = Bell(self._await_room)
-        #: When the queue was looked into last.
-        self._looked = 0.0
+        self._bell = Bell(gather=self._gather, await_room=self._await_room)
+        #: When the last gathering ended.
+        self._gathered = 0.0
         #: How many jobs DBOS counts as under way here.
         self._active: Callable[[], int] = lambda: 0
         #: Jobs that have been taken from the queue, and wait for others to end.
@@ -288,7 +288,7 @@ class Jobs:
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        self._bell = Bell(self._await_room)
+        self._bell = Bell(gather=self._gather, await_room=self._await_room)
         self._database.calls.hear(_CALL, lambda: self._bell.ring())  # noqa: PLW0108  # that of the day
         queue: Any = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         # How many jobs may run is this process's own setting, not of who started last; nor is it to be read each time.
@@ -311,16 +311,17 @@ class Jobs:
 
         return work
 
-    def _await_room(self) -> None:
-        """Wait until another job could run: to look for one before would find none that may be taken.
+    def _gather(self) -> None:
+        """While jobs run, keep looks for those that were handed in some time apart, so that one takes several."""
+        with self._idle:
+            rest = self._gathered + _GATHERING_SECONDS - time.monotonic()
+            self._idle.wait_for(lambda: self._stopping.is_set() or not self._running, max(0.0, rest))
+            self._gathered = time.monotonic()
 
-        While others run, looks are some time apart, so that one takes several.
-        """
+    def _await_room(self) -> None:
+        """Wait until another job could run: to look for one before would find none that may be taken."""
         with self._idle:
             self._idle.wait_for(lambda: self._stopping.is_set() or self._has_room())
-            rest = self._looked + _GATHERING_SECONDS - time.monotonic()
-            self._idle.wait_for(lambda: self._stopping.is_set() or not self._running, max(0.0, rest))
-            self._looked = time.monotonic()
         # DBOS counts a job as over when it has recorded how it ended, and does not say when that is.
         for _ in range(_RECORD_LOOKS):
             if self._active() < self._concurrency or self._stopping.wait(_RECORD_SECONDS):
