@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
 from portal.services.dry_run_surroundings import DryRunLimits
 from portal.services.generated import GeneratedService
-from portal.services.jobs import Jobs
+from portal.services.jobs import Jobs, JobStoppedError
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.refresh import RefreshService
@@ -42,7 +42,7 @@ from portal.services.upgrades import UpgradesService
 from portal.services.vault import Vault
 from portal.services.workspace_archive import WorkspaceArchive
 from portal.services.workspaces import Workspaces
-from portal.store.database import Database
+from portal.store.database import Connection, Database
 from portal.store.tables import entities, metadata
 from portal.vcs.merging import Merges
 from portal.vcs.mirror import Mirrors
@@ -326,3 +326,26 @@ def main(url: str, folder: str, lease_seconds: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+
+
+class Recorded:
+    """Steps that give again what they gave, as those of a job that is run again."""
+
+    token = "again"
+
+    def __init__(self, breaks_off: str = "") -> None:
+        self.results: dict[str, Any] = {}
+        self.breaks_off = breaks_off
+
+    def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        if name == self.breaks_off:
+            raise JobStoppedError
+        if name not in self.results:
+            self.results[name] = function()
+        return self.results[name]
+
+    def aside(self, name: str, function: Callable[[], Any]) -> Any:
+        return function()
+
+    def check(self, connection: Connection) -> None:
+        """Let it write."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -138,7 +139,7 @@ def load_input(action_id: str, schema: type[Schema], given: Any) -> dict[str, An
     if not isinstance(given, dict):
         raise InputError(f"Invalid input passed to action {action_id}, found {_shown(given)}; expected a mapping")
     try:
-        loaded: dict[str, Any] = schema().load(given)
+        loaded: dict[str, Any] = _instance(schema).load(given)
     except ValidationError as error:
         faults = _faults(error)
         raise InputError(f"Invalid input passed to action {action_id}, {'; '.join(faults)}", faults) from error
@@ -147,7 +148,7 @@ def load_input(action_id: str, schema: type[Schema], given: Any) -> dict[str, An
 
 def unknown_members(schema: type[Schema], given: Mapping[str, Any]) -> list[str]:
     """Return the names in an input that its schema does not know."""
-    declared = schema().fields
+    declared = _instance(schema).fields
     return sorted(given.keys() - {field.data_key or name for name, field in declared.items()})
 
 
@@ -157,6 +158,12 @@ def json_schema(schema: type[Schema]) -> dict[str, Any]:
     properties = {name: field.json_schema() for name, field in declared.items() if isinstance(field, Value)}
     required = [name for name, field in declared.items() if field.required]
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+@cache
+def _instance(schema: type[Schema]) -> Schema:
+    """Return the one instance of a schema: each makes copies of all its fields, which takes longer than an input."""
+    return schema()
 
 
 def _faults(error: ValidationError) -> list[str]:

@@ -91,25 +91,34 @@ class Workspace:
         Raises `NotAllowedError` for an entry that leaves the workspace, `ActionError` where a file is in the way of a
         directory, or the reverse.
         """
+        folders: dict[str, Path] = {}
         for entry in entries:
             inside = os.path.join(folder, entry.path)  # noqa: PTH118  # Path would drop what `resolve` has to refuse
-            parent, name = os.path.split(inside)
             try:
-                place = self.resolve(parent) / name if entry.kind == "symlink" else self.resolve(inside)
-                self._write(entry, place)
+                self._write(entry, inside, folders)
             except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
                 raise ActionError(
                     f'"{inside}" cannot be written: a file or directory of that name is in the way'
                 ) from error
 
-    def _write(self, entry: SkeletonEntry, place: Path) -> None:
-        if entry.kind == "directory":
-            place.mkdir(parents=True, exist_ok=True)
-            return
-        place.parent.mkdir(parents=True, exist_ok=True)
+    def _write(self, entry: SkeletonEntry, inside: str, folders: dict[str, Path]) -> None:
+        """Write one; `folders` are those that are there, resolved, as most files share theirs."""
+        parent, name = os.path.split(inside)
+        if parent not in folders:
+            real = self.resolve(parent)
+            real.mkdir(parents=True, exist_ok=True)
+            folders[parent] = real
+        place = folders[parent] / name
         if entry.kind == "symlink":
             place.unlink(missing_ok=True)
             place.symlink_to(entry.target)
+            folders.clear()  # it may stand for another folder now
+            return
+        if name in {"", ".", ".."} or "\0" in name or place.is_symlink():
+            place = self.resolve(inside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+        if entry.kind == "directory":
+            place.mkdir(parents=True, exist_ok=True)
             return
         place.write_bytes(entry.content)
         place.chmod(entry.mode & _PERMISSIONS | 0o600)

@@ -314,6 +314,8 @@ class Portal:
             self._start_refreshers()
         try:
             self.jobs.start(worker=self.settings.worker)
+            if self.jobs.is_worker:
+                self.scaffolding.sweep()
         except Exception:  # noqa: BLE001  # the thread's edge: those who hand in a task are told that none runs
             _log.exception("background work did not start")
 

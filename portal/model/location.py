@@ -126,7 +126,7 @@ def parse_target(
     `catalog-info.yaml`. Raises `InputError` for anything else, and for a url with a login unless `allows_login`: what
     is read is kept by its location, and everybody may read that.
     """
-    if not target or any(ord(character) < ord(" ") for character in target):
+    if not target or min(target) < " ":
         raise InputError(Sentence("A location's target must not be empty or hold control characters"))
     if location_type == "file":
         return _folder_target(target, trusted=trusted)

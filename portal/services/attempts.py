@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: What the first step of every attempt is recorded as.
+#: What an older Portal recorded as the first step of every attempt.
 BEGIN = "begin"
+#: What the record of an attempt's first step has beside its result: how the attempt has begun.
+BEGUN = "begun"
 _MARK = "~"
 
 
@@ -37,5 +39,5 @@ def kept_results(steps: Sequence[Mapping[str, Any]], recorded: Mapping[str, Any]
         result = recorded.get(name)
         if result is None or result["status"] == "failed" or "output" not in result:
             break
-        kept[name] = result
+        kept[name] = {key: value for key, value in result.items() if key != BEGUN}
     return kept

@@ -49,6 +49,10 @@ class Notebook:
         """Return the one task."""
         return self._task
 
+    def attempt(self, _task_id: str) -> int:
+        """Return the only one."""
+        return 0
+
     def append(
         self, task_id: str, events: Sequence[TaskEvent], *, check: Callable[[Connection], None] | None = None
     ) -> None:
@@ -62,6 +66,7 @@ class Notebook:
         task_id: str,
         _status: str,
         *,
+        attempt: int,
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
         check: Callable[[Connection], None] | None = None,
@@ -125,6 +130,9 @@ class OnePlace:
     def remove(self, _task_id: str) -> None:
         """Leave what is to be shown."""
 
+    def clear(self) -> None:
+        """Do nothing: nothing is removed."""
+
 
 class GivenSecrets:
     """The secrets that came with a dry run; nothing of it is stored, so nothing has to be sealed."""
@@ -166,6 +174,8 @@ class AtOnce:
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
         """Return what the step gives."""
         return function()
+
+    aside = __call__
 
     def check(self, connection: Connection) -> None:
         """Do nothing: nobody else works on a dry run."""

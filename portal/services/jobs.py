@@ -22,6 +22,7 @@ from dbos._queue import queue_worker_thread
 from portal.errors import ServiceUnavailableError
 from portal.model.sentence import Sentence
 from portal.model.trace import traced
+from portal.services.bell import Bell
 from portal.services.duty import Duty
 from portal.services.pace import Pace
 from portal.store.database import Connection, Database
@@ -39,6 +40,8 @@ _CALL = "jobs"
 _LOOKS = 8
 #: How often, and how long apart, to look whether DBOS has recorded that a job is over.
 _RECORD_LOOKS, _RECORD_SECONDS = 100, 0.002
+#: How long apart looks are for what was handed in while jobs run.
+_GATHERING_SECONDS = 0.1
 #: How a job has ended that will not go on by itself, though it has not done its work.
 _BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 #: How DBOS names the threads that run jobs.
@@ -60,6 +63,10 @@ class StepRunner(Protocol):
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
         """Return what the step gives now, or gave when it ran."""
+        ...
+
+    def aside(self, name: str, function: Callable[[], Any]) -> Any:
+        """Return what a function gives that may be called again as often as the job runs: it is not recorded."""
         ...
 
     def check(self, connection: Connection) -> None:
@@ -114,7 +121,9 @@ class Jobs:
         self._adopter: threading.Thread | None = None
         self._pace = Pace()
         self._idle = threading.Condition()
-        self._bell = _Bell(self._await_room)
+        self._bell = Bell(gather=self._gather, await_room=self._await_room)
+        #: When the last gathering ended.
+        self._gathered = 0.0
         #: How many jobs DBOS counts as under way here.
         self._active: Callable[[], int] = lambda: 0
         #: Jobs that have been taken from the queue, and wait for others to end.
@@ -282,7 +291,7 @@ class Jobs:
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        self._bell = _Bell(self._await_room)
+        self._bell = Bell(gather=self._gather, await_room=self._await_room)
         self._database.calls.hear(_CALL, lambda: self._bell.ring())  # noqa: PLW0108  # that of the day
         queue: Any = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         # How many jobs may run is this process's own setting, not of who started last; nor is it to be read each time.
@@ -304,6 +313,13 @@ class Jobs:
                     self._bell.ring()
 
         return work
+
+    def _gather(self) -> None:
+        """While jobs run, keep looks for those that were handed in some time apart, so that one takes several."""
+        with self._idle:
+            rest = self._gathered + _GATHERING_SECONDS - time.monotonic()
+            self._idle.wait_for(lambda: self._stopping.is_set() or not self._running, max(0.0, rest))
+            self._gathered = time.monotonic()
 
     def _await_room(self) -> None:
         """Wait until another job could run: to look for one before would find none that may be taken."""
@@ -381,30 +397,6 @@ class Jobs:
             DBOS._recover_pending_workflows(sorted(executors))  # noqa: SLF001  # DBOS sells the public way
 
 
-class _Bell(threading.Event):
-    """Ends a wait before its time: for good when it is set, once when it is rung; it never ends without room."""
-
-    def __init__(self, await_room: Callable[[], None]) -> None:
-        super().__init__()
-        self._await_room = await_room
-        self._called = threading.Event()
-
-    def ring(self) -> None:
-        """End the wait that goes on, or the next."""
-        self._called.set()
-
-    def set(self) -> None:
-        super().set()
-        self._called.set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._called.wait(timeout)
-        self._await_room()
-        # Whoever rings now has written what the next look sees.
-        self._called.clear()
-        return self.is_set()
-
-
 class _Steps:
     """Runs the steps of one run of a job."""
 
@@ -415,9 +407,12 @@ class _Steps:
         self.token = token
 
     def __call__(self, name: str, function: Callable[[], Any]) -> Any:
+        return self.aside(name, lambda: DBOS.run_step({"name": name}, function))
+
+    def aside(self, name: str, function: Callable[[], Any]) -> Any:
         self._before()
         with self._pace.place(), traced("job: step", step=name):
-            return DBOS.run_step({"name": name}, function)
+            return function()
 
     def check(self, connection: Connection) -> None:
         if not is_jobs_owner(connection, self._job_id, self.token):

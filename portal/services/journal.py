@@ -57,6 +57,7 @@ class Journal:
         task_id: str,
         status: str,
         *,
+        attempt: int,
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
         check: Check | None = None,
@@ -64,14 +65,21 @@ class Journal:
     ) -> bool:
         """Set a task's status where it is one of `previous`, with events, if `check` lets; return whether it was.
 
-        Done twice, it happens once: the end of a task clears its secrets, and is told once.
+        It is left as it is when this `attempt` at it is not the last. Done twice, it happens once: the end of a task
+        clears its secrets, and is told once.
         """
         now_ms = self.now_ms()
         with self._database.recording() as connection:
             if check is not None:
                 check(connection)
             changed = tasks.change_status(
-                connection, task_id, status, previous=previous, now_ms=now_ms, template_commit=template_commit
+                connection,
+                task_id,
+                status,
+                attempt=attempt,
+                previous=previous,
+                now_ms=now_ms,
+                template_commit=template_commit,
             )
             if changed:
                 tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
@@ -116,6 +124,10 @@ class Journal:
         """Return a task, None when there is none."""
         with self._database.reading() as connection:
             return tasks.get_tasks(connection, [task_id]).get(task_id)
+
+    def attempt(self, task_id: str) -> int:
+        """Return the number of the attempt at a task that counts, from 0."""
+        return self._database.lookup.attempt_at(task_id)
 
     def events(self, task_id: str, *, after: int = 0, types: Collection[str] = ()) -> list[EventRow]:
         """Return a task's events with an id above `after`, and its completion whatever its id."""

@@ -38,11 +38,12 @@ from portal.scaffolder.task import (
     plan_step,
     task_output,
 )
-from portal.services.attempts import BEGIN, kept_results, parse_run_id, record_name, run_id
+from portal.services.attempts import BEGUN, parse_run_id, record_name
 from portal.services.error_names import error_name
 from portal.services.generation import Generation, keep_in, makes_repository, published_folder
 from portal.services.jobs import JobStoppedError, StepRunner
 from portal.services.journal import Check
+from portal.services.task_beginning import Beginning, Begun, Recorded
 from portal.services.task_limits import Deadline, TaskLimits
 from portal.services.task_origin import location_of, scopes_of, template_of
 from portal.services.task_promises import Promises, is_publishing
@@ -59,8 +60,6 @@ _LOG = logging.getLogger(__name__)
 _KEPT_SECONDS = 7 * 24 * 3600.0
 #: How long after a look at them the next comes.
 _SWEEP_SECONDS = 600.0
-#: Gives what an earlier attempt has recorded, by the names of its steps.
-Recorded = Callable[[str], Mapping[str, Any]]
 #: Gives what stands in for the output of an action that is not run, None for one that is: by the id of its step, the
 #: action, where it would work, the input of each of its runs.
 StandIn = Callable[[str, Action, Workspace, Sequence[Any]], Mapping[str, Any] | None]
@@ -95,7 +94,7 @@ class TaskRunner:
         self._templates = templates
         self._workspaces = workspaces
         self._environment = environment or Environment()
-        self._recorded = recorded
+        self._beginning = Beginning(journal, templates=templates, workspaces=workspaces, recorded=recorded)
         self._stand_in = stand_in
         self._limits = limits or TaskLimits()
         self._swept = -_SWEEP_SECONDS
@@ -107,7 +106,8 @@ class TaskRunner:
         """
         task_id, attempt = parse_run_id(run)
         task = self._journal.task(task_id)
-        if task is None:
+        # A process can die when a task has ended, and before that is recorded; it may even be tried again by then.
+        if task is None or task.status not in tasks.LIVE or self._journal.attempt(task_id) != attempt:
             return
         try:
             self._carry_out(task, attempt, step)
@@ -122,28 +122,36 @@ class TaskRunner:
         """End the task of a run that will not go on, telling people so."""
         message = f"Portal could not carry the task out ({reason}); its log says more"
         told = [completion({}, [{"name": "Error", "message": message}])]
-        self._journal.change(parse_run_id(run)[0], "failed", previous=tasks.LIVE, events=told, check=check)
+        task_id, attempt = parse_run_id(run)
+        self._journal.change(task_id, "failed", attempt=attempt, previous=tasks.LIVE, events=told, check=check)
 
     def _carry_out(self, task: TaskRow, attempt: int, step: StepRunner) -> None:
-        firsts: list[bool] = []
-        begun = step(BEGIN, lambda: self._begin(task, step, attempt, firsts))
-        kept = begun.get("kept") or {}
+        begun = self._beginning.found(task, attempt, step)
         progress = Progress()
         workspace = EMPTY
         hidden: set[Secret] = set()
         purpose = self._secrets.purpose(task.id)
         for index, declared in enumerate(task.spec["steps"]):
             told = self._telling(task, step)
-            given = Step(task, index, begun["commit"], progress, step, workspace, purpose, told, any(firsts), hidden)
-            is_over = progress.is_failed  # what cleans up has time for it
-            given.deadline = Deadline(self._limits, begun=None if is_over else begun.get("began"))
-            name = record_name(index, declared)
-            record = step(name, lambda: self._take_over(given, kept[name]) if name in kept else self._run_step(given))  # noqa: B023
+            given = Step(task, index, begun, progress, step, workspace, purpose, told, hidden)
+            record = step(record_name(index, declared), partial(self._recordable, given))
+            begun = given.begun if given.begun.record else Begun(attempt, record[BEGUN])
             result, hidden = self._unsealed(given, record)
             progress.record(declared["id"], StepResult.from_json(result))
             # Recorded with the result: of several runs of a step one counts, and its workspace with it.
             workspace = result.get("workspace", OLD)
-        step("finish", lambda: self._finish(task, begun, progress, step, hidden))
+        # It does nothing a second time, and a record costs as much as a step.
+        step.aside("finish", lambda: self._finish(task, begun, progress, step, hidden))
+
+    def _recordable(self, step: Step) -> dict[str, Any]:
+        """Return what is recorded of a step; the first takes the task up, which saves a record of its own."""
+        if is_beginning := not step.begun.record:
+            step.begun = self._beginning.take_up(step.task, step.begun.attempt, step.run)
+        is_over = step.progress.is_failed  # what cleans up has time for it
+        step.deadline = Deadline(self._limits, begun=None if is_over else step.begun.seconds)
+        kept = step.begun.kept.get(record_name(step.index, step.declared))
+        result = self._run_step(step) if kept is None else self._take_over(step, kept)
+        return result | {BEGUN: step.begun.record} if is_beginning else result
 
     def _telling(self, task: TaskRow, run: StepRunner) -> Telling:
         """Return what writes the events of a step; those of a dry run are counted as they come."""
@@ -152,42 +160,6 @@ class TaskRunner:
             self._journal.append(task.id, events, check=run.check)
 
         return Telling(write) if self._stand_in is None else Telling(write, seconds=0)
-
-    def _begin(self, task: TaskRow, run: StepRunner, attempt: int, firsts: list[bool]) -> dict[str, Any]:
-        """Take the task up; return the commit of its template, with what an earlier attempt has left.
-
-        The commit is empty where it cannot be told (a step will say why). `firsts` hears whether it is the first time.
-        """
-        count = len(task.spec["steps"])
-        is_first = self._journal.change(
-            task.id,
-            "processing",
-            previous=["open"],
-            events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
-            check=run.check,
-        )
-        firsts.append(is_first)
-        earlier = self._recorded(run_id(task.id, attempt - 1)) if attempt else {}
-        commit = (earlier.get(BEGIN) or {}).get("commit")
-        if not commit:
-            try:
-                # Of many that were queued, one look at the remote after that is as good for all as one for each.
-                since = None if attempt else task.created_at_ms / 1000
-                commit = self._templates.commit(location_of(task), since=since)
-            except PortalError:
-                commit = ""
-        return {"commit": commit, "began": time.time()} | ({"kept": self._kept(task, earlier, run)} if attempt else {})
-
-    def _kept(self, task: TaskRow, earlier: Mapping[str, Any], run: StepRunner) -> dict[str, Any]:
-        """Return the results of an earlier attempt that hold: none where steps would miss the files it has made."""
-        steps = task.spec["steps"]
-        kept = kept_results(steps, earlier)
-        workspace = next((result.get("workspace", OLD) for result in reversed(kept.values())), EMPTY)
-        if self._workspaces.keep_only(task.id, workspace) or len(kept) == len(steps):
-            return kept
-        told = "The files of the last attempt are not on this machine any more, so that every step runs again"
-        self._journal.append(task.id, [log(told)], check=run.check)
-        return {}
 
     def _take_over(self, step: Step, result: dict[str, Any]) -> dict[str, Any]:
         """Return the result that an earlier attempt has left, telling of it."""
@@ -231,11 +203,11 @@ class TaskRunner:
         """Return the result that was recorded of a step, with the texts to mask after it."""
         if "sealed" not in record:
             return dict(record), set()
-        is_over = step.task.status not in tasks.LIVE or self._journal.is_cancelled(step.task.id)
+        is_cancelled = self._journal.is_cancelled(step.task.id)
         try:
             kept = self._secrets.unseal(record["sealed"], purpose=step.purpose)
         except SettingsError:
-            if not is_over:
+            if not is_cancelled:
                 raise
             # Its secrets have been cleared; nothing more is made of its outputs.
             kept = {"output": {}, "hidden": []}
@@ -341,7 +313,7 @@ class TaskRunner:
         return ActionContext(
             input=given,
             workspace=workspace,
-            reader=self._templates.reader(location_of(step.task), commit=step.commit),
+            reader=self._templates.reader(location_of(step.task), commit=step.begun.commit),
             catalog=self._promises.catalog_of(step.task, workspace, said, redact=step.redact_urls),
             secrets=step.secrets,
             log=lambda message: self._log(step, message),
@@ -350,7 +322,7 @@ class TaskRunner:
             task_id=step.task.id,
             step_id=step.id,
             user=step.task.spec["user"],
-            template=template_of(step.task, step.commit),
+            template=template_of(step.task, step.begun.commit),
             is_dry_run=self._stand_in is not None,
             scopes=scopes_of(step.task),
             owner=EntityRef(expected["owner"]) if expected else None,
@@ -366,36 +338,38 @@ class TaskRunner:
         return cancelled
 
     def _finish(
-        self,
-        task: TaskRow,
-        begun: Mapping[str, Any],
-        progress: Progress,
-        run: StepRunner,
-        hidden: Collection[Secret],
+        self, task: TaskRow, begun: Begun, progress: Progress, run: StepRunner, hidden: Collection[Secret]
     ) -> None:
+        if not begun.record:  # it has no steps
+            begun = self._beginning.take_up(task, begun.attempt, run)
         secrets = self._secrets.of(task.id)
         redact = redactor({*hidden, *secrets.values()})
         output: dict[str, Any] = {}
         if not progress.is_failed:
             told = self._telling(task, run)
-            scope = self._scope(Step(task, len(task.spec["steps"]), begun["commit"], progress, run, EMPTY, "", told))
+            scope = self._scope(Step(task, len(task.spec["steps"]), begun, progress, run, EMPTY, "", told))
             try:
                 output = redact.value(task_output(task.spec["output"], scope, progress, engine=self._engine))
             except PortalError as error:
                 progress.errors.append({"name": error_name(error), "message": redact(error.message)})
         # A retry of one with secrets begins anew, and its files may hold them.
-        if secrets or not progress.is_failed:
+        is_done = secrets or not progress.is_failed
+        if is_done and self._journal.attempt(task.id) == begun.attempt:
             self._workspaces.remove(task.id)
         self._sweep_at_times()
-        status = "failed" if progress.is_failed else "completed"
-        events = [completion(output, progress.errors)]
-        commit = begun["commit"]
         self._journal.change(
-            task.id, status, previous=tasks.LIVE, events=events, check=run.check, template_commit=commit
+            task.id,
+            "failed" if progress.is_failed else "completed",
+            attempt=begun.attempt,
+            previous=tasks.LIVE,
+            events=[completion(output, progress.errors)],
+            check=run.check,
+            template_commit=begun.commit,
         )
 
     def sweep(self) -> None:
-        """Remove the files that failed tasks have left long ago."""
+        """Remove the files that failed tasks have left long ago, and what a killed process was removing."""
+        self._workspaces.clear()
         for old in self._journal.over(self._workspaces.older_than(_KEPT_SECONDS)):
             self._workspaces.remove(old)
 
@@ -407,7 +381,7 @@ class TaskRunner:
 
     def _scope(self, step: Step) -> Scope:
         spec = step.task.spec
-        template = template_of(step.task, step.commit)
+        template = template_of(step.task, step.begun.commit)
         return Scope(
             parameters=spec["parameters"],
             user=spec["user"],
@@ -427,7 +401,7 @@ class TaskRunner:
 
     def _tell(self, step: Step, message: str, status: StepStatus) -> None:
         """Say that a step has a status, once an attempt: a step that is run again may have said so before."""
-        if step.is_first or not self._has_said(step, status):
+        if step.begun.is_first or not self._has_said(step, status):
             step.told.tell([log(message, step_id=step.id, status=status)])
         step.told.flush()
 
@@ -447,4 +421,4 @@ class TaskRunner:
 
 def _generation(step: Step) -> Generation:
     task = step.task
-    return Generation.of_task(task.id, task.spec, step=step.id, commit=step.commit, redacted=step.redact.value)
+    return Generation.of_task(task.id, task.spec, step=step.id, commit=step.begun.commit, redacted=step.redact.value)

@@ -9,6 +9,7 @@ from typing import Any
 from portal.model.secret import SHORTEST_PART, Secret
 from portal.scaffolder.task import Progress, Redactor
 from portal.services.jobs import StepRunner
+from portal.services.task_beginning import Begun
 from portal.services.task_limits import NO_DEADLINE, Deadline
 from portal.services.telling import Telling
 from portal.store.tasks import TaskRow
@@ -23,18 +24,17 @@ class Step:
 
     `workspace` is the name of the one that the step before left, then of its own. `hidden` are secrets, and what the
     steps up to this one have made with them: as long as they are held, the log of the process masks them too. `purpose`
-    is what they are sealed for. Of a run that `is_first` nothing can have been told before.
+    is what they are sealed for.
     """
 
     task: TaskRow
     index: int
-    commit: str
+    begun: Begun
     progress: Progress
     run: StepRunner
     workspace: str
     purpose: str
     told: Telling
-    is_first: bool = False
     hidden: set[Secret] = field(default_factory=set)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     redact: Redactor = field(default_factory=Redactor)

@@ -29,6 +29,10 @@ class Diary(Protocol):
         """Return a task."""
         ...
 
+    def attempt(self, task_id: str, /) -> int:
+        """Return the number of the attempt at a task that counts, from 0."""
+        ...
+
     def append(
         self,
         task_id: str,
@@ -46,12 +50,13 @@ class Diary(Protocol):
         status: str,
         /,
         *,
+        attempt: int,
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
         check: Callable[[Connection], None] | None = None,
         template_commit: str = "",
     ) -> bool:
-        """Set a task's status where it is one of `previous`, with events."""
+        """Set a task's status in this attempt where it is one of `previous`, with events."""
         ...
 
     def events(self, task_id: str, /, *, types: Collection[str] = ()) -> list[EventRow]:
@@ -107,6 +112,10 @@ class Places(Protocol):
 
     def remove(self, task_id: str, /) -> None:
         """Remove all that a task has left."""
+        ...
+
+    def clear(self) -> None:
+        """Go on removing what a process was removing when it was killed."""
         ...
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from portal.actions.workspace import Workspace, copy_folder
 from portal.errors import ActionError
+from portal.services.removal import Removal
 
 if TYPE_CHECKING:
     from portal.services.workspace_archive import WorkspaceArchive
@@ -32,6 +33,7 @@ class Workspaces:
 
     def __init__(self, root: Path, *, archive: WorkspaceArchive | None = None) -> None:
         self._root = root
+        self._removal = Removal(root)
         self._archive = archive
 
     def prepare(
@@ -93,10 +95,14 @@ class Workspaces:
         return sorted(old | set(self._archive.older_than(seconds) if self._archive is not None else ()))
 
     def remove(self, task_id: str) -> None:
-        """Remove all that a task has left."""
-        shutil.rmtree(self._root / task_id, ignore_errors=True)
+        """Remove all that a task has left; its files are gone a moment later."""
+        self._removal.take(task_id)
         if self._archive is not None:
             self._archive.remove(task_id)
+
+    def clear(self) -> None:
+        """Go on removing what a process was removing when it was killed."""
+        self._removal.go_on()
 
     def _bring(self, task_id: str, before: str, work: Path) -> None:
         """Make a workspace from the one before."""

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 _log = logging.getLogger(__name__)
 
 _CHANNEL = "portal"
+_NOTIFY = text("SELECT pg_notify(:channel, :name)")
 #: How long after a fault the next connection is tried.
 _RETRY_SECONDS = 1.0
 
@@ -41,7 +42,7 @@ class Calls:
     def call(self, connection: Connection, name: str) -> None:
         """Call when the transaction commits."""
         if self._is_spoken:
-            connection.execute(text("SELECT pg_notify(:channel, :name)"), {"channel": _CHANNEL, "name": name})
+            connection.execute(_NOTIFY, {"channel": _CHANNEL, "name": name})
 
     def say(self, name: str) -> None:
         """Call at once, outside of any transaction."""

@@ -12,6 +12,7 @@ from portal.store.database import Database
 from portal.store.slots import jobs_file
 
 _BUSY_SECONDS = 30
+_OWNER = text("SELECT owner_xid FROM dbos.workflow_status WHERE workflow_uuid = :id FOR SHARE")
 #: The statements, by their first letters, with which the driver begins a transaction.
 _BEGINNING = frozenset({"INSERT", "UPDATE", "DELETE", "REPLAC", "BEGIN "})
 
@@ -125,5 +126,4 @@ def is_jobs_owner(connection: Connection, job_id: str, token: str) -> bool:
     """
     if connection.dialect.name == "sqlite":
         return True
-    statement = text("SELECT owner_xid FROM dbos.workflow_status WHERE workflow_uuid = :id FOR SHARE")
-    return bool(connection.execute(statement, {"id": job_id}).scalar_one_or_none() == token)
+    return bool(connection.execute(_OWNER, {"id": job_id}).scalar_one_or_none() == token)

@@ -43,6 +43,11 @@ class Lookup:
         asked = f"SELECT 1 FROM task_events WHERE task_id = {self._mark} AND type = 'cancelled' LIMIT 1"  # noqa: S608  # a mark
         return self._first(asked, (task_id,)) is not None
 
+    def attempt_at(self, task_id: str) -> int:
+        """Return how often a task was opened again."""
+        asked = f"SELECT count(*) FROM task_events WHERE task_id = {self._mark} AND type = 'recovered'"  # noqa: S608  # a mark
+        return int(self._first(asked, (task_id,))[0])
+
     def secrets_of(self, task_id: str) -> str | None:
         """Return the ciphertext of a task's secrets; None when it has none any more."""
         row = self._first(f"SELECT secrets FROM tasks WHERE id = {self._mark}", (task_id,))  # noqa: S608  # a mark

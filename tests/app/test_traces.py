@@ -82,7 +82,7 @@ def test_requests_refreshes_and_tasks_are_traced(
     (job,) = collector.named("job")
     assert _told(job)["portal.id"] == task
     steps = [span for span in collector.named("job: step") if span.parent_span_id == job.span_id]
-    assert [_told(span)["portal.step"] for span in steps] == ["begin", "1 one", "finish"]
+    assert [_told(span)["portal.step"] for span in steps] == ["1 one", "finish"]
     (listed,) = collector.named("GET /api/catalog/entities")
     statements = [span for span in collector.spans if span.parent_span_id == listed.span_id]
     assert {span.name for span in statements} >= {"sql SELECT"}

@@ -85,7 +85,7 @@ def test_a_retry_goes_on_from_the_failed_step_with_the_files_that_were_there(por
     assert statuses(since_recovery(events)) == ends
     assert "Step test:flaky is already completed" in messages(since_recovery(events))
     assert events[-1]["body"]["output"] == {"found": ["made-four", "made-one", "made-three"], "first": ["made-one"]}
-    assert not list((portal.folder / "workspaces").iterdir())
+    eventually(lambda: not list((portal.folder / "workspaces").iterdir()), "the removal")
 
 
 def test_the_log_before_is_kept_and_the_end_before_is_not(portal):
@@ -143,14 +143,15 @@ def test_the_files_of_failed_tasks_are_kept_for_a_week(portal):
     eventually(lambda: "begin g clean" in notes(portal), "the gate")
     workspaces = portal.folder / "workspaces"
     (workspaces / "dry-run-of-a-killed-process").mkdir()
+    (workspaces / ".removed-by-a-killed-process").mkdir()
     week = time.time() - 7 * 24 * 3600
     for name, moment in ((ids[0], week - 60), (ids[1], week + 3600), (gated, week - 60)):
         os.utime(workspaces / name, (moment, moment))
     os.utime(workspaces / "dry-run-of-a-killed-process", (week - 60, week - 60))
     portal.service.sweep()  # what a worker does now and then when a task has ended
-    found = {path.name for path in workspaces.iterdir()}
-    assert {ids[1], gated} <= found
-    assert found.isdisjoint({ids[0], "dry-run-of-a-killed-process"})
+    gone = {ids[0], "dry-run-of-a-killed-process", ".removed-by-a-killed-process"}
+    eventually(lambda: gone.isdisjoint(path.name for path in workspaces.iterdir()), "the removal")
+    assert {ids[1], gated} <= {path.name for path in workspaces.iterdir()}
     (portal.folder / "open-g").touch()
     events_of(portal, gated)
 

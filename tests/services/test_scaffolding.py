@@ -6,15 +6,13 @@ import json
 import re
 import subprocess
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import yaml
 from catalogs import component, documents, group
 from leaks import found, rows_of
 from repositories import Repository
-from scaffolds import messages, scaffold, statuses, template
+from scaffolds import Recorded, messages, scaffold, statuses, template
 from waiting import eventually
 
 from portal.errors import InputError, NotFoundError, SettingsError, ValuesError
@@ -22,7 +20,6 @@ from portal.model.secret import Secret
 from portal.services.jobs import JobStoppedError
 from portal.services.task_query import TaskQuery
 from portal.services.vault import Vault
-from portal.store.database import Connection
 
 SKELETON = {
     "catalog-info.yaml": (
@@ -319,26 +316,6 @@ def test_what_steps_make_of_secrets_goes_on_to_the_next_and_stands_in_no_row(por
     assert not found({"K": "s3cr3t-value"}, rows)
 
 
-class Recorded:
-    """Steps that give again what they gave, as those of a job that is run again."""
-
-    token = "again"
-
-    def __init__(self, breaks_off: str = "") -> None:
-        self.results: dict[str, Any] = {}
-        self.breaks_off = breaks_off
-
-    def __call__(self, name: str, function: Callable[[], Any]) -> Any:
-        if name == self.breaks_off:
-            raise JobStoppedError
-        if name not in self.results:
-            self.results[name] = function()
-        return self.results[name]
-
-    def check(self, connection: Connection) -> None:
-        """Let it write."""
-
-
 def test_outputs_of_a_task_that_is_over_are_closed_even_to_its_own_key(portal, offer):
     """Whoever runs such a task again, as after a crash at its very end, gets through it and changes nothing."""
     portal.jobs.hand_back()
@@ -353,7 +330,6 @@ def test_outputs_of_a_task_that_is_over_are_closed_even_to_its_own_key(portal, o
         with pytest.raises(SettingsError):
             Vault(portal.folder / "instance.key").open(run.results["1 one"]["sealed"], purpose=purpose)
 
-    del run.results["finish"]
     portal.service._runner.run(task_id, run)
     assert portal.service.events(task_id) == events
 

@@ -1,0 +1,37 @@
+"""What wakes the looks into the queue."""
+
+from __future__ import annotations
+
+from portal.services.bell import Bell
+
+
+def heard():
+    told = []
+    return Bell(gather=lambda: told.append("gather"), await_room=lambda: told.append("room")), told
+
+
+def test_a_look_gathers_only_what_was_rung_for():
+    bell, told = heard()
+    assert not bell.wait(0)
+    assert told == ["room"]
+    bell.ring()
+    bell.ring()
+    assert not bell.wait(600)
+    assert told == ["room", "gather", "room"]
+    assert not bell.wait(0)
+    assert told[3:] == ["room"]
+
+
+def test_what_rings_while_others_are_gathered_is_seen_by_the_same_look():
+    rung = []
+    bell = Bell(gather=lambda: rung.append(bell.ring()), await_room=lambda: None)
+    bell.ring()
+    assert not bell.wait(600)
+    assert not bell.wait(0)
+    assert len(rung) == 1
+
+
+def test_a_bell_that_is_set_ends_all_waits():
+    bell, _ = heard()
+    bell.set()
+    assert bell.wait(600)
