@@ -113,7 +113,7 @@ class Jobs:
         self._jobs: dict[str, _Job] = {}
         self._client: DBOSClient | None = None
         self._url = ""
-        #: DBOS's own, where that is Portal's to make.
+        #: What DBOS works with.
         self._engine: Any = None
         self._may_work = False
         self._is_launched = False
@@ -278,7 +278,6 @@ class Jobs:
             "application_version": _VERSION,
             "executor_id": _executor(self._duty.number),
             "serializer": DBOSPortableJSONSerializer(),
-            "sys_db_pool_size": 5,
             "notification_listener_polling_interval_sec": 0.1,  # what the stop has to wait for; it reads nothing
             "enable_otlp": False,
             "log_level": "WARNING",

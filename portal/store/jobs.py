@@ -9,9 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 
 from portal.store.database import Database
+from portal.store.dialect import ping_idle
 from portal.store.slots import jobs_file
 
 _BUSY_SECONDS = 30
+#: To a server, of one process: for those that hand jobs in, and for the jobs.
+_CONNECTIONS = 10
 _OWNER = text("SELECT owner_xid FROM dbos.workflow_status WHERE workflow_uuid = :id FOR SHARE")
 #: The statements, by their first letters, with which the driver begins a transaction.
 _BEGINNING = frozenset({"INSERT", "UPDATE", "DELETE", "REPLAC", "BEGIN "})
@@ -42,15 +45,34 @@ def prepare_jobs_database(database: Database, *, idle_seconds: float) -> str:
     return url.set(database=str(path)).render_as_string()
 
 
-def jobs_engine(url: str) -> Engine | None:
-    """Return the engine of DBOS's own SQLite file, None for PostgreSQL, where DBOS makes one.
+def jobs_engine(url: str) -> Engine:
+    """Return the engine that DBOS works with, for its own SQLite file or PostgreSQL.
+
+    All that is not told here is as DBOS 3 sets its own engine up.
+    """
+    return _file_engine(url) if make_url(url).get_backend_name() == "sqlite" else _server_engine(url)
+
+
+def _server_engine(url: str) -> Engine:
+    """Return an engine that asks whether a connection lives when it has had a rest alone, unlike DBOS's."""
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        connect_args={"application_name": "dbos_transact", "connect_timeout": 10},
+        pool_timeout=30,
+        max_overflow=0,
+        pool_size=_CONNECTIONS,
+    )
+    ping_idle(engine)
+    return engine
+
+
+def _file_engine(url: str) -> Engine:
+    """Return the engine of a SQLite file.
 
     What it records outlives the process, not a machine that loses power: it waits for no disk. As with Portal's own
     tables, what is lost there is the record of steps, which bear being run again; a task makes a dozen of these
-    transactions. All else is as DBOS 2 sets its own engine up.
+    transactions.
     """
-    if make_url(url).get_backend_name() != "sqlite":
-        return None
     line = threading.Lock()
     engine = create_engine(url, connect_args={"factory": _InLine})
 

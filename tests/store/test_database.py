@@ -1,11 +1,15 @@
+from collections.abc import Callable
+
 import pytest
 from entity_rows import document, insert
-from sqlalchemy import event, select, text
+from sqlalchemy import Engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 
-from portal.store import derived
+from portal.store import derived, dialect
 from portal.store.bulk import insert_rows
 from portal.store.database import Connection, Database
+from portal.store.dialect import open_engine
+from portal.store.jobs import jobs_engine
 from portal.store.sources import current_revision
 from portal.store.tables import sources, tasks
 
@@ -112,3 +116,20 @@ def test_a_transaction_that_reads_finds_the_revision_once_and_one_that_writes_ea
     assert found == [0, 0, 0, 0]
     assert len(once) == 1
     assert len([text for text in seen if "revisions" in text]) == 2
+
+
+@pytest.mark.parametrize("opened", [open_engine, jobs_engine])
+def test_a_connection_that_died_at_rest_is_replaced(
+    opened: Callable[[str], Engine], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialect, "_REST_SECONDS", 0.0)
+    engine, other = opened(postgres_url), open_engine(postgres_url)
+    who, end = text("SELECT pg_backend_pid()"), text("SELECT pg_terminate_backend(:number, 10000)")
+    with engine.connect() as connection:
+        first = connection.execute(who).scalar_one()
+    with other.connect() as connection:
+        assert connection.execute(end, {"number": first}).scalar_one()
+    with engine.connect() as connection:
+        assert connection.execute(who).scalar_one() != first
+    engine.dispose()
+    other.dispose()

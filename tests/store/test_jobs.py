@@ -17,7 +17,6 @@ from portal.store.jobs import jobs_engine, prepare_jobs_database
 def engine(tmp_path):
     with Database(f"sqlite:///{tmp_path / 'portal.db'}") as database:
         engine = jobs_engine(prepare_jobs_database(database, idle_seconds=1))
-        assert engine is not None
         with engine.begin() as connection:
             connection.execute(text("CREATE TABLE said (word TEXT PRIMARY KEY)"))
         yield engine
