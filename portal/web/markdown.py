@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from portal.web.links import is_safe
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 #: Longer texts are cut: the whole one is in the file. The parser takes half a second for the worst of this length.
 _LONGEST = 10_000
 _KEPT = 512
+_CODE = re.compile("`([^`]+)`")
 #: The headings of a text stand below those of the page, whose second level names a section.
 _TOP_LEVEL, _LOWEST_LEVEL = 3, 6
 _TAGS = frozenset(
@@ -53,6 +55,11 @@ def markdown(text: str, base: str = "") -> Markup:
             link_rel="noopener noreferrer",
         )
     )
+
+
+def coded(text: str) -> Markup:
+    """Return a line of text as HTML, with what stands between backticks as code: all of Markdown that it may hold."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped
 
 
 @cache

@@ -10,7 +10,7 @@ from flask_compress import Compress
 from portal.web.answers import add_answers
 from portal.web.language import add_language, register_language
 from portal.web.links import add_links
-from portal.web.markdown import markdown
+from portal.web.markdown import coded, markdown
 
 
 def web_blueprint() -> Blueprint:
@@ -22,6 +22,7 @@ def web_blueprint() -> Blueprint:
     add_language(blueprint)
     add_links(blueprint)
     blueprint.add_app_template_filter(markdown, "markdown")
+    blueprint.add_app_template_filter(coded, "coded")
     return blueprint
 
 

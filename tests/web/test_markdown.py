@@ -1,10 +1,11 @@
+import html
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from portal.web.markdown import markdown
+from portal.web.markdown import coded, markdown
 
 LINK = '<p><a href="https://example.com{}" rel="noopener noreferrer">{}</a></p>\n'
 BASE = "https://git.example.com/acme/tree/main/docs/catalog-info.yaml"
@@ -73,3 +74,10 @@ ALLOWED = re.compile(
 )
 def test_nothing_but_known_elements_comes_out(text: str, base: str) -> None:
     assert "<" not in ALLOWED.sub("", markdown(text, base))
+
+
+@given(st.text(alphabet=st.sampled_from("ab`<>&\"' \n")))
+def test_a_line_holds_no_element_but_code(text: str) -> None:
+    told = str(coded(text))
+    assert "<" not in re.sub("</?code>", "", told)
+    assert html.unescape(re.sub("<code>(.*?)</code>", r"`\1`", told, flags=re.DOTALL)) == text
