@@ -253,3 +253,17 @@ def test_long_lists_are_cut_and_the_statements_do_not_grow(tmp_path: Path, repo:
     assert "101\u2013130 of 130" in below
     assert "page=1" in below
     assert "and 105 more" in whole.partition('id="people"')[2].partition("</section>")[0]
+
+
+def test_what_is_wrong_in_files_is_told_in_words(tmp_path: Path) -> None:
+    home = Repository(tmp_path / "home")
+    good = documents(group("team"), component("c", owner="team"))
+    home.commit({"catalog-info.yaml": good})
+    with build(load_settings(environment={}, overrides={"data": str(tmp_path / "data")})) as portal:
+        portal.migrate()
+        portal.ingest([("url", home.url)])
+        home.commit({"catalog-info.yaml": good.replace("type: service", "type: ''")})
+        portal.refresh.refresh()
+        page = text_of(create_app(portal).test_client(), "/owners/group/default/team")
+    assert "<code>spec.type</code>: A field has a value that is not accepted: found" in page
+    assert "catalog-info.yaml:" in page
