@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain, islice, repeat
+from operator import add
 
 import orjson
 from sqlalchemy import BigInteger, Connection, Float, Subquery, Text, case, cast, column, func, or_, select, table, text
@@ -154,11 +157,17 @@ def _vector(found: Searchable) -> str:
             # Letters and digits need no quotes, as almost all words are.
             is_plain = part.replace(" ", "").isalnum()
             words = part.split(" ") if is_plain else map(_lexeme, part.split(" "))
-            parts += [f"{word}:{min(at, _LAST)}{weight}" for at, word in enumerate(words, place + 1)]
+            parts += map(add, words, chain(islice(_places(weight), place, None), repeat(f":{_LAST}{weight}")))
             place += part.count(" ") + 1
         # A phrase does not go on from one part to the next.
         place += 1
     return " ".join(parts)
+
+
+@cache
+def _places(weight: str) -> Sequence[str]:
+    """Return what stands behind the word at each place but the last, as the server reads it."""
+    return [f":{place}{weight}" for place in range(1, _LAST)]
 
 
 def _lexeme(word: str) -> str:
