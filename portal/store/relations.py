@@ -109,11 +109,12 @@ class RelationWriter:
         present: set[_Told] = set()
         columns = (SOURCES.c.ref, relation_types.c.name, TARGETS.c.ref, relations.c.is_inverse)
         told = relations_by_ref(*columns).join(relation_types, relation_types.c.id == relations.c.type_id)
-        every = select(relation_types.c.id)
+        # All types by number: an index by type and target is of no use without, nor with a subquery on PostgreSQL.
+        every = [*type_names(self._connection)]
         for chunk in in_chunks(origins):
             ids = self._connection.execute(select(refs.c.id).where(among(refs.c.ref, chunk))).scalars().all()
             forth = and_(among(relations.c.source_id, ids), ~relations.c.is_inverse)
-            back = and_(relations.c.type_id.in_(every), among(relations.c.target_id, ids), relations.c.is_inverse)
+            back = and_(among(relations.c.type_id, every), among(relations.c.target_id, ids), relations.c.is_inverse)
             for condition in (forth, back):
                 present.update(tuple(row) for row in self._connection.execute(told.where(condition)).all())
         return present
