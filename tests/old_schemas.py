@@ -89,9 +89,18 @@ def _relations_in_index(rows: Rows) -> None:
     rows["postings"] = [{"term_id": term, "entity_id": entity} for term, entity in sorted(postings)]
 
 
+def _findings_in_json(rows: Rows) -> None:
+    """Undo 0023: findings tell most in one text."""
+    for row in rows["findings"]:
+        related, exemption = (orjson.loads(row[name] or "null") for name in ("related", "exemption"))
+        more = {"fix": row["fix"], "related": related or [], "exemption": exemption}
+        row["more"] = orjson.dumps(more | {"said": [row["said"], row["said_fix"]]}).decode()
+
+
 #: What a migration did to rows that were there, undone; what it only added needs no word here.
 _UNDO: dict[str, Callable[[Rows], None]] = {
     "0007": _relations_in_index,
     "0008": _relations_by_name,
     "0009": _declared_in_documents,
+    "0023": _findings_in_json,
 }

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.model.repository_access import AccessPolicy, access_policy_of
+from portal.model.value import value
 
 FindingSeverity = Literal["warn", "enforce", "exempt"]
 
@@ -82,7 +83,7 @@ class Exemption:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """A rule's verdict on an entity: what is wrong in a sentence, how to mend it, and whom else it concerns.
 

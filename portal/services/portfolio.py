@@ -162,7 +162,7 @@ def kept_portfolio(
         found = findings.kept_of_owners(connection, owners, limit=limit, offset=offset)
     return Portfolio(
         owner,
-        [(Node.from_json(item), item["distance"]) for item in below],
+        [_group(told) for told in below],
         sum(counts.values()),
         counts.get(owner.ref, 0),
         head["counts"],
@@ -174,6 +174,13 @@ def kept_portfolio(
         found,
         first={place: [nodes[ref] for ref in refs] for place, refs in first.items()},
     )
+
+
+def _group(told: Sequence[Any]) -> tuple[Node, int]:
+    """Return a group as a survey keeps it, without names of fields: a thousand are below the one above all."""
+    ref, kind, title, owner, layer, distance = told
+    above = EntityRef(owner) if owner else None
+    return Node(EntityRef(ref), kind, title, above, EntityRef(layer) if layer else None), distance
 
 
 def _kept_findings(connection: Connection, found: Sequence[EntityRef], page: slice) -> list[Finding]:
@@ -219,7 +226,10 @@ def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict
             "found": _beginning(own.found for own in reached.values()),
             "first": [(*place, [node.ref for node in nodes]) for place, nodes in few.items()],
         }
-        told = [node.to_json() | {"distance": distance} for node, distance in by_distance(walked, groups)]
+        told = [
+            (node.ref, node.kind, node.title, node.owner, node.layer, distance)
+            for node, distance in by_distance(walked, groups)
+        ]
         lists[f"{_LARGE}{owner}"] = [head, *told]
     return lists
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from itertools import chain
@@ -19,21 +19,12 @@ from portal.store.bulk import insert_tuples
 from portal.store.dialect import WANTED, among, among_wanted, in_chunks, once
 from portal.store.tables import entities, findings, surveys
 
-_COLUMNS = (
-    *("mark", "digest", "ref", "rule", "severity", "layer", "message", "more"),
-    *("after_revision", "revision"),
-)
+_TOLD = ("ref", "rule", "severity", "layer", "message", "said", "fix", "said_fix", "related", "exemption")
+_COLUMNS = ("mark", "digest", *_TOLD, "after_revision", "revision")
 #: So many rows are in memory at once beside what is made of them; row by row takes three times as long.
 _AT_ONCE = 5_000
-_TOLD = (
-    findings.c.ref,
-    findings.c.rule,
-    findings.c.severity,
-    findings.c.layer,
-    findings.c.message,
-    findings.c.more,
-)
-_ON_ALL = select(*_TOLD).order_by(findings.c.ref, findings.c.rule, findings.c.message)
+_OF_EACH = tuple(findings.c[name] for name in _TOLD)
+_ON_ALL = select(*_OF_EACH).order_by(findings.c.ref, findings.c.rule, findings.c.message)
 _ON_SOME = _ON_ALL.where(among_wanted(findings.c.ref))
 
 
@@ -82,7 +73,7 @@ def kept(connection: Connection, refs: Collection[EntityRef] | None = None) -> l
 def kept_of_owners(connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int) -> list[Finding]:
     """Return a page of what the newest survey has found on all that some answer for, in the order of `kept`."""
     wanted = (
-        select(*_TOLD)
+        select(*_OF_EACH)
         .join(entities, entities.c.ref == findings.c.ref)
         .where(among(entities.c.owner, sorted(owners)))
         .order_by(findings.c.ref, findings.c.rule, findings.c.message)
@@ -113,14 +104,13 @@ def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> in
     rows: dict[str, tuple[Any, ...]] = {}
     unchanged = set()
     for finding in found:
-        mark, more = mark_of(finding), _more(finding)
-        digest = _digest(orjson.dumps([finding.severity, finding.layer]) + more)
+        mark, told = mark_of(finding), _telling(finding)
+        digest = _digest(orjson.dumps(told))
         there = known.get(mark)
         if there is not None and there.digest == digest:
             unchanged.add(mark)
             continue
         since = Seen(before.revision, survey.revision) if there is None else Seen(there.after_revision, there.revision)
-        told = (finding.ref, finding.rule, finding.severity, finding.layer, finding.message, more.decode())
         rows[mark] = (mark, digest, *told, *since)
     obsolete = known.keys() - unchanged
     for chunk in in_chunks(sorted(obsolete)):
@@ -131,41 +121,51 @@ def keep(connection: Connection, found: Iterable[Finding], survey: Survey) -> in
     return len(obsolete) + len(rows)
 
 
-def _more(finding: Finding) -> bytes:
-    exemption = finding.exemption
-    return orjson.dumps(
-        {
-            "fix": finding.fix,
-            "related": finding.related,
-            "exemption": None if exemption is None else exemption.to_json(),
-            # With what pages have them in other languages.
-            "said": [stored(finding.message), stored(finding.fix)],
-        },
-        default=str,
+def _telling(finding: Finding) -> tuple[str | None, ...]:
+    """Return what is told of a finding as a row has it. What many have in common is a text of its own there."""
+    return (
+        finding.ref,
+        finding.rule,
+        finding.severity,
+        finding.layer,
+        finding.message,
+        stored(finding.message),
+        finding.fix,
+        stored(finding.fix),
+        orjson.dumps(finding.related).decode() if finding.related else None,
+        None if finding.exemption is None else orjson.dumps(finding.exemption.to_json()).decode(),
     )
 
 
 def _told(portions: Iterable[Sequence[Any]]) -> list[Finding]:
     found = []
-    # How to mend it is the same for many.
+    # How to mend it, and the layer, are the same for many.
     fixes: dict[str, str] = {}
-    for ref, rule, severity, layer, message, text in chain.from_iterable(portions):
-        more = orjson.loads(text)
-        told = more["exemption"]
-        exemption = None
-        if told is not None:
-            expires = date.fromisoformat(told["expires"])
-            approver, policy = EntityRef(told["approver"]), EntityRef(told["policy"])
-            exemption = Exemption(EntityRef(ref), rule, told["reason"], approver, expires, policy)
-        # An older release kept the texts alone.
-        said, said_fix = more.get("said") or (None, None)
-        fix = fixes.get(more["fix"])
-        if fix is None:
-            fix = fixes[more["fix"]] = restored(more["fix"], said_fix)
-        related = tuple([EntityRef(who) for who in more["related"]])
-        place = EntityRef(layer) if layer else None
-        found.append(Finding(rule, severity, EntityRef(ref), place, restored(message, said), fix, related, exemption))
+    layers: dict[str | None, EntityRef | None] = {None: None}
+    for ref, rule, severity, layer, message, said, fix, said_fix, related, exemption in chain.from_iterable(portions):
+        mended = fixes.get(fix)
+        if mended is None:
+            mended = fixes[fix] = restored(fix, said_fix)
+        if layer not in layers:
+            layers[layer] = EntityRef(layer)
+        found.append(
+            Finding(
+                rule,
+                severity,
+                EntityRef(ref),
+                layers[layer],
+                restored(message, said),
+                mended,
+                () if related is None else tuple(map(EntityRef, orjson.loads(related))),
+                None if exemption is None else _exemption(EntityRef(ref), rule, orjson.loads(exemption)),
+            )
+        )
     return found
+
+
+def _exemption(ref: EntityRef, rule: str, told: Mapping[str, str]) -> Exemption:
+    expires = date.fromisoformat(told["expires"])
+    return Exemption(ref, rule, told["reason"], EntityRef(told["approver"]), expires, EntityRef(told["policy"]))
 
 
 def _digest(content: bytes) -> str:

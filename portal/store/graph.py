@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
 
@@ -12,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
+from portal.model.value import value
 from portal.store.bodies import readable
 from portal.store.dialect import WANTED, among, among_wanted, in_chunks
 from portal.store.relations import SOURCES, TARGETS, is_of_types, relations_by_ref, type_names
@@ -21,7 +21,7 @@ _TOLD = (SOURCES.c.ref, relations.c.type_id, TARGETS.c.ref)
 _STEP = (SOURCES.c.ref, TARGETS.c.ref)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Node:
     """An entity as graphs show it; `layer` is the effective one, `system` the one it is part of."""
 
