@@ -114,3 +114,10 @@ class ActionError(PortalError):
 
 class TaskCancelledError(PortalError):
     """A scaffolder task was cancelled while it ran."""
+
+
+class JobStoppedError(BaseException):
+    """Ends a job, in a step or between two, without its end being recorded, so that it goes on at the next start.
+
+    No `Exception`: DBOS would record that as the step's or the job's end.
+    """

@@ -20,7 +20,7 @@ from portal.actions.publish import PublishGit
 from portal.actions.schema import ActionSchema, Value
 from portal.defaults.engine import build_engine
 from portal.defaults.kinds import all_kinds
-from portal.errors import ActionError
+from portal.errors import ActionError, JobStoppedError
 from portal.model.ref import EntityRef
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
@@ -28,7 +28,7 @@ from portal.scaffolder.filters import builtin_filters
 from portal.services.dry_run import DryRuns
 from portal.services.dry_run_surroundings import DryRunLimits
 from portal.services.generated import GeneratedService
-from portal.services.jobs import Jobs, JobStoppedError
+from portal.services.jobs import Jobs
 from portal.services.kinds import KindsService
 from portal.services.locations import LocationsService
 from portal.services.refresh import RefreshService
@@ -42,7 +42,7 @@ from portal.services.upgrades import UpgradesService
 from portal.services.vault import Vault
 from portal.services.workspace_archive import WorkspaceArchive
 from portal.services.workspaces import Workspaces
-from portal.store.database import Connection, Database
+from portal.store.database import Database
 from portal.store.tables import entities, metadata
 from portal.vcs.merging import Merges
 from portal.vcs.mirror import Mirrors
@@ -347,5 +347,6 @@ class Recorded:
     def aside(self, name: str, function: Callable[[], Any]) -> Any:
         return function()
 
-    def check(self, connection: Connection) -> None:
+    @property
+    def claim(self) -> None:
         """Let it write."""

@@ -15,7 +15,7 @@ from portal.actions.workspace import Workspace
 from portal.errors import InputError, NotAllowedError
 from portal.model.secret import Secret
 from portal.scaffolder.task import TaskEvent
-from portal.store.database import Connection
+from portal.store.jobs import JobClaim
 from portal.store.tasks import EventRow, TaskRow
 
 
@@ -53,9 +53,7 @@ class Notebook:
         """Return the only one."""
         return 0
 
-    def append(
-        self, task_id: str, events: Sequence[TaskEvent], *, check: Callable[[Connection], None] | None = None
-    ) -> None:
+    def append(self, task_id: str, events: Sequence[TaskEvent], *, claim: JobClaim | None = None) -> None:
         """Keep events. Raises `InputError` where they become too many."""
         if len(self._events) + len(events) > self._limits.lines:
             raise InputError(f"The log of the dry run has more than {self._limits.lines:,} lines")
@@ -69,7 +67,7 @@ class Notebook:
         attempt: int,
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
-        check: Callable[[Connection], None] | None = None,
+        claim: JobClaim | None = None,
         template_commit: str = "",
     ) -> bool:
         """Keep the events; whatever the status, the run is under way until it returns."""
@@ -177,5 +175,6 @@ class AtOnce:
 
     aside = __call__
 
-    def check(self, connection: Connection) -> None:
-        """Do nothing: nobody else works on a dry run."""
+    @property
+    def claim(self) -> None:
+        """Nothing: nobody else works on a dry run."""

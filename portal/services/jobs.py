@@ -3,7 +3,7 @@
 The one module that knows of DBOS. A job is a registered function that is given an id and a `StepRunner`; each of its
 steps runs once and its result is recorded, a step that was under way when the process died runs again. Whichever
 process works on the same database goes on with what one has left that died or fell silent; DBOS records nothing more
-of a run that was taken over, and `StepRunner.check` keeps such a run from writing anything else.
+of a run that was taken over, and `StepRunner.claim` keeps such a run from writing anything else.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer, error
 from dbos._context import current_owner_xid
 from dbos._queue import queue_worker_thread
 
-from portal.errors import ServiceUnavailableError
+from portal.errors import JobStoppedError, ServiceUnavailableError
 from portal.model.sentence import Sentence
 from portal.model.trace import traced
 from portal.services.bell import Bell
 from portal.services.duty import Duty
 from portal.services.pace import Pace
-from portal.store.database import Connection, Database
-from portal.store.jobs import is_jobs_owner, jobs_engine, prepare_jobs_database
+from portal.store.database import Database
+from portal.store.jobs import JobClaim, jobs_engine, prepare_jobs_database
 from portal.store.slots import living_slots
 
 _log = logging.getLogger(__name__)
@@ -69,11 +69,9 @@ class StepRunner(Protocol):
         """Return what a function gives that may be called again as often as the job runs: it is not recorded."""
         ...
 
-    def check(self, connection: Connection) -> None:
-        """Keep others from taking the job over until the transaction ends.
-
-        Raises `JobStoppedError` where that has happened already: this run writes nothing more.
-        """
+    @property
+    def claim(self) -> JobClaim | None:
+        """What this run shows with all that it writes, which ends when it is taken over. None: nobody does that."""
         ...
 
 
@@ -83,13 +81,6 @@ class _Job:
     unfinished: Callable[[], Collection[str]]
     interrupt: Callable[[], None]
     broken: Callable[[str], None]
-
-
-class JobStoppedError(BaseException):
-    """Ends a job, in a step or between two, without DBOS taking note, so that it goes on at the next start.
-
-    No `Exception`: DBOS would record that as the step's or the job's end.
-    """
 
 
 class Jobs:
@@ -413,9 +404,9 @@ class _Steps:
         with self._pace.place(), traced("job: step", step=name):
             return function()
 
-    def check(self, connection: Connection) -> None:
-        if not is_jobs_owner(connection, self._job_id, self.token):
-            raise JobStoppedError
+    @property
+    def claim(self) -> JobClaim:
+        return JobClaim(self._job_id, self.token)
 
 
 def _executor(number: int) -> str:

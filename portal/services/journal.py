@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
+from portal.errors import JobStoppedError
 from portal.scaffolder.task import TaskEvent
-from portal.store import tasks
-from portal.store.database import Connection, Database
+from portal.store import task_records, tasks
+from portal.store.database import Database
+from portal.store.jobs import JobClaim
+from portal.store.task_records import Outcome
 from portal.store.tasks import EventRow, TaskRow
 
 Found = TypeVar("Found")
-#: Raises where what follows in the transaction must not be written.
-Check = Callable[[Connection], None]
 
 #: How often a waiting reader looks at what other processes have written, should it not hear of it.
 _LOOK_SECONDS = 1.0
@@ -38,19 +39,15 @@ class Journal:
         """Return the time."""
         return int(self._clock() * 1000)
 
-    def append(self, task_id: str, events: Sequence[TaskEvent], *, check: Check | None = None) -> None:
-        """Store events of a task, if `check` lets whoever says so."""
+    def append(self, task_id: str, events: Sequence[TaskEvent], *, claim: JobClaim | None = None) -> None:
+        """Store events of a task. Raises `JobStoppedError` where the claim of whoever says so does not hold."""
         if not events:
             return
-        now_ms = self.now_ms()
-        with self._database.recording() as connection:
-            if check is not None:
-                check(connection)
-            # The task's row first: its lock keeps the numbers of a task's events in the order of their commits.
-            tasks.touch_task(connection, task_id, now_ms=now_ms)
-            tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
-            self._database.calls.call(connection, _CALL)
-        self._notify()
+        with self._database.noting() as connection:
+            outcome = task_records.append(
+                connection, task_id, _pairs(events), now_ms=self.now_ms(), claim=claim, call=_CALL
+            )
+        self._told(outcome)
 
     def change(
         self,
@@ -60,32 +57,28 @@ class Journal:
         attempt: int,
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
-        check: Check | None = None,
+        claim: JobClaim | None = None,
         template_commit: str = "",
     ) -> bool:
-        """Set a task's status where it is one of `previous`, with events, if `check` lets; return whether it was.
+        """Set a task's status where it is one of `previous`, with events; return whether it was.
 
         It is left as it is when this `attempt` at it is not the last. Done twice, it happens once: the end of a task
-        clears its secrets, and is told once.
+        clears its secrets, and is told once. Raises `JobStoppedError` where the claim does not hold.
         """
-        now_ms = self.now_ms()
-        with self._database.recording() as connection:
-            if check is not None:
-                check(connection)
-            changed = tasks.change_status(
+        with self._database.noting() as connection:
+            outcome = task_records.change(
                 connection,
                 task_id,
                 status,
+                _pairs(events),
                 attempt=attempt,
                 previous=previous,
-                now_ms=now_ms,
+                now_ms=self.now_ms(),
+                claim=claim,
+                call=_CALL,
                 template_commit=template_commit,
             )
-            if changed:
-                tasks.append_events(connection, task_id, _pairs(events), now_ms=now_ms)
-                self._database.calls.call(connection, _CALL)
-        self._notify()
-        return changed
+        return self._told(outcome)
 
     def cancel(self, task_id: str, event: TaskEvent) -> None:
         """Say that a task is cancelled, and forget its secrets."""
@@ -212,6 +205,12 @@ class Journal:
         if not self._hears:
             self._hears = True
             self._database.calls.hear(_CALL, self._notify)
+
+    def _told(self, outcome: Outcome) -> bool:
+        if outcome == "lost":
+            raise JobStoppedError
+        self._notify()
+        return outcome == "written"
 
     def _notify(self) -> None:
         with self._changed:

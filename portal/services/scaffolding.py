@@ -135,7 +135,7 @@ class ScaffoldingService:
             user = {"ref": str(actor)} | ({"entity": orjson.loads(found[actor])} if actor in found else {})
         spec = task_spec(template, values, template_ref=str(ref), base_url=base_url(template), user=user) | added
         task_id = self._new_id()
-        with self._database.recording() as connection:
+        with self._database.noting() as connection:
             tasks.create_task(
                 connection,
                 task_id,

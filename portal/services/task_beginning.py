@@ -72,7 +72,7 @@ class Beginning:
             attempt=attempt,
             previous=["open"],
             events=[log(f"Starting up task with {count} step{'' if count == 1 else 's'}")],
-            check=run.check,
+            claim=run.claim,
         )
         earlier = self._recorded(run_id(task.id, attempt - 1)) if attempt else {}
         commit = next((begun["commit"] for begun in _begun(earlier) if begun.get("commit")), "")
@@ -101,7 +101,7 @@ class Beginning:
         if self._workspaces.keep_only(task.id, workspace) or len(kept) == len(steps):
             return kept
         told = "The files of the last attempt are not on this machine any more, so that every step runs again"
-        self._journal.append(task.id, [log(told)], check=run.check)
+        self._journal.append(task.id, [log(told)], claim=run.claim)
         return {}
 
 

@@ -15,6 +15,7 @@ from portal.actions.schema import load_input, unknown_members
 from portal.actions.workspace import Workspace
 from portal.errors import (
     ActionError,
+    JobStoppedError,
     NotAllowedError,
     NotFoundError,
     PortalError,
@@ -41,8 +42,7 @@ from portal.scaffolder.task import (
 from portal.services.attempts import BEGUN, parse_run_id, record_name
 from portal.services.error_names import error_name
 from portal.services.generation import Generation, keep_in, makes_repository, published_folder
-from portal.services.jobs import JobStoppedError, StepRunner
-from portal.services.journal import Check
+from portal.services.jobs import StepRunner
 from portal.services.task_beginning import Beginning, Begun, Recorded
 from portal.services.task_limits import Deadline, TaskLimits
 from portal.services.task_origin import location_of, scopes_of, template_of
@@ -53,6 +53,7 @@ from portal.services.task_surroundings import Diary, Environment, Places, Source
 from portal.services.telling import Telling
 from portal.services.workspaces import EMPTY, OLD
 from portal.store import tasks
+from portal.store.jobs import JobClaim
 from portal.store.tasks import TaskRow
 
 _LOG = logging.getLogger(__name__)
@@ -116,14 +117,14 @@ class TaskRunner:
                 raise
             # The job's outermost edge: a task always ends, and people see that it has.
             _LOG.exception("A task failed for no known reason", extra={"task": task_id})
-            self.give_up(run, type(error).__name__, check=step.check)
+            self.give_up(run, type(error).__name__, claim=step.claim)
 
-    def give_up(self, run: str, reason: str, *, check: Check | None = None) -> None:
+    def give_up(self, run: str, reason: str, *, claim: JobClaim | None = None) -> None:
         """End the task of a run that will not go on, telling people so."""
         message = f"Portal could not carry the task out ({reason}); its log says more"
         told = [completion({}, [{"name": "Error", "message": message}])]
         task_id, attempt = parse_run_id(run)
-        self._journal.change(task_id, "failed", attempt=attempt, previous=tasks.LIVE, events=told, check=check)
+        self._journal.change(task_id, "failed", attempt=attempt, previous=tasks.LIVE, events=told, claim=claim)
 
     def _carry_out(self, task: TaskRow, attempt: int, step: StepRunner) -> None:
         begun = self._beginning.found(task, attempt, step)
@@ -157,7 +158,7 @@ class TaskRunner:
         """Return what writes the events of a step; those of a dry run are counted as they come."""
 
         def write(events: Sequence[TaskEvent]) -> None:
-            self._journal.append(task.id, events, check=run.check)
+            self._journal.append(task.id, events, claim=run.claim)
 
         return Telling(write) if self._stand_in is None else Telling(write, seconds=0)
 
@@ -363,7 +364,7 @@ class TaskRunner:
             attempt=begun.attempt,
             previous=tasks.LIVE,
             events=[completion(output, progress.errors)],
-            check=run.check,
+            claim=run.claim,
             template_commit=begun.commit,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ from portal.actions.contract import Reader
 from portal.actions.workspace import Workspace
 from portal.model.secret import Secret
 from portal.scaffolder.task import TaskEvent
-from portal.store.database import Connection
+from portal.store.jobs import JobClaim
 from portal.store.tasks import EventRow, TaskRow
 
 
@@ -39,7 +39,7 @@ class Diary(Protocol):
         events: Sequence[TaskEvent],
         /,
         *,
-        check: Callable[[Connection], None] | None = None,
+        claim: JobClaim | None = None,
     ) -> None:
         """Add events."""
         ...
@@ -53,7 +53,7 @@ class Diary(Protocol):
         attempt: int,
         previous: Collection[str],
         events: Sequence[TaskEvent] = (),
-        check: Callable[[Connection], None] | None = None,
+        claim: JobClaim | None = None,
         template_commit: str = "",
     ) -> bool:
         """Set a task's status in this attempt where it is one of `previous`, with events."""

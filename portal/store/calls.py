@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 _log = logging.getLogger(__name__)
 
-_CHANNEL = "portal"
+CHANNEL = "portal"
 _NOTIFY = text("SELECT pg_notify(:channel, :name)")
 #: How long after a fault the next connection is tried.
 _RETRY_SECONDS = 1.0
@@ -42,12 +42,12 @@ class Calls:
     def call(self, connection: Connection, name: str) -> None:
         """Call when the transaction commits."""
         if self._is_spoken:
-            connection.execute(_NOTIFY, {"channel": _CHANNEL, "name": name})
+            connection.execute(_NOTIFY, {"channel": CHANNEL, "name": name})
 
     def say(self, name: str) -> None:
         """Call at once, outside of any transaction."""
         if self._is_spoken:
-            with self._engine.begin() as connection:
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 self.call(connection, name)
 
     def hear(self, name: str, heard: Callable[[], None]) -> None:
@@ -94,7 +94,7 @@ class Calls:
         connection: Any = pooled.dbapi_connection
         pooled.detach()
         connection.autocommit = True
-        connection.execute(f"LISTEN {_CHANNEL}")
+        connection.execute(f"LISTEN {CHANNEL}")
         return connection
 
     def _tell(self, names: set[str]) -> None:

@@ -97,6 +97,20 @@ class Database:
         with turn as connection:
             yield connection
 
+    @contextmanager
+    def noting(self) -> Iterator[Connection]:
+        """Open a connection for one statement that writes what `recording` does.
+
+        On PostgreSQL the statement is its own transaction: no silence in the middle can hold anybody up, and nothing
+        is to be begun and ended. On SQLite it is as `recording`.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with self.recording() as connection:
+                yield connection
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+
     def take_stock(self, *, changed: int, is_survey: bool = False) -> None:
         """Let the database get to know what it holds, if so many entities, or findings of a survey, are many.
 

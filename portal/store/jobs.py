@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
@@ -140,12 +141,19 @@ def forget_jobs(database: Database) -> None:
         path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
 
 
-def is_jobs_owner(connection: Connection, job_id: str, token: str) -> bool:
-    """Return whether the run of a job that has this token is the one that counts, until the transaction ends.
+@dataclass(frozen=True, slots=True)
+class JobClaim:
+    """That a run of a job, by its token, is the one that counts.
 
-    On PostgreSQL another worker takes a job over by taking the token away (DBOS's `owner_xid`), which waits for this
-    transaction. On SQLite nobody takes over from a process that lives.
+    On PostgreSQL another worker takes a job over by taking the token away (DBOS's `owner_xid`). On SQLite nobody takes
+    over from a process that lives.
     """
-    if connection.dialect.name == "sqlite":
-        return True
-    return bool(connection.execute(_OWNER, {"id": job_id}).scalar_one_or_none() == token)
+
+    job_id: str
+    token: str
+
+    def holds(self, connection: Connection) -> bool:
+        """Return whether it holds; who takes the job over waits until the transaction ends."""
+        if connection.dialect.name == "sqlite":
+            return True
+        return bool(connection.execute(_OWNER, {"id": self.job_id}).scalar_one_or_none() == self.token)

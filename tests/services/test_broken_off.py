@@ -9,8 +9,8 @@ from catalogs import documents, group
 from scaffolds import Recorded, messages, scaffold, statuses, template
 from waiting import eventually
 
+from portal.errors import JobStoppedError
 from portal.scaffolder.task import recovery
-from portal.services.jobs import JobStoppedError
 from portal.services.task_runner import TaskRunner
 from portal.store.tasks import LIVE
 

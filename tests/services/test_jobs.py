@@ -17,10 +17,14 @@ from scaffolds import messages, scaffold, statuses, template
 from sqlalchemy import func, select, text
 from waiting import eventually
 
+from portal.errors import JobStoppedError
 from portal.model.secret import Secret
-from portal.services.jobs import Jobs, JobStoppedError
+from portal.scaffolder.task import TaskEvent
+from portal.services.jobs import Jobs
+from portal.services.journal import Journal
 from portal.services.task_query import TaskQuery
 from portal.services.workspaces import Workspaces
+from portal.store import tasks
 from portal.store.database import Database
 from portal.store.tables import sources
 
@@ -304,26 +308,37 @@ def test_a_stopped_worker_that_wakes_changes_nothing(database_url, offered):
 def test_a_run_that_was_taken_over_may_not_write(database):
     seen = []
 
+    journal = Journal(database)
+    log = TaskEvent("log", {"message": "said"})
+    with database.recording() as connection:
+        tasks.create_task(connection, "task", spec={}, secrets=None, created_by=None, now_ms=1)
+
+    def write(step):
+        journal.append("task", [log], claim=step.claim)
+        return journal.change("task", "processing", attempt=0, previous=tasks.LIVE, events=[log], claim=step.claim)
+
     def run(job_id, step):
-        with database.recording() as connection:
-            step.check(connection)
-            seen.append("mine")
+        seen.append(write(step))
         with database.recording() as connection:
             connection.execute(text("UPDATE dbos.workflow_status SET owner_xid = 'another'"))
-        try:
-            with database.recording() as connection:
-                step.check(connection)
-                seen.append("still mine")
-        except JobStoppedError:
-            seen.append("another's")
-            raise
+        for attempt in (
+            lambda: journal.append("task", [log], claim=step.claim),
+            lambda: journal.change("task", "failed", attempt=0, previous=tasks.LIVE, events=[log], claim=step.claim),
+        ):
+            try:
+                attempt()
+            except JobStoppedError:
+                seen.append("another's")
+        raise JobStoppedError
 
     if database.engine.dialect.name == "sqlite":
         pytest.skip("on SQLite nobody takes over from a process that lives")
     with jobs(database, run) as working:
         working.enqueue("work", ["a"])
-        eventually(lambda: len(seen) == 2, "the run")
-    assert seen == ["mine", "another's"]
+        eventually(lambda: len(seen) == 3, "the run")
+    assert seen == [True, "another's", "another's"]
+    assert journal.task("task").status == "processing"
+    assert len(journal.events("task")) == 2
 
 
 def test_what_was_never_handed_in_is_handed_in_by_a_living_worker(database):

@@ -15,9 +15,8 @@ from repositories import Repository
 from scaffolds import Recorded, messages, scaffold, statuses, template
 from waiting import eventually
 
-from portal.errors import InputError, NotFoundError, SettingsError, ValuesError
+from portal.errors import InputError, JobStoppedError, NotFoundError, SettingsError, ValuesError
 from portal.model.secret import Secret
-from portal.services.jobs import JobStoppedError
 from portal.services.task_query import TaskQuery
 from portal.services.vault import Vault
 
