@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from portal.graph.walk import Walk
 from portal.model.ref import EntityRef
 from portal.model.relation import DEPENDENCY_TYPES, INVERSES
+from portal.model.value import value
 
 #: A change runs against the direction of need: from what is needed to what needs it.
 REACHED_TYPES = frozenset(INVERSES[name] for name in DEPENDENCY_TYPES)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dependent:
     """An entity that needs another, directly (distance 1) or through others; `path` leads from the one that changes."""
 
@@ -22,7 +22,7 @@ class Dependent:
     path: tuple[EntityRef, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OwnerToTell:
     """An owner of what a change reaches: how many entities, and how near the nearest is."""
 

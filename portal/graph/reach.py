@@ -78,8 +78,9 @@ class Reach:
 
     def before(self, number: int) -> list[int]:
         """Return what leads to an entity on its shortest paths: all that is one step nearer."""
+        distance = self.distances.get
         nearer = self.distances[number] - 1
-        return [found for found in self._graph.predecessor_indices(number) if self.distances.get(found) == nearer]
+        return [found for found in self._graph.predecessor_indices(number) if distance(found) == nearer]
 
     def path(self, number: int, refs: Mapping[int, str]) -> tuple[EntityRef, ...]:
         """Return one shortest path to an entity, from where it begins; `refs` says what numbers stand for.
@@ -87,13 +88,14 @@ class Reach:
         Of several that lead to an entity the one whose reference sorts first counts, as in `portal.graph.walk`.
         """
         pending = []
-        while number not in self._paths and self.distances[number]:
+        paths, distances = self._paths, self.distances
+        while number not in paths and distances[number]:
             pending.append(number)
-            number = min(self.before(number), key=refs.__getitem__)
-        path = self._paths.get(number) or (EntityRef(refs[number]),)
+            nearer = self.before(number)
+            number = nearer[0] if len(nearer) == 1 else min(nearer, key=refs.__getitem__)
+        path = paths.get(number) or (EntityRef(refs[number]),)
         for following in reversed(pending):
-            path = (*path, EntityRef(refs[following]))
-            self._paths[following] = path
+            path = paths[following] = (*path, EntityRef(refs[following]))
         return path
 
 

@@ -16,6 +16,7 @@ from portal.model.relation import OWNED_BY
 from portal.model.sentence import Sentence
 from portal.services.dependencies import Dependencies
 from portal.services.kinds import KindsService
+from portal.services.memory import cycles_kept
 from portal.services.ownership import OwnershipService, missing_node, reached_json
 from portal.store import dependencies, removal, sources, versions
 from portal.store.database import Connection, Database
@@ -100,7 +101,7 @@ class ImpactService:
 
         With `removed` it says what would break without the entity too, whose owners are told as well.
         """
-        with self._database.reading() as connection:
+        with cycles_kept(), self._database.reading() as connection:
             root = self._ownership.node_seen_by(connection, ref)
             broken = self._breaks(connection, root) if removed else None
             also = {item.ref for item in broken or ()}
@@ -122,7 +123,7 @@ class ImpactService:
 
         Raises `InputError` for a commit or revision that the catalog does not know.
         """
-        with self._database.reading() as connection:
+        with cycles_kept(), self._database.reading() as connection:
             newest = sources.current_revision(connection)
             revision = _revision(connection, since, newest=newest)
             changes = versions.changes_since(connection, revision)

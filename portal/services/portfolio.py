@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from heapq import merge
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 from portal.graph.walk import Walk, walk
@@ -24,7 +24,7 @@ from portal.store.graph import Node
 _LARGE = "portfolio/large/"
 #: So much is read whole: that takes no longer than to read what is kept with a page (measured: 10 ms).
 _FEW = 300
-#: The first entities, and those with the first findings, are kept by name; pages beyond so many are looked for.
+#: The first entities are kept, and the names of those with the first findings; pages beyond so many are looked for.
 _PAGE = 500
 #: So many groups and entities are gone through to find out what to keep; whoever comes later in a stranger
 #: organisation is read whole.
@@ -147,22 +147,19 @@ def kept_portfolio(
     owners = frozenset(map(EntityRef, head["reached"]))
     is_kept = offset + limit <= _PAGE
     page = slice(offset, offset + limit)
-    shown = head["items"][page] if is_kept else []
     listed = sources.list_problems(connection)
-    concerned = (problem.ref for problem in listed if problem.ref)
-    first = {(layer, kind): refs for layer, kind, refs in head["first"]}
-    nodes = ownership.nodes_seen_by(connection, {*map(EntityRef, chain(shown, concerned, *first.values()))})
+    nodes = ownership.nodes_seen_by(connection, {EntityRef(problem.ref) for problem in listed if problem.ref})
     theirs = {ref for ref, node in nodes.items() if node.owner in owners}
     problems = [problem for problem in listed if problem.ref in theirs]
     counts = {EntityRef(ref): count for ref, count in head["owners"].items()}
     if is_kept:
-        items, found = [nodes[ref] for ref in shown], _kept_findings(connection, head["found"], page)
+        items, found = list(map(_node, head["items"][page])), _kept_findings(connection, head["found"], page)
     else:
         items = ownership.owned_seen_by(connection, owners, limit=limit, offset=offset)
         found = findings.kept_of_owners(connection, owners, limit=limit, offset=offset)
     return Portfolio(
         owner,
-        [_group(told) for told in below],
+        [(_node(told), distance) for *told, distance in below],
         sum(counts.values()),
         counts.get(owner.ref, 0),
         head["counts"],
@@ -172,15 +169,25 @@ def kept_portfolio(
         problems[page],
         [Violations(**item) for item in head["violations"]],
         found,
-        first={place: [nodes[ref] for ref in refs] for place, refs in first.items()},
+        first={(layer, kind): list(map(_node, told)) for layer, kind, told in head["first"]},
     )
 
 
-def _group(told: Sequence[Any]) -> tuple[Node, int]:
-    """Return a group as a survey keeps it, without names of fields: a thousand are below the one above all."""
-    ref, kind, title, owner, layer, distance = told
-    above = EntityRef(owner) if owner else None
-    return Node(EntityRef(ref), kind, title, above, EntityRef(layer) if layer else None), distance
+def _kept_node(node: Node) -> tuple[str | None, ...]:
+    """Return a node as a survey keeps it, without names of fields: of large portfolios there are hundreds."""
+    return node.ref, node.kind, node.title, node.owner, node.layer, node.system
+
+
+def _node(told: Sequence[Any]) -> Node:
+    ref, kind, title, owner, layer, system = told
+    return Node(
+        EntityRef(ref),
+        kind,
+        title,
+        EntityRef(owner) if owner else None,
+        EntityRef(layer) if layer else None,
+        EntityRef(system) if system else None,
+    )
 
 
 def _kept_findings(connection: Connection, found: Sequence[EntityRef], page: slice) -> list[Finding]:
@@ -193,7 +200,7 @@ def _kept_findings(connection: Connection, found: Sequence[EntityRef], page: sli
 
 def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict[str, list[Any]]:
     """Return what a survey keeps of large portfolios: JSON values by the name of their list."""
-    held = _held(connection, ownership)
+    held, nodes = _held(connection, ownership)
     below: dict[EntityRef, list[EntityRef]] = {}
     for group, child in graph.all_steps(connection, types=("parentOf",)):
         below.setdefault(group, []).append(child)
@@ -216,20 +223,17 @@ def portfolio_lists(connection: Connection, ownership: OwnershipService) -> dict
         for own in reached.values():
             counted.update(own.counts)
             violated.update(own.violations)
-        few = _first_of_each(node for own in reached.values() for nodes in own.first.values() for node in nodes)
+        few = _first_of_each(node for own in reached.values() for some in own.first.values() for node in some)
         head = {
             "reached": sorted(walked.distances),
             "owners": {str(ref): own.counts.total() for ref, own in reached.items()},
             "counts": _by_layer(counted),
             "violations": [asdict(item) for item in _violations(violated)],
-            "items": _beginning(own.items for own in reached.values()),
+            "items": [_kept_node(nodes[ref]) for ref in _beginning(own.items for own in reached.values())],
             "found": _beginning(own.found for own in reached.values()),
-            "first": [(*place, [node.ref for node in nodes]) for place, nodes in few.items()],
+            "first": [(*place, list(map(_kept_node, some))) for place, some in few.items()],
         }
-        told = [
-            (node.ref, node.kind, node.title, node.owner, node.layer, distance)
-            for node, distance in by_distance(walked, groups)
-        ]
+        told = [(*_kept_node(node), distance) for node, distance in by_distance(walked, groups)]
         lists[f"{_LARGE}{owner}"] = [head, *told]
     return lists
 
@@ -247,8 +251,10 @@ class _Own(NamedTuple):
     first: Mapping[tuple[str, str], Sequence[Node]]
 
 
-def _held(connection: Connection, ownership: OwnershipService) -> dict[EntityRef, _Own]:
-    """Return what each owner has itself."""
+def _held(
+    connection: Connection, ownership: OwnershipService
+) -> tuple[dict[EntityRef, _Own], Mapping[EntityRef, Node]]:
+    """Return what each owner has itself, with the nodes of all of it."""
     owners = {asset.ref: asset.owner for asset in ownership.facts_seen_by(connection).assets if asset.owner is not None}
     nodes = {node.ref: node for view in ownership.layers_seen_by(connection) for node in view.nodes}
     # Those that say how the organisation works, or make it up, stand in no view; some have an owner.
@@ -260,7 +266,7 @@ def _held(connection: Connection, ownership: OwnershipService) -> dict[EntityRef
     for finding in ownership.findings_seen_by(connection):
         if finding.ref in owners:
             broken.setdefault(owners[finding.ref], []).append(finding)
-    return {
+    held = {
         owner: _Own(
             Counter((str(node.layer or ""), node.kind) for node in items),
             Counter((finding.rule, str(finding.severity)) for finding in broken.get(owner, ())),
@@ -270,6 +276,7 @@ def _held(connection: Connection, ownership: OwnershipService) -> dict[EntityRef
         )
         for owner, items in owned.items()
     }
+    return held, nodes
 
 
 def _beginning(lists: Iterable[Sequence[EntityRef]]) -> list[EntityRef]:

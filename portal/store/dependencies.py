@@ -64,7 +64,7 @@ def named(connection: Connection, numbers: Sequence[int]) -> dict[int, Named]:
     statement = select(refs.c.id, refs.c.ref, entities.c.owner).outerjoin(entities, entities.c.id == refs.c.id)
     for chunk in in_chunks(numbers):
         rows = connection.execute(statement.where(among(refs.c.id, chunk))).all()
-        found.update((number, Named(ref, owner or None)) for number, ref, owner in rows)
+        found.update({number: Named(ref, owner or None) for number, ref, owner in rows})
     return found
 
 
