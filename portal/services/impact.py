@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from portal.services.memory import cycles_kept
 from portal.services.ownership import OwnershipService, missing_node, reached_json
 from portal.store import dependencies, removal, sources, versions
 from portal.store.database import Connection, Database
+from portal.store.dependencies import Named
 from portal.store.graph import Node
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -147,27 +148,26 @@ class ImpactService:
         reach = self._dependencies.seen_by(connection).reach([numbers[ref] for ref in roots if ref in numbers])
         distances = reach.distances
         beside = [numbers[ref] for ref in also if numbers[ref] not in distances]
-        named = dependencies.named(connection, [*distances, *beside])
+        everyone = [*distances, *beside]
+        # Where all of it is one page its nodes tell most of what numbers stand for.
+        is_page = len(distances) <= limit and not offset
+        nodes = self._ownership.nodes_by_number_seen_by(connection, everyone) if is_page else {}
+        named = {number: Named(node.ref, node.owner) for number, node in nodes.items()}
+        named |= dependencies.named(connection, [number for number in everyone if number not in nodes])
         refs = {number: found.ref for number, found in named.items()}
         reached = sorted([(distances[number], refs[number], number) for number in reach.reached])
         page = [number for _, _, number in reached[offset : offset + limit]]
+        if not is_page:
+            nodes = self._ownership.nodes_by_number_seen_by(connection, page)
         owned = [(named[number].owner, distance) for distance, _, number in reached]
         owned += [(named[number].owner, 1) for number in beside]
         # Whoever is removed is not told of it.
         gone = set(roots) if also else set()
         return Reached(
             len(reached),
-            self._told(connection, [(distances[number], reach.path(number, refs)) for number in page]),
+            [_told(nodes.get(number), distances[number], reach.path(number, refs)) for number in page],
             owners_to_tell((owner, distance) for owner, distance in owned if owner not in gone),
         )
-
-    def _told(
-        self, connection: Connection, page: Sequence[tuple[int, tuple[EntityRef, ...]]]
-    ) -> list[tuple[Dependent, Node]]:
-        """Return a page of what was reached, given as (distance, path), as it is told."""
-        found = [Dependent(path[-1], distance, path) for distance, path in page]
-        known = self._ownership.nodes_seen_by(connection, [item.ref for item in found])
-        return [(item, known.get(item.ref) or missing_node(item.ref)) for item in found]
 
     def _breaks(self, connection: Connection, root: Node) -> list[Break]:
         kinds = self._kinds.seen_by(connection)
@@ -181,6 +181,10 @@ class ImpactService:
             accountable_for={ref for ref, node in nodes.items() if node.owner == root.ref},
             kinds=kinds,
         )
+
+
+def _told(node: Node | None, distance: int, path: tuple[EntityRef, ...]) -> tuple[Dependent, Node]:
+    return Dependent(path[-1], distance, path), node or missing_node(path[-1])
 
 
 def _revision(connection: Connection, since: str, *, newest: int) -> int:

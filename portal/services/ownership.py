@@ -289,6 +289,11 @@ class OwnershipService:
         """Return entities, some or all, as graphs show them, for the catalog as a connection sees it."""
         return graph.nodes(connection, refs=refs, default_layers=self._kinds.seen_by(connection).default_layers)
 
+    def nodes_by_number_seen_by(self, connection: Connection, numbers: Collection[int]) -> dict[int, Node]:
+        """Return those of the entities that are there, by number, for the catalog as a connection sees it."""
+        layers = self._kinds.seen_by(connection).default_layers
+        return graph.nodes_by_number(connection, numbers, default_layers=layers)
+
     def owned_seen_by(
         self, connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int
     ) -> list[Node]:

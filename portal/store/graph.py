@@ -165,6 +165,18 @@ def nodes(
     return {node.ref: node for node in sorted(found, key=lambda node: node.ref)}
 
 
+def nodes_by_number(
+    connection: Connection, numbers: Collection[int], *, default_layers: Mapping[str, str]
+) -> dict[int, Node]:
+    """Return those of the entities that are in the catalog, by number."""
+    defaults = _default_layers(default_layers)
+    found: dict[int, Node] = {}
+    for chunk in in_chunks([*numbers]):
+        rows = connection.execute(_nodes_by_number(), {WANTED: chunk}).all()
+        found.update(zip([row[0] for row in rows], _made([row[1:] for row in rows], defaults), strict=True))
+    return found
+
+
 def owned_page(
     connection: Connection, owners: Collection[EntityRef], *, limit: int, offset: int, default_layers: Mapping[str, str]
 ) -> list[Node]:
@@ -316,6 +328,12 @@ def _nodes() -> Select[Any]:
 @cache
 def _nodes_of() -> Select[Any]:
     return _nodes().where(among_wanted(entities.c.ref))
+
+
+@cache
+def _nodes_by_number() -> Select[Any]:
+    columns = (entities.c.id, entities.c.ref, entities.c.kind, entities.c.title, entities.c.owner, entities.c.system)
+    return with_declared_layer(*columns).where(among_wanted(entities.c.id))
 
 
 @cache
