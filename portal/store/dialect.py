@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 
@@ -340,6 +340,25 @@ def _listed_on_postgresql(element: _IsListed, compiler: Any, **options: Any) -> 
     return f"{column} = ANY({values})"
 
 
+class _IsWanted(_IsListed):
+    """What `_IsListed` says, in words that do not tell PostgreSQL how many values there are, of what a type there is.
+
+    It plans a statement that is kept anew each time while that seems cheaper than a plan for any number of values,
+    which it does for good where the first few were asked for little (measured: 1.2 ms of planning, to answer in 0.1).
+    """
+
+    inherit_cache = True
+    name = "portal_is_wanted"
+
+
+@compiles(_IsWanted, "postgresql")
+def _wanted_on_postgresql(element: _IsWanted, compiler: Any, **options: Any) -> str:
+    column, values = element.clauses
+    told = compiler.process(values, **options)
+    item = cast("_Values", values.type).item
+    return f"{compiler.process(column, **options)} = ANY((SELECT {told})::{item}[])"
+
+
 class _Array(UserDefinedType[str]):
     """An array of PostgreSQL, written as the server reads it."""
 
@@ -400,7 +419,7 @@ def among_wanted(column: Column[Any]) -> ColumnElement[bool]:
     To put a statement together takes as long as to answer it for a few. As it is always the same text, PostgreSQL need
     not plan it anew for each number of values.
     """
-    return _IsListed(column, bindparam(WANTED, type_=_values_of(column)))
+    return _IsWanted(column, bindparam(WANTED, type_=_values_of(column)))
 
 
 def _values_of(column: Column[Any]) -> _Values:
