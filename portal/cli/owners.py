@@ -21,7 +21,8 @@ from portal.cli.rules import rules
 from portal.model.layer import Finding
 from portal.model.moment import Moment
 from portal.model.ref import EntityRef
-from portal.services.accountability import Accountability, Member
+from portal.services.accountability import Accountability
+from portal.services.members import Member
 from portal.services.ownership import Lineage
 from portal.services.portfolio import Portfolio
 
@@ -88,8 +89,8 @@ def _print_accountability(found: Accountability) -> None:
 
 
 def _member(found: Member) -> str:
-    name = short_name(found.node.ref, kind="user")
-    return name if found.through == found.node.ref else f"{name} ({short_name(found.through)})"
+    name = short_name(found.ref, kind="user")
+    return name if found.through == found.ref else f"{name} ({short_name(found.through)})"
 
 
 def _co_owner(found: tuple[EntityRef, bool]) -> str:

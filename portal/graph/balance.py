@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from portal.model.layer import Role
 from portal.model.ref import EntityRef
 from portal.model.sentence import Sentence, either, several
+from portal.model.value import value
 
 #: So many who could fill a role are named in a sentence, and so many in the answer itself.
 _MOST_SPELT, MOST_CANDIDATES = 3, 20
@@ -30,7 +32,7 @@ class Need(NamedTuple):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Mate:
     """One of a team, or a group of it in which nobody is known.
 
@@ -90,19 +92,24 @@ def weigh(
     by_role: dict[EntityRef, list[Need]] = {}
     for need in needs:
         by_role.setdefault(need.role, []).append(need)
-    mates = sorted(team, key=lambda mate: (mate.lent, mate.ref))
+    # Most often they come sorted, and twice by one value is then sooner done than once by two.
+    mates = sorted(sorted(team, key=attrgetter("ref")), key=attrgetter("lent"))
     here = {*within, *(mate.ref for mate in mates)}
-    # Of the roles of which one is enough, which one is held: by the layer that asks.
+    holding_of: dict[EntityRef, list[Mate]] = {}
+    for mate in mates:
+        for ref in mate.roles:
+            holding_of.setdefault(ref, []).append(mate)
+    # Of the roles of which one is enough, which one is held: by the layer that asks. Who is lent sorts last.
     enough = {
         need.ref
         for need in needs
-        if need.necessity == "one-of" and any(need.role in mate.roles and not mate.lent for mate in mates)
+        if need.necessity == "one-of" and need.role in holding_of and not holding_of[need.role][0].lent
     }
     found = []
     for ref, asked in by_role.items():
         asked.sort(key=lambda need: (_STRICTER[need.necessity], need.place, need.ref, need.why))
         necessity = asked[0].necessity
-        holding = tuple(mate for mate in mates if ref in mate.roles)
+        holding = tuple(holding_of.get(ref, ()))
         is_lacking = necessity == "one-of" and any(
             need.necessity == "one-of" and need.ref not in enough for need in asked
         )

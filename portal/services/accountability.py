@@ -12,6 +12,7 @@ from portal.model.moment import Moment
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
+from portal.services.members import Member, member_lists, members_of
 from portal.services.once import Once
 from portal.services.organisation import AsOf, Organisation, Present
 from portal.services.ownership import OwnershipService
@@ -33,14 +34,6 @@ class Origin(NamedTuple):
     def to_json(self) -> dict[str, str]:
         """Return the origin as JSON tells it."""
         return {"place": self.place, "ref": self.ref}
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A person who is reached through an owner: directly, or through the group `through`."""
-
-    node: Node
-    through: EntityRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +93,7 @@ class Accountability:
             "owner": None if self.owner is None else {"ref": self.owner, "exists": self.owner_exists},
             "coOwners": [{"ref": ref, "exists": exists} for ref, exists in self.co_owners],
             "chain": [node.to_json() | {"distance": distance} for node, distance in self.chain],
-            "people": [
-                {"ref": found.node.ref, "title": found.node.title, "through": found.through} for found in self.people
-            ],
+            "people": [{"ref": found.ref, "title": found.title, "through": found.through} for found in self.people],
             "stewards": [found.to_json() for found in self.stewards],
             "contributors": [found.to_json() for found in self.contributors],
             "problems": [problem.to_json() for problem in self.problems],
@@ -134,7 +125,8 @@ class AccountabilityService:
             organisation = self._organisation(connection, at)
             entity = organisation.node(ref)
             up = _walked(organisation, entity.owner, ABOVE_TYPES)
-            down = _walked(organisation, entity.owner, BELOW_TYPES)
+            kept = organisation.kept_members(entity.owner) if entity.owner is not None else None
+            down = _walked(organisation, entity.owner if kept is None else None, BELOW_TYPES)
             owners = {EntityRef(who) for _, who in organisation.steps_from([ref], types=("ownedBy",))}
             known = organisation.nodes({*up.distances, *down.distances, *owners})
             origins = _origins(organisation, entity)
@@ -146,11 +138,7 @@ class AccountabilityService:
             entity.owner in known,
             [(who, who in known) for who in sorted(owners) if who != entity.owner],
             by_distance(up, known),
-            [
-                Member(known[found], down.previous.get(found, found))
-                for found in sorted(down.distances)
-                if found.kind == "user" and found in known
-            ],
+            members_of(down, known) if kept is None else kept.people,
             stewards,
             _contributors(origins),
             problems,
@@ -191,8 +179,8 @@ class AccountabilityService:
             return read_portfolio(organisation, Asked(owner, groups, frozenset(below.distances), limit, offset))
 
     def lists(self, connection: Connection) -> dict[str, list[Any]]:
-        """Return what a survey keeps about portfolios: JSON values by the name of their list."""
-        return portfolio_lists(connection, self._ownership)
+        """Return what a survey keeps of large groups, portfolios and people: JSON values by the name of their list."""
+        return portfolio_lists(connection, self._ownership) | member_lists(connection, self._ownership)
 
     def _organisation(self, connection: Connection, at: Moment | None) -> Organisation:
         return Present(connection, self._ownership) if at is None else self._past.seen_by(connection, at)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from operator import attrgetter
 from typing import Any, Literal, Self
 
 from portal.errors import InputError
@@ -16,6 +18,7 @@ from portal.model.relation import BELOW_TYPES
 from portal.model.sentence import Sentence
 from portal.services.by_visibility import ByVisibility
 from portal.services.held_roles import held_roles
+from portal.services.members import Member, Members, kept_members, members_of
 from portal.services.once import Once
 from portal.services.ownership import OwnershipService
 from portal.store import graph, sources
@@ -241,30 +244,51 @@ class BalanceService:
         Also the owner's groups and people, whether they are there or not.
         """
         ways = {item.entity.ref: _ways(item.places, bodies) for item in asked}
-        starts = {item.owner for item in asked}.union(*ways.values())
-        # What leads from each who is named to the people in it.
-        steps = graph.steps_beyond(connection, starts, types=BELOW_TYPES)
-        seen = starts.union(*steps.values())
-        known = self._ownership.nodes_seen_by(connection, seen)
-        held = held_roles(connection, [ref for ref in seen if ref in known])
-        walks = {start: walk(start, over(steps)) for start in starts}
+        members = self._members(connection, {item.owner for item in asked}.union(*ways.values()))
         found: dict[EntityRef, tuple[list[Mate], Collection[EntityRef]]] = {}
         for item in asked:
-            mine = walks[item.owner].distances
-            reasons: dict[EntityRef, dict[str, None]] = {}
-            for start, told in [(item.owner, {"": None}), *sorted(ways[item.entity.ref].items())]:
-                reached = walks[start]
-                people = [ref for ref in sorted(reached.distances) if ref.kind == "user" and ref in known]
-                for ref in people or [ref for ref in (start,) if ref in known]:
-                    through = reached.previous.get(ref)
-                    for way in told:
-                        reasons.setdefault(ref, {})[_way(way, through)] = None
-            team = [
-                Mate(ref, known[ref].title, tuple(told), ref not in mine, held[ref])
-                for ref, told in sorted(reasons.items())
-            ]
-            found[item.entity.ref] = (team, mine)
+            mine = members[item.owner].within
+            mates = {mate.ref: mate for mate in _mates(item.owner, members[item.owner], [""], mine)}
+            for start, told in sorted(ways[item.entity.ref].items()):
+                for mate in _mates(start, members[start], told, mine):
+                    known = mates.get(mate.ref)
+                    more = tuple(dict.fromkeys((*known.ways, *mate.ways))) if known is not None else mate.ways
+                    mates[mate.ref] = replace(mate, ways=more)
+            found[item.entity.ref] = (sorted(mates.values(), key=attrgetter("ref")), mine)
         return found
+
+    def _members(self, connection: Connection, starts: Collection[EntityRef]) -> dict[EntityRef, Members]:
+        """Return whom each of some groups and people reaches; one that reaches nobody counts as its only member."""
+        kept = kept_members(connection, self._ownership, starts)
+        steps = graph.steps_beyond(connection, [ref for ref in starts if ref not in kept], types=BELOW_TYPES)
+        walks = {start: walk(start, over(steps)) for start in starts if start not in kept}
+        known = self._ownership.nodes_seen_by(
+            connection, {ref for walked in walks.values() for ref in walked.distances}
+        )
+        held = held_roles(connection, list(known))
+        return kept | {
+            start: Members(
+                walked.distances.keys(),
+                members_of(walked, known) or [Member(ref, known[ref].title, ref) for ref in (start,) if ref in known],
+                held,
+            )
+            for start, walked in walks.items()
+        }
+
+
+def _mates(start: EntityRef, members: Members, ways: Iterable[str], mine: Collection[EntityRef]) -> list[Mate]:
+    """Return those of a team who come to it by way of somebody, in some ways; who is not of `mine` is lent."""
+    # Several come through the same group.
+    ways_through = cache(partial(_ways_through, tuple(ways)))
+    return [
+        Mate(ref, who.title, ways_through(who.through if ref != start else None), ref not in mine, members.roles[ref])
+        for who in members.people
+        for ref in (who.ref,)
+    ]
+
+
+def _ways_through(ways: Sequence[str], through: EntityRef | None) -> tuple[str, ...]:
+    return tuple(_way(way, through) for way in ways)
 
 
 def _way(way: str, through: EntityRef | None) -> str:

@@ -10,6 +10,7 @@ from portal.model.layer import Finding
 from portal.model.moment import shown_time
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
+from portal.services.members import Members, kept_members
 from portal.services.ownership import OwnershipService
 from portal.store import graph, sources
 from portal.store.database import Connection
@@ -56,6 +57,10 @@ class Organisation(Protocol):
         """Return where relations of some types lead from some entities, and from all that they lead to."""
         ...
 
+    def kept_members(self, group: EntityRef) -> Members | None:
+        """Return whom a large group reaches, where that is kept; None where it is to be looked for."""
+        ...
+
     def documents_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
         """Return the documents of those of the entities that are there, sorted."""
         ...
@@ -95,6 +100,10 @@ class Present:
     ) -> Mapping[EntityRef, Collection[EntityRef]]:
         """Return where relations of some types lead from some entities, and from all that they lead to."""
         return graph.steps_beyond(self._connection, refs, types=types)
+
+    def kept_members(self, group: EntityRef) -> Members | None:
+        """Return whom a large group reaches, where the newest survey has kept it."""
+        return kept_members(self._connection, self._ownership, [group]).get(group)
 
     def documents_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
         """Return the finished documents of those of the entities that are there, sorted."""

@@ -41,7 +41,7 @@ FRAME_KINDS = PEOPLE | {"location", "layer", "role", "policy", "kinddefinition"}
 #: What is told of a refusal whose reasons may not be read.
 _UNTOLD = "The rules of the layer do not allow it."
 #: Grows when what a survey keeps takes another form: what older programs have kept is then worked out again.
-_KEPT_FORM = 6
+_KEPT_FORM = 7
 #: For so many visibilities layers are remembered.
 _REMEMBERED = 20
 

@@ -26,6 +26,7 @@ from portal.model.ref import EntityRef
 from portal.model.sentence import Sentence
 from portal.services.facts import FACT_TYPES, RULE_KINDS, DocumentsOf, FactsReader
 from portal.services.kinds import KindsService
+from portal.services.members import Members
 from portal.services.moments import absence, revision_of
 from portal.services.organisation import AsOf
 from portal.services.ownership import LayerView, layer_views
@@ -207,6 +208,10 @@ class Past:
     ) -> Mapping[EntityRef, Collection[EntityRef]]:
         """Return where relations of some types led from some entities, and from all that they led to."""
         return beyond(refs, lambda found: self.organisation.steps_from(found, types=types))
+
+    def kept_members(self, group: EntityRef) -> Members | None:
+        """Return nothing: surveys keep the present."""
+        return None
 
     def documents_of(self, refs: Collection[EntityRef]) -> Mapping[EntityRef, Mapping[str, Any]]:
         """Return the documents of those of the entities that were there as they declared them, sorted."""

@@ -210,8 +210,9 @@ def _people_named(frame: Frame) -> Iterator[EntityRef]:
 
 def _people_shown(frame: Frame) -> dict[EntityRef, Node]:
     """Return the groups above the owner with the people whom it reaches, who are known already."""
-    nodes = [*(node for node, _ in frame.who.chain), *(member.node for member in frame.who.people[:_PEOPLE_SHOWN])]
-    return {node.ref: node for node in nodes}
+    found = {node.ref: node for node, _ in frame.who.chain}
+    shown = frame.who.people[:_PEOPLE_SHOWN]
+    return found | {who.ref: Node(who.ref, "user", who.title, None, None, None) for who in shown}
 
 
 def _links(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -73,7 +73,7 @@ def test_an_entity_has_its_owner_the_groups_above_and_the_people_below(
     assert found.owner == "group:default/platform"
     assert found.owner_exists
     assert [(node.ref.name, distance) for node, distance in found.chain] == [("company", 1)]
-    assert [(who.node.ref.name, who.through.name) for who in found.people] == [("ada", "data"), ("bob", "platform")]
+    assert [(who.ref.name, who.through.name) for who in found.people] == [("ada", "data"), ("bob", "platform")]
 
 
 def test_stewards_and_contributors_say_where_they_come_from(
@@ -107,7 +107,7 @@ def test_a_person_may_own_and_an_owner_may_be_missing(
     missing = accountability.of_entity(EntityRef("component:default/d"))
 
     assert names([node.ref for node, _ in person.chain]) == ["data", "platform", "company"]
-    assert [(who.node.ref.name, who.through) for who in person.people] == [("ada", "user:default/ada")]
+    assert [(who.ref.name, who.through) for who in person.people] == [("ada", "user:default/ada")]
     assert (missing.owner, missing.owner_exists) == ("group:default/nobody-there", False)
     assert (missing.chain, missing.people) == ([], [])
     assert "portal/owner-exists" in {finding.rule for finding in missing.findings}

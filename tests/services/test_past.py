@@ -67,7 +67,7 @@ def test_the_organisation_is_told_as_it_was(catalog: Catalog, repo: MakeReposito
     portfolio = answers.portfolio(DATA, at=then)
 
     assert (before.owner, now.owner) == (DATA, "group:default/new")
-    assert [who.node.ref for who in before.people] == ["user:default/ada"]
+    assert [who.ref for who in before.people] == ["user:default/ada"]
     assert [item.who for item in before.contributors] == ["user:default/ada"]
     assert [node.ref for node in portfolio.items] == [A, "component:default/b"]
     assert answers.portfolio(DATA).total == 0
