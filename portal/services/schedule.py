@@ -47,10 +47,11 @@ class Looks:
         self._due_in_seconds = None
         # What is due is asked for often, and seldom something is: writing waits for others on SQLite.
         with self._database.reading() as connection:
-            is_new = self._seconds is not None and looks.is_any_unplanned(connection)
-            next_ms = looks.next_ms(connection, self._turn, living=living_slots(connection, own=number))
-            now_ms = looks.clock_ms(connection)
-        if not is_new and (next_ms is None or next_ms > now_ms):
+            now_ms, next_ms, has_held, has_unplanned = looks.outlook(connection, self._turn, own=number)
+            is_due = next_ms is not None and next_ms <= now_ms
+            if has_held and not is_due:
+                is_due = looks.has_orphans(connection, self._turn, living=living_slots(connection, own=number))
+        if not is_due and not (has_unplanned and self._seconds is not None):
             self._due_in_seconds = None if next_ms is None else (next_ms - now_ms) / 1000
             return {}
         with self._database.recording() as connection:

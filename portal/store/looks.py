@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, literal, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from portal.store.tables import looks, sources
 
@@ -24,27 +40,55 @@ class Turn(NamedTuple):
 #: does not answer holds up all sources that are looked at together with one of its own.
 REGULAR = Turn(looks.c.due_at_ms, looks.c.holder, literal("[]"))
 WANTED = Turn(looks.c.wanted_at_ms, looks.c.wanted_holder, looks.c.again)
+_CLOCK = "extract(epoch FROM clock_timestamp()) * 1000"
+#: The name of the number of whoever asks.
+_OWN = "own"
 
 
 def clock_ms(connection: Connection) -> int:
     """Return the time that all processes of a database agree on, in milliseconds since 1970."""
     if connection.dialect.name == "sqlite":
         return int(time.time() * 1000)
-    return int(connection.execute(text("SELECT extract(epoch FROM clock_timestamp()) * 1000")).scalar_one())
+    return int(connection.execute(text(f"SELECT {_CLOCK}")).scalar_one())
 
 
-def next_ms(connection: Connection, turn: Turn, *, living: Collection[int]) -> int | None:
-    """Return from when on there is a source for `take`, None where there will be none."""
-    since = case((_is_orphaned(turn, living), 0), (turn.holder.is_(None), turn.due))
-    concerned = or_(turn.due.is_not(None), turn.holder.is_not(None))
-    found: int | None = connection.execute(select(func.min(since)).where(concerned)).scalar_one()
-    return found
+class Outlook(NamedTuple):
+    """What there is for `take`: from when on (None: never), by the clock of all processes.
+
+    `has_held` says that other workers look at sources, which may have died; `has_unplanned` that some have no place in
+    the schedule.
+    """
+
+    now_ms: int
+    next_ms: int | None
+    has_held: bool
+    has_unplanned: bool
 
 
-def is_any_unplanned(connection: Connection) -> bool:
-    """Return whether there is a source without a place in the schedule."""
+def outlook(connection: Connection, turn: Turn, *, own: int) -> Outlook:
+    """Return what there is for the worker of a number; this is asked often, and seldom there is anything."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    statement = _outlook(is_wanted=turn is WANTED, has_clock=not is_sqlite)
+    next_ms, held, has_unplanned, now_ms = connection.execute(statement, {_OWN: own}).one()
+    return Outlook(clock_ms(connection) if is_sqlite else int(now_ms), next_ms, bool(held), bool(has_unplanned))
+
+
+@cache
+def _outlook(*, is_wanted: bool, has_clock: bool) -> Executable:
+    turn = WANTED if is_wanted else REGULAR
     is_planned = exists().where(looks.c.source_id == sources.c.id)
-    return connection.execute(select(sources.c.id).where(~is_planned).limit(1)).first() is not None
+    return select(
+        func.min(case((turn.holder.is_(None), turn.due))),
+        func.count(case((turn.holder != bindparam(_OWN), 1))),
+        exists(select(sources.c.id).where(~is_planned)),
+        literal_column(_CLOCK if has_clock else "NULL"),
+    ).select_from(looks)
+
+
+def has_orphans(connection: Connection, turn: Turn, *, living: Collection[int]) -> bool:
+    """Return whether a worker that is not there any more has left a source that it had taken."""
+    found = select(looks.c.source_id).where(_is_orphaned(turn, living)).limit(1)
+    return connection.execute(found).first() is not None
 
 
 def plan(connection: Connection, *, due_at_ms: int) -> None:
