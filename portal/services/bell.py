@@ -9,11 +9,14 @@ from collections.abc import Callable
 class Bell(threading.Event):
     """Ends a wait before its time: for good when it is set, once when it is rung; it never ends without room."""
 
-    def __init__(self, *, gather: Callable[[], None], await_room: Callable[[], None]) -> None:
-        """Each look that was rung for waits with `gather` for others to be rung for."""
+    def __init__(
+        self, *, gather: Callable[[], None], await_room: Callable[[], None], rest_seconds: Callable[[], float]
+    ) -> None:
+        """Each look that was rung for waits with `gather` for others to be rung for, any other for `rest_seconds`."""
         super().__init__()
         self._gather = gather
         self._await_room = await_room
+        self._rest_seconds = rest_seconds
         self._called = threading.Event()
 
     def ring(self) -> None:
@@ -26,8 +29,8 @@ class Bell(threading.Event):
         self._called.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait, for the time that is given at most, then for room; return whether the bell is set."""
-        if self._called.wait(timeout):
+        """Wait, for the time that is given or for a longer rest, then for room; return whether the bell is set."""
+        if self._called.wait(None if timeout is None else max(timeout, self._rest_seconds())):
             self._gather()
         self._await_room()
         # Whoever rings now has written what the next look sees.

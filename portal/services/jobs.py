@@ -42,6 +42,8 @@ _LOOKS = 8
 _RECORD_LOOKS, _RECORD_SECONDS = 100, 0.002
 #: How long apart looks are for what was handed in while jobs run.
 _GATHERING_SECONDS = 0.1
+#: After so long without a call or a job a worker that hears calls looks so far apart: a call may be lost.
+_QUIET_SECONDS, _REST_SECONDS = 2.0, 1.0
 #: How a job has ended that will not go on by itself, though it has not done its work.
 _BROKEN = frozenset({"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 #: How DBOS names the threads that run jobs.
@@ -112,7 +114,7 @@ class Jobs:
         self._adopter: threading.Thread | None = None
         self._pace = Pace()
         self._idle = threading.Condition()
-        self._bell = Bell(gather=self._gather, await_room=self._await_room)
+        self._bell = self._make_bell()
         #: When the last gathering ended.
         self._gathered = 0.0
         #: How many jobs DBOS counts as under way here.
@@ -281,7 +283,7 @@ class Jobs:
         for name, job in self._jobs.items():
             DBOS.workflow(name=name)(self._workflow(job))
         DBOS.launch()
-        self._bell = Bell(gather=self._gather, await_room=self._await_room)
+        self._bell, self._gathered = self._make_bell(), time.monotonic()
         self._database.calls.hear(_CALL, lambda: self._bell.ring())  # noqa: PLW0108  # that of the day
         queue: Any = instance._sys_db.get_queue(_QUEUE)  # noqa: SLF001  # the public one is for handing in
         # How many jobs may run is this process's own setting, not of who started last; nor is it to be read each time.
@@ -310,6 +312,14 @@ class Jobs:
             rest = self._gathered + _GATHERING_SECONDS - time.monotonic()
             self._idle.wait_for(lambda: self._stopping.is_set() or not self._running, max(0.0, rest))
             self._gathered = time.monotonic()
+
+    def _rest(self) -> float:
+        """Return how long not to look into the queue unless called: each look costs as much as a step that writes."""
+        is_quiet = not self._running and time.monotonic() - self._gathered > _QUIET_SECONDS
+        return _REST_SECONDS if is_quiet and self._database.calls.are_heard else 0.0
+
+    def _make_bell(self) -> Bell:
+        return Bell(gather=self._gather, await_room=self._await_room, rest_seconds=self._rest)
 
     def _await_room(self) -> None:
         """Wait until another job could run: to look for one before would find none that may be taken."""
@@ -385,6 +395,7 @@ class Jobs:
         executors.discard(_executor(self._duty.number))
         if executors:
             DBOS._recover_pending_workflows(sorted(executors))  # noqa: SLF001  # DBOS sells the public way
+            self._bell.ring()
 
 
 class _Steps:

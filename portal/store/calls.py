@@ -39,6 +39,11 @@ class Calls:
         if self._is_spoken:
             self._woken, self._wake = socket.socketpair()
 
+    @property
+    def are_heard(self) -> bool:
+        """Whether there is a way to call; where there is none, who waits has to look by itself."""
+        return self._is_spoken
+
     def call(self, connection: Connection, name: str) -> None:
         """Call when the transaction commits."""
         if self._is_spoken:
