@@ -123,7 +123,7 @@ def scaffolder_blueprint(
 
 def _add_tasks(blueprint: Blueprint, service: ScaffoldingService, access: TaskAccess) -> None:
     @blueprint.post("/v2/tasks")
-    @blueprint.arguments(CreateTask)
+    @blueprint.arguments(CreateTask())  # made once: of the class one is made for each request
     @blueprint.response(201)
     def create_task(body: dict[str, Any]) -> Response:
         """Run a template."""

@@ -25,6 +25,8 @@ from portal.store.sight import visibility_of
 DEFAULT_LIMIT = 20
 _STREAMED_AT_ONCE = 1_000
 _REMEMBERED_TOTALS = 1_000
+#: So few are looked up one after the other: a transaction takes longer.
+_FEW = 2
 #: For so many sets of entities.
 _REMEMBERED_DESCRIPTIONS = 100
 
@@ -63,7 +65,7 @@ class CatalogService:
         if found is None:
             return None
         body, revision = found
-        return body if self._database.visibility(revision).is_all else self.by_refs([ref]).get(ref)
+        return body if self._database.visibility(revision).is_all else self._read([ref], None).get(ref)
 
     def body_for(self, sees: Callable[[int], Visibility], ref: EntityRef) -> str | None:
         """Return the finished text of one entity to somebody who sees everything as of its revision, else None."""
@@ -71,7 +73,16 @@ class CatalogService:
         return found[0] if found is not None and sees(found[1]) is ALL else None
 
     def by_refs(self, refs: Sequence[EntityRef], entity_filter: EntityFilter | None = None) -> Mapping[EntityRef, str]:
-        """Return the finished texts of those of the entities that are there, and match the filter."""
+        """Return the finished texts of those of the entities that are there, and match the filter.
+
+        More than two without a filter are of one revision.
+        """
+        if entity_filter is None and len(refs) <= _FEW:
+            told = ((ref, self.body(ref)) for ref in refs)
+            return {ref: body for ref, body in told if body is not None}
+        return self._read(refs, entity_filter)
+
+    def _read(self, refs: Sequence[EntityRef], entity_filter: EntityFilter | None) -> Mapping[EntityRef, str]:
         with self._database.reading() as connection:
             return catalog.bodies_by_ref(connection, refs, entity_filter)
 
