@@ -90,3 +90,14 @@ def test_problems_are_chosen_without_leaving_the_page_and_the_url_tells_it(
         for path in ("/layers", "/problems", "/"):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_phone_shows_the_way_to_the_page_that_it_is_on(browser: Browser, reference_url: str) -> None:
+    options = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+    with opened(browser, reference_url, **options) as page:
+        for path, name in (("/tools", "Tools"), ("/create", "Create"), ("/", "Home")):
+            page.goto(path)
+            here = page.get_by_role("navigation", name="Main").get_by_role("link", name=name)
+            expect(here).to_be_in_viewport(ratio=0.9)
+        expect(page.get_by_role("button", name="Commands")).to_have_text("Commands Ctrl K")
+        expect(page.locator(".to-palette .key")).to_be_hidden()
