@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -32,6 +32,8 @@ _MANY = 200
 #: So many entities that a change reaches are shown at once.
 _AT_ONCE = 100
 _LARGEST_OFFSET = 10_000_000
+#: So many steps at each end are shown of a way that is longer than both.
+_WAY_ENDS = 3
 #: So much of a definition is shown as text.
 _DEFINITION_SHOWN = 200_000
 #: What stands beside the relations already, with where it comes from.
@@ -98,7 +100,7 @@ def lineage(services: EntityServices, frame: Frame) -> dict[str, Any]:
         [(item.distance, node, item.path) for item, node in side] for side in (found.upstream, found.downstream)
     )
     shown = [*up[:_AT_ONCE], *down[:_AT_ONCE]]
-    named = {ref for _, node, path in shown for ref in (node.owner, *path[1:]) if ref is not None}
+    named = {ref for _, node, path in shown for ref in (node.owner, *path[-2:]) if ref is not None}
     return {
         "upstream": Listed(up[:_AT_ONCE], len(up)),
         "downstream": Listed(down[:_AT_ONCE], len(down)),
@@ -114,9 +116,11 @@ def impact(services: EntityServices, frame: Frame) -> dict[str, Any]:
     named = {
         *(node.owner for _, node in found.dependents if node.owner is not None),
         *(owner.ref for owner in found.owners[:MOST_SHOWN]),
-        *(ref for item, _ in found.dependents for ref in item.path[1:]),
+        *(ref for item, _ in found.dependents for ref in _shown_way(item.path[1:-1])),
+        *(node.ref for _, node in found.dependents),
     }
     return {
+        "way_ends": _WAY_ENDS,
         "total": found.total,
         "dependents": found.dependents,
         "owners": Listed.of(found.owners),
@@ -125,6 +129,11 @@ def impact(services: EntityServices, frame: Frame) -> dict[str, Any]:
         "following": offset + _AT_ONCE if offset + _AT_ONCE < found.total else None,
         "known": services.ownership.nodes(named),
     }
+
+
+def _shown_way(steps: Sequence[EntityRef]) -> Iterable[EntityRef]:
+    """Return what is shown of a way: all of it, or its two ends."""
+    return steps if len(steps) <= 2 * _WAY_ENDS + 1 else (*steps[:_WAY_ENDS], *steps[-_WAY_ENDS:])
 
 
 def definition(_services: EntityServices, frame: Frame) -> dict[str, Any]:

@@ -92,6 +92,20 @@ def test_it_tells_what_it_is_tied_to_and_who_needs_it(client: FlaskClient) -> No
     assert "1 entity needs this directly. team-b for 1 entity" in told
 
 
+def test_a_long_way_of_a_change_is_shown_by_its_ends(tmp_path: Path, repo: MakeRepository) -> None:
+    chain = [component(f"c{n}", more=f"dependsOn: ['component:c{n + 1}']" if n < 10 else "") for n in range(11)]
+    made = repo({"catalog-info.yaml": documents(group("team-a"), *chain)})
+    with _opened(tmp_path, f"sqlite:///{tmp_path}/portal.db", made.url) as portal:
+        page = _page(create_app(portal).test_client(), "/catalog/default/component/c10?view=impact")
+
+    told = _words(page)
+    assert "9 c1 component c9 → c8 → c7 → 2 more steps → c4 → c3 → c2 team-a" in told
+    assert "8 c2 component c9 → c8 → c7 → c6 → c5 → c4 → c3 team-a" in told
+    assert "/graph?root=component:default/c10&amp;to=component:default/c0" in page.replace("%3A", ":").replace(
+        "%2F", "/"
+    )
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
