@@ -79,12 +79,10 @@ def _print_one(found: AssetDrift) -> None:
     if not found.workers:
         return
     table = Table("Share", "Commits", "Last", "Who", "Groups", header_style="bold", box=None, pad_edge=False)
-    for worker in (item.to_json() for item in found.workers):
+    for share, worker in ((item.share, item.to_json()) for item in found.workers):
         who = worker["ref"] or f"{worker['name']} ({worker['hint'] or 'no address'}; not in the catalog)"
         groups = ", ".join(ref.name for ref in worker["groups"]) or _NONE
-        table.add_row(
-            *map(Text, (f"{worker['share']:.0%}", str(worker["commits"]), worker["lastAt"][:10], plain(who), groups))
-        )
+        table.add_row(*map(Text, (f"{share:.0%}", str(worker["commits"]), worker["lastAt"][:10], plain(who), groups)))
     print_table(table)
 
 

@@ -194,7 +194,7 @@ def _notes(found: Iterable[Held]) -> Iterable[str]:
                 role=item.role.title,
                 who=_who_could([item]),
             )
-        elif item.necessity == "required" and item.holders and all(mate.ref.kind != "user" for mate in item.holders):
+        elif item.necessity != "usual" and item.holders and all(mate.ref.kind != "user" for mate in item.holders):
             yield Sentence(
                 'The role "%(role)s" is held by %(groups)s, but the catalog knows nobody there.',
                 role=item.role.title,

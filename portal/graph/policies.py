@@ -289,7 +289,9 @@ class StewardDuty:
                     if duty not in fixes:
                         fixes[duty] = self._fix(duty, facts.holders_of([duty.role]))
                     message = Sentence(
-                        'Nobody with the role %(role)s answers for "%(duty)s".', role=duty.role.name, duty=duty.duty
+                        'Nobody with the role %(role)s is named as steward for "%(duty)s".',
+                        role=duty.role.name,
+                        duty=duty.duty,
                     )
                     yield Violation(asset, message, *fixes[duty])
 

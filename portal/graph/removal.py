@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from portal.model.kind import Kinds
+from portal.model.layer import named
 from portal.model.ref import EntityRef
 from portal.model.relation import OWNED_BY, Relation
 from portal.model.sentence import Sentence
@@ -37,9 +38,30 @@ _GIVEN: Mapping[str, Callable[[EntityRef], Sentence]] = MappingProxyType(
 )
 
 
+#: Fields of spec that name roles, or layers, without a relation: by the kind that has them, with the kind named.
+_NAMING: Mapping[str, tuple[tuple[str, str], ...]] = MappingProxyType(
+    {
+        "kinddefinition": (("layer", "layer"),),
+        "layer": (("ownerRoles", "role"), ("stewards", "role"), ("approvers", "role"), ("mayDependOn", "layer")),
+        "policy": (("layers", "layer"),),
+        "project": (("needs", "role"),),
+        "role": (("layers", "layer"),),
+    }
+)
+#: What `Break.relation` says of them, and of entities of a kind that would not be known.
+_NAMES, _OF_KIND = "names", "ofKind"
+
+
+def naming_kinds(root: EntityRef) -> list[str]:
+    """Return the kinds whose fields may name an entity like `root` without a relation."""
+    return [kind for kind, fields in _NAMING.items() if any(named == root.kind for _, named in fields)]
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Break:
     """What an entity would lose: a relation of a type, and why that matters in words.
+
+    Beside types `relation` may be `names`, of a field that no relation follows from, or `ofKind`.
 
     `field` is the field that would lead nowhere; None where another entity declares it, or several fields may.
     `spec.owner` stands for the first of `spec.owners` too, where that is the accountable one.
@@ -62,11 +84,14 @@ def breaks_of(
     *,
     accountable_for: Collection[EntityRef],
     kinds: Kinds,
+    documents: Mapping[EntityRef, Mapping[str, Any]] = MappingProxyType({}),
+    of_kind: Collection[EntityRef] = (),
 ) -> list[Break]:
     """Return what would break without `root`, sorted by entity.
 
     `relations` are those that lead to it, each with whether `root` declares it itself; `layers` map what would stand in
-    another layer to the layer before and the one after. `accountable_for` is what `root` answers for, of what it owns.
+    another layer to the layer before and the one after. `accountable_for` is what `root` answers for, of what it owns;
+    `documents` are those of `naming_kinds`, `of_kind` the entities of the kind that `root` declares.
     """
     fields: dict[tuple[str, str], str | None] = {}
     declared = {relation for relation, by_root in relations if not by_root}
@@ -88,15 +113,43 @@ def breaks_of(
             found.append(Break(relation.source, relation.type, why, f"spec.{field}" if field else None))
         elif relation not in declared and relation.type in _GIVEN:
             found.append(Break(relation.source, relation.type, _GIVEN[relation.type](root)))
-    for ref, (before, after) in layers.items():
-        why = Sentence(
-            "it stands %(now)s through %(root)s and would stand %(then)s",
-            now=_place(before),
-            root=root,
-            then=_place(after),
+    found += _moved(root, layers)
+    found += [
+        Break(
+            ref, _NAMES, Sentence("%(where)s names %(root)s, which would not be there", where=field, root=root), field
         )
-        found.append(Break(ref, "inLayer", why))
+        for ref, body in documents.items()
+        if ref != root
+        for field in _fields_naming(root, ref, body)
+    ]
+    found += [Break(ref, _OF_KIND, Sentence("its kind would not be known")) for ref in of_kind]
     return sorted(set(found), key=lambda item: (item.ref, item.relation, item.why))
+
+
+def _moved(root: EntityRef, layers: Mapping[EntityRef, tuple[EntityRef | None, EntityRef | None]]) -> Iterable[Break]:
+    for ref, (before, after) in layers.items():
+        then = _place(after)
+        why = (
+            Sentence("it stands there through its system, domain or kind, and would stand %(then)s", then=then)
+            if before == root
+            else Sentence(
+                "it stands %(now)s through %(root)s and would stand %(then)s",
+                now=_place(before),
+                root=root,
+                then=then,
+            )
+        )
+        yield Break(ref, "inLayer", why)
+
+
+def _fields_naming(root: EntityRef, ref: EntityRef, body: Mapping[str, Any]) -> Iterable[str]:
+    spec = body.get("spec") or {}
+    for field, kind in _NAMING.get(ref.kind, ()):
+        told = spec.get(field)
+        items = told if isinstance(told, list) else [told]
+        texts = [item.get(kind) if isinstance(item, dict) else item for item in items]
+        if kind == root.kind and any(isinstance(text, str) and named(kind, text, ref) == root for text in texts):
+            yield f"spec.{field}"
 
 
 def _place(layer: EntityRef | None) -> Sentence:

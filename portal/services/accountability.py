@@ -6,12 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from portal.errors import InputError
 from portal.graph.walk import Walk, over, walk
 from portal.model.layer import Duty, Finding, contributors_of, layer_of, stewards_of
 from portal.model.moment import Moment
 from portal.model.problem import Problem
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.model.relation import ABOVE_TYPES, BELOW_TYPES
+from portal.model.sentence import Sentence
 from portal.services.members import Member, member_lists, members_of
 from portal.services.once import Once
 from portal.services.organisation import AsOf, Organisation, Present
@@ -157,7 +159,7 @@ class AccountabilityService:
     ) -> Portfolio:
         """Return what a group or person answers for, or did at a moment; by itself alone where `is_direct`.
 
-        Raises `NotFoundError`, and `InputError` for a moment that the catalog knows nothing of.
+        Raises `NotFoundError`, and `InputError` for what may own nothing and a moment that the catalog does not know.
         """
         if at is None:
             asked = (ref, limit, offset, is_direct)
@@ -168,6 +170,10 @@ class AccountabilityService:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             owner = organisation.node(ref)
+            if ref.kind not in PEOPLE:
+                raise InputError(
+                    Sentence("%(ref)s owns nothing; expected a group or a user, as only they may own", ref=ref)
+                )
             if is_direct:
                 return read_portfolio(organisation, Asked(owner, [], frozenset([ref]), limit, offset))
             if at is None and self._ownership.keeps_findings(connection):

@@ -140,7 +140,12 @@ class DriftService:
             place = state.places.get(ref)
             if place is None:
                 place = self._place(_origins(connection, [ref])[ref], state.commits)
-        works, reasons = self._read(state, {_repository(place)} if isinstance(place, Place) else ())
+        wanted = {_repository(place)} if isinstance(place, Place) else set()
+        folders = state.folders
+        if isinstance(place, Place) and place.folder not in folders.get(_repository(place), ()):
+            # What is no asset, as a group or a layer, may be where no asset is.
+            folders = {_repository(place): frozenset([place.folder])}
+        works, reasons = self._read(folders, wanted)
         return _Judge(terms, state.assets, works, reasons).of(node, place)
 
     def overall(
@@ -175,7 +180,7 @@ class DriftService:
         ]
         asked = {node.ref: state.places[node.ref] for node in nodes}
         wanted = {_repository(place) for place in asked.values() if isinstance(place, Place)}
-        works, reasons = self._read(state, wanted)
+        works, reasons = self._read(state.folders, wanted)
         judge = _Judge(terms, state.assets, works, reasons)
         found = [judge.of(node, asked[node.ref]) for node in nodes]
         found.sort(key=lambda item: (*order(item.drift, item.effort.weight), item.entity.ref))
@@ -204,14 +209,14 @@ class DriftService:
         return _Terms(days, self._clock(), self._is_bot)
 
     def _read(
-        self, state: _State, wanted: Collection[_Repository]
+        self, folders: Mapping[_Repository, frozenset[str]], wanted: Collection[_Repository]
     ) -> tuple[dict[_Repository, _Read], dict[_Repository, str]]:
         """Return the work in repositories, each read once, and why that of others is not known."""
         deadline = time.monotonic() + self._budget_seconds
         works: dict[_Repository, _Read] = {}
         reasons: dict[_Repository, str] = {}
         for repository in sorted(wanted, key=lambda item: (item.tree.root, item.tree.branch, item.commit)):
-            key = (repository, state.folders.get(repository, frozenset()))
+            key = (repository, folders.get(repository, frozenset()))
             left = max(deadline - time.monotonic(), 0.0)
             # Others who ask for the same wait for it instead of reading it as well.
             if not self._reading.acquire(timeout=left):

@@ -9,7 +9,7 @@ from typing import Any
 
 from portal.errors import InputError
 from portal.graph.impact import Dependent, OwnerToTell, owners_to_tell
-from portal.graph.removal import Break, breaks_of
+from portal.graph.removal import Break, breaks_of, naming_kinds
 from portal.model.moment import parse_moment
 from portal.model.ref import EntityRef
 from portal.model.relation import OWNED_BY
@@ -18,7 +18,7 @@ from portal.services.dependencies import Dependencies
 from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
 from portal.services.ownership import OwnershipService, missing_node, reached_json
-from portal.store import dependencies, removal, sources, versions
+from portal.store import dependencies, graph, removal, sources, versions
 from portal.store.database import Connection, Database
 from portal.store.dependencies import Named
 from portal.store.graph import Node
@@ -180,6 +180,10 @@ class ImpactService:
             removal.layers_without(connection, root.ref, default_layers=kinds.default_layers),
             accountable_for={ref for ref, node in nodes.items() if node.owner == root.ref},
             kinds=kinds,
+            documents=graph.declared_of_kinds(connection, naming_kinds(root.ref)),
+            of_kind=graph.refs_of_kinds(
+                connection, [kind.name.lower() for kind in kinds if kind.declared_by == root.ref]
+            ),
         )
 
 

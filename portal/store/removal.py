@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, or_, select
 
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
+from portal.store.graph import with_declared_layer
 from portal.store.relations import SOURCES, TARGETS, relations_by_ref, type_names
 from portal.store.tables import entities, refs, relations
 
@@ -34,10 +35,12 @@ def relations_around(connection: Connection, ref: EntityRef) -> list[tuple[Relat
 def layers_without(
     connection: Connection, ref: EntityRef, *, default_layers: Mapping[str, str]
 ) -> dict[EntityRef, tuple[EntityRef | None, EntityRef | None]]:
-    """Return what would stand in another layer without a System or Domain, with the layers before and after.
+    """Return what would stand in another layer without a System, Domain or Layer, with the layers before and after.
 
-    The rule is that of `portal.store.graph.nodes`.
+    What names the Layer itself has a relation to it, and is left out. The rule is that of `portal.store.graph.nodes`.
     """
+    if ref.kind == "layer":
+        return _standing_in(connection, ref, default_layers=default_layers)
     if ref.kind not in {"system", "domain"}:
         return {}
     systems, domains = entities.alias("systems"), entities.alias("domains")
@@ -64,3 +67,15 @@ def layers_without(
         if told[0] != told[1]:
             found[EntityRef(other)] = told
     return found
+
+
+def _standing_in(
+    connection: Connection, layer: EntityRef, *, default_layers: Mapping[str, str]
+) -> dict[EntityRef, tuple[EntityRef | None, EntityRef | None]]:
+    kinds = [kind for kind, name in default_layers.items() if EntityRef.of("layer", "default", name) == layer]
+    statement = with_declared_layer(entities.c.ref, entities.c.kind)
+    placed = statement.where(entities.c.layer.is_(None)).subquery()
+    place = placed.c.layer
+    by_kind = place.is_(None) & placed.c.kind.in_(kinds)
+    rows = connection.execute(select(placed.c.ref).where(or_(place == layer, by_kind)).order_by(placed.c.ref))
+    return {EntityRef(ref): (layer, None) for ref in rows.scalars()}

@@ -57,6 +57,9 @@ _NAMES: Mapping[str, str] = MappingProxyType(
         "layerHas": N_("layer has"),
         "memberOf": N_("member of"),
         "ownedBy": N_("owned by"),
+        # What a removal breaks where no relation says it: a field that names what is removed, a kind.
+        "names": N_("names it"),
+        "ofKind": N_("of its kind"),
         "ownerOf": N_("owner of"),
         "parentOf": N_("parent of"),
         "partOf": N_("part of"),

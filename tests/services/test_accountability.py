@@ -10,7 +10,7 @@ from repositories import MakeRepository
 from sqlalchemy import event
 
 from portal.defaults.kinds import all_kinds
-from portal.errors import NotFoundError
+from portal.errors import InputError, NotFoundError
 from portal.model.ref import EntityRef
 from portal.services.accountability import AccountabilityService, Portfolio
 from portal.services.kinds import KindsService
@@ -243,3 +243,12 @@ def write(
             for ref in nodes
         ]
         insert_rows(connection, entities, rows)
+
+
+def test_a_portfolio_is_asked_of_those_who_may_own(
+    catalog: Catalog, repo: MakeRepository, accountability: AccountabilityService
+) -> None:
+    catalog.ingest(repo({"catalog-info.yaml": ORGANISATION}).url)
+
+    with pytest.raises(InputError, match="component:default/a owns nothing; expected a group or a user"):
+        accountability.portfolio(EntityRef("component:default/a"))

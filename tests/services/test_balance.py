@@ -52,6 +52,8 @@ CATALOG = documents(
     entity("Project", "plain", "owner: team, lifecycle: production, goal: g", version=PORTAL),
     component("a", owner="team"),
     component("orphan", owner="gone", more="layer: project"),
+    component("kept", owner="empty", more="layer: high"),
+    entity("Layer", "high", "rank: 3, owner: company, ownerRoles: [robot]", version=PORTAL),
 )
 
 
@@ -109,6 +111,13 @@ def test_a_group_is_asked_for_what_it_owns_and_others_for_their_layer(balance: B
     assert {item.role.ref.name for item in team.balance.roles} == {"scientist", "manager", "builder", "dreamer"}
     assert [mate.ref.name for mate in team.team] == ["ada", "bob"]
     assert (orphan.team, orphan.balance.is_balanced) == ([], False)
+
+
+def test_a_role_that_is_held_where_nobody_is_known_is_noted(balance: BalanceService) -> None:
+    found = balance.balance(EntityRef("component:default/kept")).balance
+
+    assert found.is_balanced
+    assert found.notes == ('The role "robot" is held by group:default/empty, but the catalog knows nobody there.',)
 
 
 @pytest.mark.parametrize(

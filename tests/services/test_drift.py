@@ -229,6 +229,19 @@ def test_the_folder_is_what_the_source_location_names(
     assert far.codeowners.message.startswith("CODEOWNERS:2 names @other (not in the catalog); the catalog says")
 
 
+def test_a_folder_where_no_asset_is_has_a_history_too(
+    catalog: Catalog, repo: MakeRepository, service: DriftService
+) -> None:
+    made = repo()
+    commit_as(made, "Ann <a@example.com>", {"code/catalog-info.yaml": component("lib", owner="ops")})
+    commit_as(made, "Bob <b@example.com>", {"people/catalog-info.yaml": group("ops")})
+    catalog.ingest(f"{made.url}#main:*/catalog-info.yaml")
+
+    found = [service.of_entity(EntityRef(text)) for text in ("group:default/ops", "component:default/lib")]
+
+    assert [[who.person.author.name for who in item.workers] for item in found] == [["Bob"], ["Ann"]]
+
+
 def test_what_has_no_history_says_why(
     catalog: Catalog, repo: MakeRepository, service: DriftService, tmp_path: Path
 ) -> None:

@@ -219,3 +219,66 @@ def test_a_graph_shows_the_kinds_and_layers_asked_for(
             names(**chosen)
     for form in WRITERS:
         assert "dependsOn" in subgraphs.around(root).written(form)
+
+
+def test_what_is_removed_is_missed_where_only_a_field_names_it(
+    catalog: Catalog, repo: MakeRepository, impacts: ImpactService
+) -> None:
+    portal = "portal/v1alpha1"
+    made = repo(
+        {
+            "catalog-info.yaml": documents(
+                group("team-a", more="roles: [builder]"),
+                entity("Role", "builder", "layers: [low]", version=portal),
+                entity(
+                    "Layer",
+                    "low",
+                    "rank: 1, owner: team-a, ownerRoles: [builder], approvers: [builder], "
+                    "stewards: [{duty: checks, role: builder}]",
+                    version=portal,
+                ),
+                entity("Layer", "high", "rank: 2, owner: team-a, ownerRoles: [], mayDependOn: [low]", version=portal),
+                entity("Policy", "p", "owner: team-a, rule: portal/owner-exists, layers: [low]", version=portal),
+                entity(
+                    "KindDefinition",
+                    "prompt",
+                    "owner: team-a, names: {kind: Prompt, plural: prompts}, group: acme, version: v1, layer: low, "
+                    "schema: {}",
+                    version=portal,
+                ),
+                entity("Prompt", "hello", "owner: team-a", version="acme/v1"),
+                entity("Project", "x", "owner: team-a, lifecycle: x, goal: g, needs: [builder]", version=portal),
+                entity("System", "s", "owner: team-a, layer: low"),
+                component("inside", more="system: s"),
+            )
+        }
+    )
+    catalog.ingest(made.url)
+
+    def fields(text: str) -> set[tuple[str, str | None]]:
+        found = impacts.of_entity(ref(text), removed=True).breaks or []
+        return {(item.ref.partition("/")[2], item.field) for item in found if item.relation == "names"}
+
+    assert fields("role:builder") == {
+        ("low", "spec.ownerRoles"),
+        ("low", "spec.approvers"),
+        ("low", "spec.stewards"),
+        ("x", "spec.needs"),
+    }
+    assert fields("layer:low") == {
+        ("builder", "spec.layers"),
+        ("high", "spec.mayDependOn"),
+        ("p", "spec.layers"),
+        ("prompt", "spec.layer"),
+    }
+    places = broken(impacts, "layer:low")
+    assert places[ref("system:s"), "inLayer"][0] == "spec.layer"
+    by_system, by_kind = (
+        places[ref("component:inside"), "inLayer"],
+        places[EntityRef("prompt:default/hello"), "inLayer"],
+    )
+    assert by_system == by_kind
+    assert by_system == (None, "it stands there through its system, domain or kind, and would stand in no layer")
+    assert broken(impacts, "kinddefinition:prompt") == {
+        ("prompt:default/hello", "ofKind"): (None, "its kind would not be known")
+    }

@@ -40,7 +40,7 @@ def test_a_repository_is_registered_found_and_followed_to_its_owner_and_to_what_
         coming = page.get_by_role("row", name="Price list")
         assert coming.get_by_role("link", name="MLOps").is_visible()
         assert coming.get_by_role("link", name="Shared assets").is_visible()
-        assert page.get_by_text('Nobody with the role cloud-security answers for "checks".').is_visible()
+        assert page.get_by_text('Nobody with the role cloud-security is named as steward for "checks".').is_visible()
         page.get_by_role("button", name="Register anyway").click()
 
         page.get_by_role("heading", name="1 entity in the catalog").wait_for()
