@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from portal.app.targets import hosts_of, target_of
-from portal.config import Settings
+from portal.config import Settings, make_data_folder
 from portal.defaults.kinds import all_kinds
 from portal.defaults.policies import rule_registry
 from portal.defaults.reference import reference_catalog
@@ -427,7 +427,7 @@ def build(settings: Settings, *, is_server: bool = False) -> Portal:
 
     A server's many connections share what they read of a database file.
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_data_folder(settings.data)
     database = Database(settings.database, maps_file=is_server, lease_seconds=settings.lease_seconds)
     schedule = Schedule(database, seconds=settings.refresh_seconds)
     kinds = KindsService(database, all_kinds())

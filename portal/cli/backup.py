@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from portal.app import build
 from portal.cli.operator import remembered
 from portal.cli.output import console, database_option, print_json
-from portal.config import Settings
+from portal.config import Settings, make_data_folder
 from portal.model.secret import Secret
 from portal.services.backup import back_up
 from portal.services.builds import Progress
@@ -81,7 +81,7 @@ def restore(load: Any, *, file: Path, database: str | None, force: bool, with_ke
     """
     settings: Settings = load(database=database)
     passphrase = _passphrase(is_new=False) if with_key else None
-    settings.data.mkdir(parents=True, exist_ok=True)
+    make_data_folder(settings.data)
     with Database(settings.database) as opened, _shown() as progress:
         report = restore_from(
             opened,

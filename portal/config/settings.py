@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from portal.config import parsing, structured
+from portal.config.data_folder import NAME, data_folder
 from portal.errors import SettingsError
 from portal.model.access import ExternalAccess
 from portal.model.integration import Integration
@@ -161,7 +162,13 @@ SETTINGS: tuple[Setting, ...] = (
         "Database url: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME. Empty: portal.db in the data folder.",
         parsing.any_text,
     ),
-    Setting("data", ".portal", "Folder for mirrors, workspaces, repositories and the embedded database.", parsing.path),
+    Setting(
+        "data",
+        NAME,
+        "Folder for mirrors, workspaces, repositories and the embedded database; in a repository that a template made, "
+        "where nothing is said, that of the nearest folder above it.",
+        parsing.path,
+    ),
     Setting(
         "catalog",
         (),
@@ -389,6 +396,8 @@ def load_settings(
             faults.append(f"{setting.name} from {where}: found {found}; expected {error}")
     if faults:
         raise SettingsError("\n".join(faults))
+    if "data" not in values:
+        parsed["data"] = data_folder(Path.cwd())
     return _filled(parsed)
 
 
