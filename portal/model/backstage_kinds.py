@@ -5,7 +5,12 @@ Rules: catalog-model 1.10.1 (`schema/kinds`), scaffolder-common 2.3.0 (`Template
 
 from __future__ import annotations
 
-from portal.model.fields import AnyMapping, Object, ObjectList, OneOfTypes, Ref, RefList, Text, TextList
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError, validates_schema
+
+from portal.model.fields import AnyMapping, Fault, Object, ObjectList, OneOfTypes, Ref, RefList, Text, TextList
 from portal.model.kind import CORE_VERSIONS, Kind, SpecSchema
 from portal.model.owned import HolderSpec, LayeredSpec, OwnedSpec, owner_field, owners_field
 from portal.model.relation import (
@@ -164,11 +169,28 @@ class OutputTextSchema(SpecSchema):
     )
 
 
+def _is_output(name: str, value: Any) -> bool:
+    return name in {"links", "text"} or isinstance(value, str)
+
+
 class OutputSchema(SpecSchema):
-    """What a task gives back."""
+    """What a task gives back; members beside these are texts. Rule: scaffolder-common, Template.v1beta3.schema.json."""
 
     links = ObjectList(OutputLinkSchema)
     text = ObjectList(OutputTextSchema)
+
+    @validates_schema(skip_on_field_errors=False)
+    def _texts(self, data: Mapping[str, Any], **_given: Any) -> None:
+        faults = {
+            name: [Fault("field-invalid", Sentence("a text"))] for name in data if not _is_output(name, data[name])
+        }
+        if faults:
+            raise ValidationError(faults)
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of the output."""
+        return super().json_schema() | {"additionalProperties": {"type": "string"}}
 
 
 class ButtonLabelsSchema(SpecSchema):

@@ -201,7 +201,9 @@ class Object(PortalField, fields.Nested):
 
     def json_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the nested mapping."""
-        return object_schema(self.schema_class())
+        nested: Any = self.schema_class()
+        # One may say more of its members than its fields do.
+        return nested.json_schema() if hasattr(nested, "json_schema") else object_schema(nested)
 
     def schema_class(self) -> type[Schema]:
         """Return the marshmallow schema of the members."""

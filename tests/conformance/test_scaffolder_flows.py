@@ -8,7 +8,7 @@ import pytest
 from acting import MARKS
 from casefiles import cases
 from flask import Flask
-from marshmallow import INCLUDE
+from recorded import Anything, Echo, Fail
 
 from portal.actions.schema import ActionSchema, Texts, Value
 from portal.api.errors import register_error_handlers
@@ -16,7 +16,6 @@ from portal.api.scaffolder import scaffolder_blueprint
 from portal.defaults.actions import all_actions
 from portal.defaults.engine import build_engine
 from portal.defaults.kinds import all_kinds
-from portal.errors import ActionError
 from portal.ingest.yaml import parse
 from portal.model.secret import Secret
 from portal.scaffolder.filters import builtin_filters
@@ -32,41 +31,6 @@ BODIES = {
 }
 #: Unknown members of an action's input are told in the log and let through, on purpose.
 LENIENT = {"s-flow-009"}
-
-
-class Anything(ActionSchema):
-    """Any input."""
-
-    class Meta:
-        """Whatever is given is handed on."""
-
-        unknown = INCLUDE
-
-
-class Echo:
-    id = "test:echo"
-    description = "Outputs each member of its input, and all of it."
-    examples = ()
-    input_schema = Anything
-    output_schema = None
-    supports_dry_run = True
-
-    def run(self, context):
-        for name, value in context.input.items():
-            context.output(name, value)
-        context.output("_all", dict(context.input))
-
-
-class Fail:
-    id = "test:fail"
-    description = "Fails."
-    examples = ()
-    input_schema = Anything
-    output_schema = None
-    supports_dry_run = True
-
-    def run(self, context):
-        raise ActionError("boom")
 
 
 class Nested(Value):

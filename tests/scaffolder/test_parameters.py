@@ -1,23 +1,11 @@
-"""Values against a template's form, with the cases recorded from Backstage."""
+"""Values against a template's form."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
-from casefiles import cases
 
 from portal.errors import InputError
-from portal.scaffolder.parameters import owner_parameters, pages, parameter_schema, values_errors
-
-
-@pytest.mark.parametrize("case", cases("scaffolder-cases.json", kinds={"parameter-validation"}))
-def test_values_are_checked_as_backstage_does(case):
-    form = pages({"spec": {"parameters": case["input"]["parameters"]}})
-    found = values_errors(form, case["input"]["values"])
-    told = [{"property": error["property"], "name": error["name"], "path": error["path"]} for error in found]
-    expected = case["expect"].get("errors", [])
-    assert sorted(told, key=json.dumps) == sorted(expected, key=json.dumps)
+from portal.scaffolder.parameters import owner_parameters, parameter_schema, values_errors
 
 
 def test_a_fault_has_the_shape_that_clients_read():
