@@ -16,7 +16,13 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+#: Ends of lines under YAML 1.1 alone, which PyYAML folds texts at: written out, they are none.
+_OLD_BREAKS = frozenset("\x85\u2028\u2029")
+
+
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    if not _OLD_BREAKS.isdisjoint(text):
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
     style = "|" if "\n" in text else None if isinstance(core_value(text), str) else "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from portal.errors import InputError
@@ -31,6 +31,7 @@ _GENERATIONS = st.builds(
 
 
 @given(_GENERATIONS)
+@example(Generation(EntityRef("template:default/made"), "0" * 40, {"a\u2028 b": "\x85"}, step="\x85"))
 def test_a_record_reads_back_as_what_was_written(generation):
     assert Generation.parse(generation.to_text().encode(), place="") == generation
 
