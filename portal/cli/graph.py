@@ -7,7 +7,7 @@ from typing import Any, cast
 import click
 
 from portal.cli.output import print_json
-from portal.cli.questions import asked, asks, print_nodes, short_name
+from portal.cli.questions import asked, asks, layer_name, print_nodes, short_name
 from portal.graph.export import WRITERS
 from portal.model.ref import EntityRef
 from portal.services.subgraph import Direction, SubGraph
@@ -64,7 +64,7 @@ def _print_graph(found: SubGraph) -> None:
     print_nodes(
         found.nodes,
         ("Entity", "Layer", "Owner"),
-        lambda node: (node.ref, short_name(node.layer), short_name(node.owner)),
+        lambda node: (node.ref, layer_name(node), short_name(node.owner)),
     )
     for edge in found.edges:
         click.echo(f"{edge.source} {edge.type} {edge.target}")

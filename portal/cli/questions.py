@@ -72,8 +72,8 @@ def print_line(name: str, items: Iterable[str]) -> None:
 
 
 def layer_name(node: Node) -> str:
-    """Return the name of a node's layer."""
-    return short_name(node.layer)
+    """Return the name of a node's layer, or that there is no such entity."""
+    return short_name(node.layer) if node.is_there else "(not in the catalog)"
 
 
 def short_name(ref: EntityRef | None, *, kind: str = "group") -> str:

@@ -23,6 +23,12 @@ class Shown(NamedTuple):
     title: str
     layer: EntityRef | None
     owner: EntityRef | None
+    is_there: bool = True
+
+    @property
+    def said(self) -> str:
+        """What kind it is, and that it is not in the catalog where it is not."""
+        return self.kind if self.is_there else f"{self.kind}, not in the catalog"
 
 
 Nodes = Sequence[Shown]
@@ -40,7 +46,7 @@ def to_dot(nodes: Nodes, edges: Edges) -> str:
         if layer is not None:
             cluster.attr(label=graphviz.nohtml(_escaped(layer.name)))
         for node in members:
-            label = f"{_escaped(node.title)}\\n{_escaped(node.kind)}"
+            label = f"{_escaped(node.title)}\\n{_escaped(node.said)}"
             cluster.node(names[node.ref], label=graphviz.nohtml(label), tooltip=graphviz.nohtml(_escaped(node.ref)))
         if layer is not None:
             drawn.subgraph(cluster)
@@ -57,7 +63,7 @@ def to_mermaid(nodes: Nodes, edges: Edges) -> str:
         indent = "  " if layer is None else "    "
         if layer is not None:
             lines.append(f'  subgraph l{number}["{_quoted(layer.name)}"]')
-        lines += [f'{indent}{names[node.ref]}["{_quoted(node.title)}<br/>{_quoted(node.kind)}"]' for node in members]
+        lines += [f'{indent}{names[node.ref]}["{_quoted(node.title)}<br/>{_quoted(node.said)}"]' for node in members]
         if layer is not None:
             lines.append("  end")
     lines += [f'  {names[edge.source]} -->|"{_quoted(edge.type)}"| {names[edge.target]}' for edge in edges]
@@ -71,7 +77,10 @@ def to_graphml(nodes: Nodes, edges: Edges) -> str:
     graph = nx.MultiDiGraph()
     for node in nodes:
         told = {"kind": node.kind, "title": node.title, "layer": node.layer, "owner": node.owner}
-        graph.add_node(_printable(node.ref), **{name: _printable(value) for name, value in told.items() if value})
+        known = {} if node.is_there else {"exists": False}
+        graph.add_node(
+            _printable(node.ref), **{name: _printable(value) for name, value in told.items() if value}, **known
+        )
     for number, edge in enumerate(edges):
         # The key becomes the edge's id, which must be its own in the whole document.
         graph.add_edge(_printable(edge.source), _printable(edge.target), key=number, type=_printable(edge.type))

@@ -444,4 +444,4 @@ def _ranked(layers: Iterable[Layer]) -> list[Layer]:
 
 def missing_node(ref: EntityRef) -> Node:
     """Return how graphs show an entity that is named but not in the catalog: it has neither layer nor owner."""
-    return Node(ref, ref.kind, ref.name, None, None)
+    return Node(ref, ref.kind, ref.name, None, None, is_there=False)

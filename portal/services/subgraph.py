@@ -67,7 +67,7 @@ class SubGraph:
 
     def written(self, form: str) -> str:
         """Return the graph in another format, a key of `portal.graph.export.WRITERS`."""
-        nodes = [Shown(node.ref, node.kind, node.title, node.layer, node.owner) for node in self.nodes]
+        nodes = [Shown(node.ref, node.kind, node.title, node.layer, node.owner, node.is_there) for node in self.nodes]
         return WRITERS[form](nodes, self.edges)
 
 

@@ -23,7 +23,10 @@ _STEP = (SOURCES.c.ref, TARGETS.c.ref)
 
 @value
 class Node:
-    """An entity as graphs show it; `layer` is the effective one, `system` the one it is part of."""
+    """An entity as graphs show it; `layer` is the effective one, `system` the one it is part of.
+
+    One that is not `is_there` is named by others, and not in the catalog.
+    """
 
     ref: EntityRef
     kind: str
@@ -31,10 +34,12 @@ class Node:
     owner: EntityRef | None
     layer: EntityRef | None
     system: EntityRef | None = None
+    is_there: bool = True
 
-    def to_json(self) -> dict[str, str | None]:
-        """Return the node as JSON tells it."""
-        return {"ref": self.ref, "kind": self.kind, "title": self.title, "layer": self.layer, "owner": self.owner}
+    def to_json(self) -> dict[str, Any]:
+        """Return the node as JSON tells it; `exists` says of one that is not there that it is not."""
+        told = {"ref": self.ref, "kind": self.kind, "title": self.title, "layer": self.layer, "owner": self.owner}
+        return told if self.is_there else told | {"exists": False}
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Self:
@@ -46,6 +51,7 @@ class Node:
             told["title"],
             EntityRef(owner) if owner else None,
             EntityRef(layer) if layer else None,
+            is_there=told.get("exists", True),
         )
 
 

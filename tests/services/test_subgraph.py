@@ -87,6 +87,14 @@ def test_what_is_expanded_is_shown_with_what_is_beside_it(subgraphs: SubGraphSer
     beyond = subgraphs.around(A, types=["dependsOn"], expand=[E])
 
     assert [node.ref for node in found.nodes] == [A, B, C, D, E, EntityRef("component:default/gone")]
+    # What is not in the catalog is told apart from what is, in each form.
+    assert [node.to_json().get("exists", True) for node in found.nodes] == [True] * 5 + [False]
+    for form, told in (
+        ("mermaid", "component, not in the catalog"),
+        ("dot", "not in the catalog"),
+        ("graphml", "False"),
+    ):
+        assert told in found.written(form)
     assert [node.ref for node in beyond.nodes] == [A, B, C]
     with pytest.raises(InputError, match="too many"):
         subgraphs.around(A, expand=[A] * (MOST_EXPANDED + 1))

@@ -34,7 +34,11 @@ AS_OF = {"at": _AT, "notKnown": many(TEXT)}
 #: Further components of the document, by name.
 OWNERSHIP_SCHEMAS: Mapping[str, Schema] = MappingProxyType(
     {
-        "Node": members(NODE, description="An entity, slim; `layer` is the effective one."),
+        "Node": members(
+            NODE,
+            {"exists": {"type": "boolean", "const": False}},
+            description="An entity, slim; `layer` is the effective one. `exists` is there where the entity is not.",
+        ),
         "Graph": members(
             {
                 "nodes": many(ref("Node")),
