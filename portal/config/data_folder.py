@@ -1,4 +1,4 @@
-"""Finds the data folder where none is named, and keeps what is in it out of repositories."""
+"""Finds the data folder where none is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads whom groups reach and which roles these hold: of large groups from what the newest survey has kept."""
+"""Reads whom groups reach, with their roles: of large groups from what the newest survey has kept."""
 
 from __future__ import annotations
 
