@@ -292,6 +292,22 @@ def scaffold(url: str, folder: Path, *, worker: bool = True, **more: Any):
         opened.close()
 
 
+class Asker:
+    """Somebody who asks over HTTP, and may do everything."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def user_ref(self) -> str:
+        return f"user:default/{self._name}"
+
+    def rights(self) -> None:
+        return None
+
+    def readable(self) -> None:
+        return None
+
+
 def template(name: str, steps: Sequence[Mapping[str, Any]], **spec: Any) -> dict[str, Any]:
     """Return a Template entity."""
     return {

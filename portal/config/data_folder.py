@@ -28,10 +28,14 @@ def data_folder(here: Path) -> Path:
 
 
 def make_data_folder(folder: Path) -> None:
-    """Make a data folder, if it is not there, which git leaves alone but for the record of a generated repository."""
+    """Make a data folder, if it is not there, which git leaves alone but for the record of a generated repository.
+
+    One that is there under another name may hold more than our data: what git takes of it stays as it is.
+    """
+    is_ours = folder.name == NAME or not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     ignored = folder / ".gitignore"
-    if not ignored.exists():
+    if is_ours and not ignored.exists():
         ignored.write_text(_IGNORED, encoding="utf-8")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
@@ -76,11 +76,9 @@ def to_graphml(nodes: Nodes, edges: Edges) -> str:
 
     graph = nx.MultiDiGraph()
     for node in nodes:
-        told = {"kind": node.kind, "title": node.title, "layer": node.layer, "owner": node.owner}
-        known = {} if node.is_there else {"exists": False}
-        graph.add_node(
-            _printable(node.ref), **{name: _printable(value) for name, value in told.items() if value}, **known
-        )
+        members = {"kind": node.kind, "title": node.title, "layer": node.layer, "owner": node.owner}
+        told: dict[str, Any] = {name: _printable(value) for name, value in members.items() if value}
+        graph.add_node(_printable(node.ref), **(told if node.is_there else told | {"exists": False}))
     for number, edge in enumerate(edges):
         # The key becomes the edge's id, which must be its own in the whole document.
         graph.add_edge(_printable(edge.source), _printable(edge.target), key=number, type=_printable(edge.type))

@@ -140,12 +140,12 @@ class DriftService:
             place = state.places.get(ref)
             if place is None:
                 place = self._place(_origins(connection, [ref])[ref], state.commits)
-        wanted = {_repository(place)} if isinstance(place, Place) else set()
-        folders = state.folders
-        if isinstance(place, Place) and place.folder not in folders.get(_repository(place), ()):
+        folders: dict[_Repository, frozenset[str]] = {}
+        if isinstance(place, Place):
             # What is no asset, as a group or a layer, may be where no asset is.
-            folders = {_repository(place): frozenset([place.folder])}
-        works, reasons = self._read(folders, wanted)
+            repository = _repository(place)
+            folders[repository] = state.folders.get(repository, frozenset()) | {place.folder}
+        works, reasons = self._read(folders, folders.keys())
         return _Judge(terms, state.assets, works, reasons).of(node, place)
 
     def overall(

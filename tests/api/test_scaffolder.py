@@ -7,26 +7,13 @@ import json
 
 import pytest
 from flask import Flask
-from scaffolds import scaffold, template
+from scaffolds import Asker, scaffold, template
 from waiting import eventually
 
 from portal.api.errors import register_error_handlers
 from portal.api.scaffolder import scaffolder_blueprint
 
 FORM = {"title": "One", "required": ["n"], "properties": {"n": {"type": "string", "minLength": 2}}}
-
-
-class Ann:
-    """Ann asks, and may do everything."""
-
-    def user_ref(self):
-        return "user:default/ann"
-
-    def rights(self):
-        return None
-
-    def readable(self):
-        return None
 
 
 @pytest.fixture
@@ -48,7 +35,7 @@ def portal(tmp_path, repo):
 @pytest.fixture
 def client(portal):
     app = Flask("test")
-    blueprint = scaffolder_blueprint(portal.service, access=Ann(), dry_runs=portal.dry_runs)
+    blueprint = scaffolder_blueprint(portal.service, access=Asker("ann"), dry_runs=portal.dry_runs)
     app.register_blueprint(blueprint)
     register_error_handlers(app)
     return app.test_client()

@@ -65,3 +65,11 @@ def test_git_leaves_it_alone_but_for_the_record(tmp_path: Path) -> None:
         text=True,
     )
     assert told.stdout == "?? .portal/answers.yaml\n"
+
+
+def test_a_folder_of_somebody_else_is_left_to_git(tmp_path: Path) -> None:
+    make_data_folder(_with(tmp_path / "code", "tool.py"))
+    make_data_folder(tmp_path / "code" / "data")
+
+    assert not (tmp_path / "code" / ".gitignore").exists()
+    assert (tmp_path / "code" / "data" / ".gitignore").exists()

@@ -9,6 +9,7 @@ from acting import MARKS
 from casefiles import cases
 from flask import Flask
 from recorded import Anything, Echo, Fail
+from scaffolds import Asker
 
 from portal.actions.schema import ActionSchema, Texts, Value
 from portal.api.errors import register_error_handlers
@@ -70,17 +71,6 @@ def read_yaml(text):
     return document.value
 
 
-class Mock:
-    def user_ref(self):
-        return "user:default/mock"
-
-    def rights(self):
-        return None
-
-    def readable(self):
-        return None
-
-
 @pytest.fixture(scope="module")
 def client(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flows")
@@ -101,7 +91,7 @@ def client(tmp_path_factory):
             environment=Environment({"region": "eu-1"}, {"ENVSEC": Secret("envsecret")}),
         )
         app = Flask("test")
-        app.register_blueprint(scaffolder_blueprint(None, access=Mock(), dry_runs=runs))
+        app.register_blueprint(scaffolder_blueprint(None, access=Asker("mock"), dry_runs=runs))
         register_error_handlers(app)
         app.known = actions
         yield app.test_client()

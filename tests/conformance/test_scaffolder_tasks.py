@@ -10,7 +10,7 @@ import pytest
 from casefiles import cases
 from flask import Flask
 from recorded import Echo, Fail
-from scaffolds import messages, scaffold, statuses, template
+from scaffolds import Asker, messages, scaffold, statuses, template
 from waiting import eventually
 
 from portal.api.errors import register_error_handlers
@@ -25,17 +25,6 @@ LENIENT = {"s-task-009"}
 SLOW = {"s-http-001"}
 
 
-class Ann:
-    def user_ref(self):
-        return "user:default/ann"
-
-    def rights(self):
-        return None
-
-    def readable(self):
-        return None
-
-
 class Runs:
     """Real tasks of one template after another."""
 
@@ -44,7 +33,7 @@ class Runs:
         self.service = opened.service
         self._repo = repo
         app = Flask("test")
-        app.register_blueprint(scaffolder_blueprint(opened.service, access=Ann()))
+        app.register_blueprint(scaffolder_blueprint(opened.service, access=Asker("ann")))
         register_error_handlers(app)
         self.client = app.test_client()
 

@@ -235,7 +235,9 @@ def test_a_folder_where_no_asset_is_has_a_history_too(
     made = repo()
     commit_as(made, "Ann <a@example.com>", {"code/catalog-info.yaml": component("lib", owner="ops")})
     commit_as(made, "Bob <b@example.com>", {"people/catalog-info.yaml": group("ops")})
-    catalog.ingest(f"{made.url}#main:*/catalog-info.yaml")
+    deeper = component("tool", owner="ops")
+    commit_as(made, "Cat <c@example.com>", {"people/tool/catalog-info.yaml": deeper})
+    catalog.ingest(f"{made.url}#main:**/catalog-info.yaml")
 
     found = [service.of_entity(EntityRef(text)) for text in ("group:default/ops", "component:default/lib")]
 
