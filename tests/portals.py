@@ -19,8 +19,11 @@ from portal.model.rules import CatalogRules, Rule
 from portal.providers.folder import FolderProvider
 from portal.providers.git import GitProvider
 from portal.providers.web import WebProvider
+from portal.services.beginnings import Beginnings
 from portal.services.history import HistoryService
+from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
+from portal.services.ownership import OwnershipService
 from portal.services.refresh import RefreshReport, RefreshService
 from portal.services.sources import SourcesService
 from portal.store.database import Database
@@ -52,12 +55,13 @@ class Catalog:
         policy = RemotePolicy(
             allowed_schemes=frozenset(schemes), file_roots=(folder,), integrations=integrations, addresses=rules
         )
+        self.mirrors = Mirrors(folder / "mirrors", policy)
         self.sources = SourcesService(database, integrations=integrations, clock=clock)
         self.service = RefreshService(
             database,
             self.sources,
             providers={
-                "git": GitProvider(Mirrors(folder / "mirrors", policy)),
+                "git": GitProvider(self.mirrors),
                 "folder": FolderProvider(),
                 "web": WebProvider(rules, size_limit_bytes=100_000),
             },
@@ -74,6 +78,11 @@ class Catalog:
         """Add git targets, refresh everything, and return the report."""
         self.sources.add([("url", target) for target in targets])
         return self.service.refresh()
+
+    def impacts(self) -> ImpactService:
+        """Return what tells whom a change of the catalog reaches."""
+        kinds = KindsService(self.database, all_kinds())
+        return ImpactService(self.database, OwnershipService(self.database, kinds), kinds, Beginnings(self.mirrors))
 
     def refs(self) -> list[str]:
         """Return the entities of the catalog but for generated Locations, sorted."""

@@ -37,6 +37,8 @@ _HTTP_NAMES = {status: name for name, status in _STATUSES.items()} | {
 _JSON_PREFIXES = ("/api/", "/.backstage/", "/.well-known/")
 
 
+#: So much of what was found is told.
+_FOUND_SHOWN = 80
 #: Where the application keeps what makes its error pages.
 _PAGE = "portal-error-page"
 #: Makes the page that tells people of a fault, from its status and message.
@@ -71,7 +73,7 @@ def _on_http_error(error: HTTPException) -> Response:
     messages = details.get("messages") if isinstance(details, dict) else None
     if messages:
         # flask-smorest says 422 where Backstage's description says 400.
-        return _answer(400, "InputError", validation_message("request", messages))
+        return _answer(400, "InputError", validation_message("request", _with_found(messages, details.get("schema"))))
     response = _answer(status, name, error.description or HTTPStatus(status).phrase)
     for header, value in error.get_headers():
         if header.lower() == "allow":
@@ -93,6 +95,24 @@ def _on_unexpected(error: Exception) -> Response:
 def fault_answer(name: str, message: str) -> Response:
     """Return the answer that tells of an error by the name that Backstage's clients know; 500 for any other name."""
     return _answer(_STATUSES.get(name, 500), name, message)
+
+
+def _with_found(messages: Any, schema: Any) -> Any:
+    """Return messages that tell what a query had, or might have had: the answer tells its whole address anyway."""
+    told = messages.get("query") if isinstance(messages, dict) else None
+    if not isinstance(told, dict):
+        return messages
+    known = sorted(field.data_key or name for name, field in getattr(schema, "fields", {}).items())
+    query = {}
+    for name, texts in told.items():
+        query[name] = texts
+        if name not in request.args or not isinstance(texts, list):
+            continue
+        found = request.args[name]
+        shown = found if len(found) <= _FOUND_SHOWN else f"{found[:_FOUND_SHOWN]}…"
+        more = f'found "{shown}"' if name in known else f"known are {', '.join(known) or 'none'}"
+        query[name] = [f"{' '.join(map(str, texts)).rstrip('.')}: {more}"]
+    return {**messages, "query": query}
 
 
 def validation_message(path: str, messages: Any) -> str:

@@ -12,6 +12,7 @@ from portal.plugins import Registry
 from portal.providers.contract import TreeProvider
 from portal.providers.work import GitWork
 from portal.services.balance import BalanceService
+from portal.services.beginnings import Beginnings
 from portal.services.drift import DriftService
 from portal.services.handovers import HandoversService
 from portal.services.impact import ImpactService
@@ -72,7 +73,7 @@ def wire_answers(
             bots=settings.bots,
         ),
         handovers=HandoversService(database, kinds),
-        impact=ImpactService(database, ownership, kinds),
+        impact=ImpactService(database, ownership, kinds, Beginnings(mirrors)),
         layers=layers,
         overview=OverviewService(database, ownership),
         reorganisation=ReorganisationService(

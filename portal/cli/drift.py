@@ -10,6 +10,7 @@ from rich.text import Text
 
 from portal.app import build
 from portal.cli.output import console, database_option, plain, print_json, print_table
+from portal.cli.questions import short_name
 from portal.model.ref import EntityRef
 from portal.services.drift import AssetDrift, DriftPage
 
@@ -81,14 +82,14 @@ def _print_one(found: AssetDrift) -> None:
     table = Table("Share", "Commits", "Last", "Who", "Groups", header_style="bold", box=None, pad_edge=False)
     for share, worker in ((item.share, item.to_json()) for item in found.workers):
         who = worker["ref"] or f"{worker['name']} ({worker['hint'] or 'no address'}; not in the catalog)"
-        groups = ", ".join(ref.name for ref in worker["groups"]) or _NONE
+        groups = ", ".join(map(short_name, worker["groups"])) or _NONE
         table.add_row(*map(Text, (f"{share:.0%}", str(worker["commits"]), worker["lastAt"][:10], plain(who), groups)))
     print_table(table)
 
 
 def _print_all(page: DriftPage, offset: int) -> None:
     table = Table(
-        *("Entity", "Owner", "Share", "Commits", "Most by", "Rather", "CODEOWNERS"),
+        *("Entity", "Owner", "Share", "Commits", "Most by", "Owner by work", "CODEOWNERS"),
         header_style="bold",
         box=None,
         pad_edge=False,
@@ -98,11 +99,11 @@ def _print_all(page: DriftPage, offset: int) -> None:
         agrees = None if item.codeowners is None else item.codeowners.agrees
         table.add_row(
             item.entity.ref,
-            _NONE if item.entity.owner is None else item.entity.owner.name,
+            short_name(item.entity.owner),
             _share(item),
             str(item.effort.commits),
             Text(plain(top["name"]) if top else _NONE),
-            item.drift.suggestion.ref.name if item.drift.suggestion else _NONE,
+            short_name(item.drift.suggestion.ref) if item.drift.suggestion else _NONE,
             {True: "agrees", False: "differs", None: _NONE}[agrees],
         )
     if page.items:

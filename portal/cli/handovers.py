@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import build
-from portal.cli.output import console, database_option, plain, print_json, print_table
+from portal.cli.output import console, database_option, plain, print_json, print_table, short_time
+from portal.cli.questions import short_name
 from portal.model.moment import Moment, parse_moment, shown_time
 from portal.model.ref import EntityRef
 from portal.services.handovers import Handover, Move, Period
@@ -127,12 +128,12 @@ def _print_more(total: int, shown: int, offset: int) -> None:
 
 
 def _period(period: Period) -> Sequence[str | Text]:
-    stewards = ", ".join(f"{duty} {who.name}" for who, duty in period.said.stewards)
-    until = "now" if period.until is None else _when(period.until)
+    stewards = ", ".join(f"{duty} {short_name(who)}" for who, duty in period.said.stewards)
+    until = "now" if period.until is None else short_time(period.until.when_ms)
     if period.until is not None and period.until.change == "removed":
         until += " (went)"
     return (
-        _when(period.since),
+        short_time(period.since.when_ms),
         until,
         _name(period.said.owner, _NOBODY),
         _name(period.said.layer),
@@ -163,15 +164,11 @@ def _handover(item: Handover) -> Sequence[str | Text]:
 
 def _who(version: Version) -> tuple[str, str, str]:
     """Return commit, author's name and time."""
-    return version.commit[:_COMMIT_SHOWN], version.author_name, _when(version)
-
-
-def _when(version: Version) -> str:
-    return shown_time(version.when_ms)[:16].replace("T", " ")
+    return version.commit[:_COMMIT_SHOWN], version.author_name, short_time(version.when_ms)
 
 
 def _name(ref: EntityRef | None, nothing: str = _NONE) -> str:
-    return nothing if ref is None else ref.name
+    return nothing if ref is None else short_name(ref)
 
 
 def print_as_of(as_of: AsOf | None) -> None:

@@ -11,9 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from portal.app import build
-from portal.cli.output import database_option, plain, print_json, print_table, shown_location
+from portal.cli.output import database_option, plain, print_json, print_table, short_time, shown_location
 from portal.model.difference import MISSING, Difference
-from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.services.history import MOST_AT_ONCE, HistoryItem
 from portal.store.versions import Version
@@ -93,8 +92,7 @@ def _change(version: Version) -> Text:
 
 def _who(version: Version) -> tuple[Text, Text, str]:
     """Return commit, author's name and time; the time of recording where the source has no history."""
-    when = shown_time(version.when_ms)[:16].replace("T", " ")
-    return Text(version.commit[:_COMMIT_SHOWN]), Text(plain(version.author_name)), when
+    return Text(version.commit[:_COMMIT_SHOWN]), Text(plain(version.author_name)), short_time(version.when_ms)
 
 
 def _what(item: HistoryItem) -> Iterator[str]:

@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from portal.cli.output import console, database_option, plain, print_json
-from portal.cli.questions import asked, print_line, print_reached, short_name
+from portal.cli.questions import asked, print_line, print_reached, short_name, shown_root
 from portal.errors import InputError
 from portal.model.ref import EntityRef
 from portal.services.impact import ChangeSet, Impact, Reached
@@ -47,12 +47,12 @@ def impact(
 
 def _print_impact(found: Impact) -> None:
     if found.breaks is not None:
-        title = f"breaks without {found.root.ref}: {found.breaks_total or 'nothing'}"
+        title = f"breaks without {shown_root(found.root)}: {found.breaks_total or 'nothing'}"
         console().print(Text(title, style="bold"), soft_wrap=True)
         for item in found.breaks:
             console().print(Text(plain(f"{item.ref}: {item.why}")), soft_wrap=True)
         _print_more(found.breaks_total - len(found.breaks))
-    _print_told(f"needs {found.root.ref}", found.reached)
+    _print_told(f"needs {shown_root(found.root)}", found.reached)
 
 
 def _print_changes(found: ChangeSet) -> None:
@@ -67,9 +67,8 @@ def _print_changes(found: ChangeSet) -> None:
 def _print_told(title: str, reached: Reached) -> None:
     print_reached(title, reached.dependents, total=reached.total)
     _print_more(reached.total - len(reached.dependents))
-    print_line(
-        "tell", (f"{short_name(owner.ref)} ({owner.count}, nearest {owner.distance})" for owner in reached.owners)
-    )
+    told = [f"{short_name(owner.ref)} ({owner.count}, nearest {owner.distance})" for owner in reached.owners]
+    print_line("tell", told or ["nobody"])
 
 
 def _print_more(count: int) -> None:

@@ -108,13 +108,13 @@ def _print_report(report: LayerReport) -> None:
                 item.node.ref,
                 str(item.use.projects),
                 str(item.use.dependents),
-                ", ".join(ref.name for ref in item.use.named[:_MOST_NAMED])
+                ", ".join(short_name(ref, kind="project") for ref in item.use.named[:_MOST_NAMED])
                 + (", ..." if item.use.projects > _MOST_NAMED else "")
                 or _NONE,
             )
             for item in report.reused.items
         ]
-        _print_rows(("Reused", "Projects", "Dependents", "By"), rows)
+        _print_rows(("Reused", "Projects", "Needed by", "Which projects"), rows)
         _print_more(report.reused)
     if report.reused is not None:
         _print_line("nobody uses", (node.ref for node in report.unused.items))
@@ -123,13 +123,13 @@ def _print_report(report: LayerReport) -> None:
 
 def _print_balance(found: BalanceAnswer) -> None:
     told = found.balance
-    names = ", ".join(layer.name for layer in found.layers) or _NONE
+    names = ", ".join(short_name(layer.ref) for layer in found.layers) or _NONE
     node = found.entity
     console().print(Text.assemble((node.ref, "bold"), f"  {plain(node.title)}, layer {names}"), soft_wrap=True)
     console().print(Text(plain(told.summary), style="green" if told.is_balanced else "red"), soft_wrap=True)
     _print_rows(("Role", "Needed", "By", "Held by"), [_role_row(item) for item in told.roles])
     for mate, roles in told.lent:
-        line = f"{mate.ref} ({', '.join(mate.ways)}): {', '.join(role.ref.name for role in roles)}"
+        line = f"{mate.ref} ({', '.join(mate.ways)}): {', '.join(short_name(role.ref, kind='role') for role in roles)}"
         console().print(Text.assemble(("lent: ", "bold"), plain(line)), soft_wrap=True)
     for sentence in told.missing:
         console().print(Text.assemble(("missing: ", "red"), plain(sentence)), soft_wrap=True)
@@ -139,15 +139,15 @@ def _print_balance(found: BalanceAnswer) -> None:
 
 def _role_row(item: Held) -> Sequence[str]:
     sources = dict.fromkeys(
-        f"the layer {need.ref.name}" if need.place == "layer" else str(need.ref) for need in item.needs
+        f"the layer {short_name(need.ref)}" if need.place == "layer" else str(need.ref) for need in item.needs
     )
     holders = [
-        f"{mate.ref.name}{' (lent)' if mate.lent else ''}{' alone' if item.is_single else ''}"
+        f"{short_name(mate.ref, kind='user')}{' (lent)' if mate.lent else ''}{' alone' if item.is_single else ''}"
         for mate in item.holders[:_MOST_NAMED]
     ]
     more = f", {len(item.holders) - _MOST_NAMED} more" if len(item.holders) > _MOST_NAMED else ""
     held = ", ".join(holders) + more or ("nobody" if item.is_missing else _NONE)
-    return (item.role.ref.name, _NECESSITIES[item.necessity], ", ".join(sources), held)
+    return (short_name(item.role.ref, kind="role"), _NECESSITIES[item.necessity], ", ".join(sources), held)
 
 
 def _print_rows(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

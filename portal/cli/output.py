@@ -11,6 +11,7 @@ import click
 import orjson
 
 from portal.model.layer import Finding
+from portal.model.moment import shown_time
 from portal.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def print_table(table: Table) -> None:
 def plain(text: str) -> str:
     """Return a text without what a terminal would take for commands: catalogs and commits hold anything."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def short_time(milliseconds: int) -> str:
+    """Return a time to the minute, in UTC, as tables show it."""
+    return f"{shown_time(milliseconds)[:16].replace('T', ' ')}Z"
 
 
 def shown_location(location: str) -> str:

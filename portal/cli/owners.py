@@ -15,16 +15,18 @@ from portal.cli.impact import impact
 from portal.cli.layers import balance, layers
 from portal.cli.output import console, finding_line, plain, print_json, print_problems
 from portal.cli.problems import problems
-from portal.cli.questions import asked, asks, layer_name, print_line, print_nodes, print_reached, short_name
+from portal.cli.questions import asked, asks, layer_name, print_line, print_nodes, print_reached, short_name, shown_root
 from portal.cli.reorg import reorg
 from portal.cli.rules import rules
 from portal.model.layer import Finding
 from portal.model.moment import Moment
-from portal.model.ref import EntityRef
+from portal.model.ref import PEOPLE, EntityRef
 from portal.services.accountability import Accountability
 from portal.services.members import Member
 from portal.services.ownership import Lineage
 from portal.services.portfolio import Portfolio
+
+_NO_FLOW = "no data flows here: nothing says that it produces, consumes, derives from, is trained on this, or needs it"
 
 
 @click.group()
@@ -69,7 +71,9 @@ def _print_accountability(found: Accountability) -> None:
     print_as_of(found.as_of)
     node = found.entity
     out.print(Text.assemble((node.ref, "bold"), f"  {plain(node.title)}, layer {layer_name(node)}"), soft_wrap=True)
-    if found.owner is None:
+    if found.owner is None and node.ref.kind in PEOPLE:
+        out.print(Text.assemble(("owner: ", "bold"), "none; a group or person answers for itself"), soft_wrap=True)
+    elif found.owner is None:
         out.print(Text("owner: nobody", style="red"))
     else:
         missing = "" if found.owner_exists else " (not in the catalog)"
@@ -103,13 +107,14 @@ def _print_portfolio(found: Portfolio) -> None:
     print_as_of(found.as_of)
     count = "1 entity" if found.total == 1 else f"{found.total} entities"
     out.print(
-        Text.assemble((found.owner.ref, "bold"), f" answers for {count}, {found.direct} of them itself"), soft_wrap=True
+        Text.assemble((shown_root(found.owner), "bold"), f" answers for {count}, {found.direct} of them itself"),
+        soft_wrap=True,
     )
     below = (f"{short_name(group.ref)} {found.owners.get(group.ref, 0)}" for group, _ in found.groups)
     if found.groups:
         print_line("groups below", below)
     for layer, kinds in found.counts.items():
-        name = EntityRef(layer).name if layer else "no layer"
+        name = short_name(EntityRef(layer)) if layer else "no layer"
         print_line(name, (f"{kind} {number}" for kind, number in kinds.items()))
     print_nodes(
         found.items, ("Entity", "Layer", "Owner"), lambda node: (node.ref, layer_name(node), short_name(node.owner))
@@ -126,8 +131,11 @@ def _print_portfolio(found: Portfolio) -> None:
 
 
 def _print_lineage(found: Lineage) -> None:
-    print_reached(f"flows into {found.root.ref}", found.upstream)
-    print_reached(f"{found.root.ref} flows into", found.downstream)
+    root = shown_root(found.root)
+    print_reached(f"flows into {root}", found.upstream)
+    print_reached(f"{root} flows into", found.downstream)
+    if not found.edges:
+        click.echo(f"{_NO_FLOW}; what needs it in any other way: portal owners impact {found.root.ref}")
 
 
 def _print_findings(findings: Iterable[Finding]) -> None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from portal.app import build
 from portal.cli.output import console, database_option, plain, print_json, print_problems
+from portal.cli.questions import short_name
 from portal.model.ref import EntityRef
 from portal.services.problems import NONE, Asked, Faults
 
@@ -90,4 +91,4 @@ def _print_faults(found: Faults) -> None:
 def _value(name: str, value: str) -> str:
     if not value:
         return NONE
-    return plain(EntityRef(value).name if name in {"layer", "owner"} else value)
+    return plain(short_name(EntityRef(value)) if name in {"layer", "owner"} else value)

@@ -76,6 +76,11 @@ def layer_name(node: Node) -> str:
     return short_name(node.layer) if node.is_there else "(not in the catalog)"
 
 
+def shown_root(node: Node) -> str:
+    """Return the reference of what a question is about, and that there is no such entity."""
+    return node.ref if node.is_there else f"{node.ref} (not in the catalog)"
+
+
 def short_name(ref: EntityRef | None, *, kind: str = "group") -> str:
     """Return the name of an entity, where there is one, so that nobody takes it for another.
 

@@ -93,8 +93,9 @@ def _print_preview(preview: Preview) -> None:
         out.print(Text(f"ends: {closed.ref}"), soft_wrap=True)
     for (source, to), count in preview.moved.items():
         out.print(Text(f"{'1 asset' if count == 1 else f'{count} assets'}: {source} > {to}"), soft_wrap=True)
-    for move in (*plan.users, *plan.moved):
-        out.print(Text(f"moves: {move.ref} > {move.to}"), soft_wrap=True)
+    moves = [(move.ref, move.to) for move in (*plan.users, *plan.moved)]
+    for who, to in (*moves, *((who, heir) for who, _, heir in preview.changes.inherited)):
+        out.print(Text(f"moves: {who} > {to}"), soft_wrap=True)
     _print_findings("rules broken", preview.effects.broken)
     _print_findings("rules mended", preview.effects.mended)
     out.print(Text(f"teams unbalanced: {len(preview.effects.unbalanced) or 'none'}", style="bold"))

@@ -24,7 +24,8 @@ def print_summary(portal: Portal, report: RefreshReport) -> None:
     rows = {kind: {name or _NO_LAYER: count for name, count in row.items()} for kind, row in found.counts.items()}
     out.print(counts_table("Entities", rows, columns))
     shown = ", ".join(f"{short_name(owner)} {count}" for owner, count in list(found.owners.items())[:_MOST_SHOWN])
-    out.print(Text.assemble((f"{len(found.owners)} owners: ", "bold"), shown), soft_wrap=True)
+    count = "1 owner" if len(found.owners) == 1 else f"{len(found.owners) or 'no'} owners"
+    out.print(Text.assemble((f"{count}{': ' if shown else ''}", "bold"), shown), soft_wrap=True)
     for changes in report.changes.values():
         if changes.revision is not None:
             counts = f"{changes.added} added, {changes.changed} changed, {changes.removed} removed"

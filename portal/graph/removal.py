@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -93,7 +93,7 @@ def breaks_of(
     another layer to the layer before and the one after. `accountable_for` is what `root` answers for, of what it owns;
     `documents` are those of `naming_kinds`, `of_kind` the entities of the kind that `root` declares.
     """
-    fields: dict[tuple[str, str], str | None] = {}
+    fields: dict[tuple[str, str], Sequence[str]] = {}
     declared = {relation for relation, by_root in relations if not by_root}
     found = []
     for relation, by_root in relations:
@@ -102,15 +102,17 @@ def breaks_of(
         if not by_root:
             place = (relation.source.kind, relation.type)
             if place not in fields:
-                fields[place] = _field(*place, kinds=kinds)
-            field, reason = fields[place], _WHY.get(relation.type, _NAMED)
+                fields[place] = _fields(*place, root.kind, kinds=kinds)
+            names, reason = fields[place], _WHY.get(relation.type, _NAMED)
             if relation.type == OWNED_BY.forward:
                 is_accountable = relation.source in accountable_for
-                field = "owner" if is_accountable else "owners"
+                names = ["owner" if is_accountable else "owners"]
                 reason = reason if is_accountable else _FEWER_OWNERS
-            where = f"spec.{field}" if field else Sentence('a relation "%(type)s"', type=relation.type)
+            where = " or ".join(f"spec.{name}" for name in names) or Sentence(
+                'a relation "%(type)s"', type=relation.type
+            )
             why = Sentence("%(where)s leads to %(root)s: %(reason)s", where=where, root=root, reason=reason)
-            found.append(Break(relation.source, relation.type, why, f"spec.{field}" if field else None))
+            found.append(Break(relation.source, relation.type, why, f"spec.{names[0]}" if len(names) == 1 else None))
         elif relation not in declared and relation.type in _GIVEN:
             found.append(Break(relation.source, relation.type, _GIVEN[relation.type](root)))
     found += _moved(root, layers)
@@ -156,9 +158,15 @@ def _place(layer: EntityRef | None) -> Sentence:
     return Sentence("in the layer %(layer)s", layer=layer.name) if layer else Sentence("in no layer")
 
 
-def _field(name: str, relation: str, *, kinds: Kinds) -> str | None:
-    """Return the field of a kind's spec that declares a relation of a type, None where not just one can."""
+def _fields(name: str, relation: str, target: str, *, kinds: Kinds) -> Sequence[str]:
+    """Return the fields of a kind's spec that may declare a relation of a type to an entity of a kind, sorted.
+
+    Those meant for that kind, where there are any.
+    """
     kind = kinds.named(name)
     fields = (item for found in (kind.relation_fields.values() if kind else ()) for item in found)
-    names = {item.field.data_key or item.name for item in fields if item.emits.forward == relation}
-    return names.pop() if len(names) == 1 else None
+    meant: dict[str, bool] = {}
+    for item in fields:
+        if item.emits.forward == relation:
+            meant[item.field.data_key or item.name] = (item.field.default_kind or "").lower() == target
+    return sorted(field for field, is_meant in meant.items() if is_meant or not any(meant.values()))

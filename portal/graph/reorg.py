@@ -33,13 +33,15 @@ class Place(NamedTuple):
 class Changes:
     """What a plan comes to: amendments of entities, documents added, groups whose documents go.
 
-    `taken` are the assets that went from one to another by their owner, as (asset, from, to).
+    `taken` are the assets that went from one to another by their owner, as (asset, from, to); `inherited` so the people
+    and groups that went to the heir of a group that ends.
     """
 
     places: dict[EntityRef, list[Amendment]] = field(default_factory=dict)
     added: list[Addition] = field(default_factory=list)
     dropped: list[EntityRef] = field(default_factory=list)
     taken: list[tuple[EntityRef, EntityRef, EntityRef]] = field(default_factory=list)
+    inherited: list[tuple[EntityRef, EntityRef, EntityRef]] = field(default_factory=list)
 
 
 def changes_of(plan: Plan, documents: Documents, *, above: Mapping[EntityRef, Collection[EntityRef]]) -> Changes:
@@ -107,6 +109,7 @@ class _Work:
         self._joining: dict[tuple[EntityRef, str], list[EntityRef]] = {}
         self._members: dict[EntityRef, dict[EntityRef, list[Place]]] = {}
         self._moved_users: set[tuple[EntityRef, EntityRef]] = set()
+        self._inherited_by: set[tuple[EntityRef, EntityRef, EntityRef]] = set()
 
     def raise_faults(self) -> None:
         if self._faults:
@@ -285,10 +288,8 @@ class _Work:
                 self._take(place, None, at)
         elif closed.heir is None:
             return False
-        elif place.capacity == "memberOf":
-            self._move_member(place.ref, closed.ref, closed.heir, at)
-        elif place.capacity == "parent":
-            self._move_group(place.ref, closed.heir, at, leaving=closed.ref)
+        elif place.capacity in {"memberOf", "parent"}:
+            self._inherit(place.ref, closed.ref, closed.heir, at, is_member=place.capacity == "memberOf")
         else:
             self._take(place, closed.heir, at)
         return True
@@ -305,13 +306,19 @@ class _Work:
             if not (own or is_gone or (place.who, group) in self._moved_users):
                 if heir is None:
                     left.append(f"{place.who} ({_dotted(place.path)} of {group})")
-                elif place.capacity == "members":
-                    self._move_member(place.who, group, heir, at)
                 else:
-                    self._move_group(place.who, heir, at, leaving=group)
+                    self._inherit(place.who, group, heir, at, is_member=place.capacity == "members")
             if group in self._places and (group, place.path) not in self._takers:
                 self._take(place, None, at)
         return left
+
+    def _inherit(self, who: EntityRef, group: EntityRef, heir: EntityRef, at: Path, *, is_member: bool) -> None:
+        """Give a member, or a child, of a group that ends to the heir."""
+        self._inherited_by.add((who, group, heir))
+        if is_member:
+            self._move_member(who, group, heir, at)
+        else:
+            self._move_group(who, heir, at, leaving=group)
 
     def _naming_otherwise(self, group: EntityRef) -> Iterator[tuple[EntityRef, Path]]:
         for ref, document in self._documents.items():
@@ -348,6 +355,7 @@ class _Work:
             if beside is not None:
                 children = self._joining.get((new.ref, "children"), ())
                 found.added.append(Addition(beside, _document(new, children)))
+        found.inherited = sorted(self._inherited_by)
         found.dropped = [closed.ref for closed in self._plan.closed if not closed.keep]
         return found
 

@@ -10,6 +10,7 @@ from portal.errors import InputError
 from portal.model.sentence import Sentence
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_LAST_MS = 253_402_300_799_999
 _REVISION = re.compile(r"revision:([0-9]{1,18})")
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 #: An offset whose plus sign became a space, as it does in a query that was not quoted.
@@ -28,7 +29,8 @@ class Moment:
 
     def __str__(self) -> str:
         if self.time_ms is not None:
-            return shown_time(self.time_ms)
+            # No calendar goes on for ever.
+            return shown_time(self.time_ms) if self.time_ms <= _LAST_MS else str(self.time_ms)
         return Sentence("revision %(number)s", number=self.revision)
 
 

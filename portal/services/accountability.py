@@ -71,9 +71,9 @@ class Accountability:
     """Who answers for an entity.
 
     `owner` is the accountable one, None where none is named; `owner_exists` says whether it is in the catalog. `chain`
-    are the groups above it, the nearest first; `people` those whom it reaches. `co_owners` are named as owners beside
-    it and do not answer for the entity, each with whether it is in the catalog. `as_of` says which past it was; None
-    is the present.
+    are the groups above it, the nearest first; `people` those whom it reaches; of a group or person without an owner
+    both are its own. `co_owners` are named as owners beside it and do not answer for the entity, each with whether it
+    is in the catalog. `as_of` says which past it was; None is the present.
     """
 
     entity: Node
@@ -126,9 +126,11 @@ class AccountabilityService:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
             entity = organisation.node(ref)
-            up = _walked(organisation, entity.owner, ABOVE_TYPES)
-            kept = organisation.kept_members(entity.owner) if entity.owner is not None else None
-            down = _walked(organisation, entity.owner if kept is None else None, BELOW_TYPES)
+            # Groups and people answer for themselves.
+            answering = ref if entity.owner is None and ref.kind in PEOPLE else entity.owner
+            up = _walked(organisation, answering, ABOVE_TYPES)
+            kept = organisation.kept_members(answering) if answering is not None else None
+            down = _walked(organisation, answering if kept is None else None, BELOW_TYPES)
             owners = {EntityRef(who) for _, who in organisation.steps_from([ref], types=("ownedBy",))}
             known = organisation.nodes({*up.distances, *down.distances, *owners})
             origins = _origins(organisation, entity)
@@ -159,7 +161,8 @@ class AccountabilityService:
     ) -> Portfolio:
         """Return what a group or person answers for, or did at a moment; by itself alone where `is_direct`.
 
-        Raises `NotFoundError`, and `InputError` for what may own nothing and a moment that the catalog does not know.
+        Of an owner that is only named it is what names it. Raises `NotFoundError` for one that nothing names, and
+        `InputError` for what may own nothing and a moment that the catalog does not know.
         """
         if at is None:
             asked = (ref, limit, offset, is_direct)
@@ -169,7 +172,7 @@ class AccountabilityService:
     def _portfolio(self, ref: EntityRef, limit: int, offset: int, at: Moment | None, *, is_direct: bool) -> Portfolio:
         with self._database.reading() as connection:
             organisation = self._organisation(connection, at)
-            owner = organisation.node(ref)
+            owner = self._ownership.root_seen_by(connection, ref) if at is None else organisation.node(ref)
             if ref.kind not in PEOPLE:
                 raise InputError(
                     Sentence("%(ref)s owns nothing; expected a group or a user, as only they may own", ref=ref)

@@ -17,11 +17,12 @@ from portal.model.kind import Kinds
 from portal.model.layer import stewards_of
 from portal.model.moment import Moment, shown_time
 from portal.model.ref import PEOPLE, EntityRef
-from portal.services.kinds import KindsService
+from portal.model.sentence import Sentence
+from portal.services.kinds import KindsService, check_kinds
 from portal.services.moments import revision_of
-from portal.store import past, sources
+from portal.store import graph, past, sources
 from portal.store.database import Connection, Database
-from portal.store.versions import Version, versions_at
+from portal.store.versions import Version, presences, versions_at
 
 #: How an owner differs between two moments.
 Change = Literal["handed-over", "came", "went"]
@@ -174,20 +175,20 @@ class HandoversService:
         It may be gone. Raises `NotFoundError` for what has never been in the catalog, nor owned anything.
         """
         if "\0" in ref:
-            raise NotFoundError(f"Entity {ref} has never been in the catalog")
+            raise NotFoundError(_never(ref))
         chosen = slice(offset, offset + limit)
         with self._database.reading() as connection:
             kinds = self._kinds.seen_by(connection)
             if ref.kind in PEOPLE:
                 moves = list(_moves(ref, _said_by(past.documents_naming(connection, ref.name), kinds)))
                 if not moves and next(past.documents_of(connection, ref), None) is None:
-                    raise NotFoundError(f"Entity {ref} has never been in the catalog")
+                    raise NotFoundError(_never(ref))
                 # Ids grow with revisions; of one version nothing is gained and lost twice.
                 moves.sort(key=lambda move: -move.version.id)
                 return OwnershipHistory(ref, len(moves), moves=moves[chosen])
             periods = list(_periods(_said_by(past.documents_of(connection, ref), kinds)))
         if not periods:
-            raise NotFoundError(f"Entity {ref} has never been in the catalog")
+            raise NotFoundError(_never(ref))
         return OwnershipHistory(ref, len(periods), periods=periods[::-1][chosen])
 
     def between(
@@ -204,7 +205,8 @@ class HandoversService:
         """Return the entities whose accountable owner differs between two moments, the later one now if None.
 
         `owner` had them before or has them after, `layer` is their effective one, `kinds` are lower case. Raises
-        `InputError` for moments yet to come, or in the wrong order.
+        `InputError` for moments yet to come, or in the wrong order, and for an unknown kind; `NotFoundError` for an
+        owner or a layer of which the catalog has never heard.
         """
         with self._database.reading() as connection:
             now_ms = int(self._clock() * 1000)
@@ -224,6 +226,9 @@ class HandoversService:
             if layer is not None:
                 layers = _layers(connection, known, found, first, last)
                 found = [item for item in found if layers[item.version.ref] == layer]
+            if not found:
+                _check_known(connection, [ref for ref in (owner, layer) if ref is not None])
+                check_kinds(kinds, self._kinds.told_by(connection))
             page = found[offset : offset + limit]
             layers = _layers(connection, known, page, first, last)
             moments = [(number, past.recorded_at(connection, number)) for number in (first, last)]
@@ -235,6 +240,17 @@ class HandoversService:
             for item in page
         ]
         return Handovers(moments[0], moments[1], len(found), counts, items)
+
+
+def _check_known(connection: Connection, refs: Sequence[EntityRef]) -> None:
+    known = presences(connection, refs)
+    for ref in refs:
+        if ref not in known and not graph.is_named(connection, ref):
+            raise NotFoundError(_never(ref))
+
+
+def _never(ref: EntityRef) -> Sentence:
+    return Sentence("Entity %(ref)s has never been in the catalog", ref=ref)
 
 
 def _said(ref: EntityRef, declared: str, kinds: Kinds) -> Said:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal.errors import InputError
 from portal.graph.impact import Dependent, OwnerToTell, owners_to_tell
 from portal.graph.removal import Break, breaks_of, naming_kinds
-from portal.model.moment import parse_moment
 from portal.model.ref import EntityRef
 from portal.model.relation import OWNED_BY
-from portal.model.sentence import Sentence
+from portal.services.beginnings import Beginnings
 from portal.services.dependencies import Dependencies
 from portal.services.kinds import KindsService
 from portal.services.memory import cycles_kept
-from portal.services.ownership import OwnershipService, missing_node, reached_json
+from portal.services.ownership import OwnershipService, reached_json
 from portal.store import dependencies, graph, removal, sources, versions
 from portal.store.database import Connection, Database
 from portal.store.dependencies import Named
 from portal.store.graph import Node
-
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +86,24 @@ class ChangeSet:
 class ImpactService:
     """Answers from the graph of need, of which each is that of one revision."""
 
-    def __init__(self, database: Database, ownership: OwnershipService, kinds: KindsService) -> None:
+    def __init__(
+        self, database: Database, ownership: OwnershipService, kinds: KindsService, beginnings: Beginnings
+    ) -> None:
         self._database = database
         self._ownership = ownership
         self._kinds = kinds
+        self._beginnings = beginnings
         self._dependencies = Dependencies()
 
     def of_entity(self, ref: EntityRef, *, limit: int = 500, offset: int = 0, removed: bool = False) -> Impact:
-        """Return everything that needs an entity, directly or through others. Raises `NotFoundError`.
+        """Return everything that needs an entity, directly or through others, of one that is only named too.
+
+        Raises `NotFoundError` for one that is neither in the catalog nor named there.
 
         With `removed` it says what would break without the entity too, whose owners are told as well.
         """
         with cycles_kept(), self._database.reading() as connection:
-            root = self._ownership.node_seen_by(connection, ref)
+            root = self._ownership.root_seen_by(connection, ref)
             broken = self._breaks(connection, root) if removed else None
             also = {item.ref for item in broken or ()}
             reached = self._reached(connection, [ref], limit=limit, offset=offset, also=also)
@@ -122,16 +122,16 @@ class ImpactService:
     def of_changes(self, since: str, *, limit: int = 500, offset: int = 0) -> ChangeSet:
         """Return what changed after a commit, or after a revision written as `revision:N`, and what that reaches.
 
-        Raises `InputError` for a commit or revision that the catalog does not know.
+        Raises `InputError` for a commit or revision that the catalog does not know; see `Beginnings.revision`.
         """
         with cycles_kept(), self._database.reading() as connection:
             newest = sources.current_revision(connection)
-            revision = _revision(connection, since, newest=newest)
+            revision = self._beginnings.revision(connection, since)
             changes = versions.changes_since(connection, revision)
             page = [*changes][offset : offset + limit]
             known = self._ownership.nodes_seen_by(connection, page)
             reached = self._reached(connection, changes, limit=limit, offset=offset)
-        changed = [(changes[ref], known.get(ref) or missing_node(ref)) for ref in page]
+        changed = [(changes[ref], known.get(ref) or Node.missing(ref)) for ref in page]
         return ChangeSet(revision, newest, len(changes), changed, reached)
 
     def _reached(
@@ -188,34 +188,4 @@ class ImpactService:
 
 
 def _told(node: Node | None, distance: int, path: tuple[EntityRef, ...]) -> tuple[Dependent, Node]:
-    return Dependent(path[-1], distance, path), node or missing_node(path[-1])
-
-
-def _revision(connection: Connection, since: str, *, newest: int) -> int:
-    """Return the revision that a text names, or the newest that a commit came with."""
-    if since.startswith("revision:"):
-        revision = parse_moment(since).revision or 0
-        if revision > newest:
-            raise InputError(
-                Sentence(
-                    "There is no revision %(revision)s; the newest is %(newest)s", revision=revision, newest=newest
-                )
-            )
-        return revision
-    if not _COMMIT.fullmatch(since):
-        raise InputError(
-            Sentence(
-                '"%(since)s" is no commit; expected at least 7 of its hexadecimal digits, or "revision:7"', since=since
-            )
-        )
-    found = versions.revisions_of_commits(connection, since)
-    if not found:
-        raise InputError(
-            Sentence(
-                "No version in the catalog comes from the commit %(since)s; the history of an entity names some",
-                since=since,
-            )
-        )
-    if len(found) > 1:
-        raise InputError(Sentence("Several commits begin with %(since)s; give more of it", since=since))
-    return next(iter(found.values()))
+    return Dependent(path[-1], distance, path), node or Node.missing(path[-1])

@@ -7,10 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from portal.errors import InputError
 from portal.model.declared_kinds import with_declared
 from portal.model.entity import ref_of
 from portal.model.kind import Kinds
 from portal.model.ref import EntityRef
+from portal.model.sentence import Sentence
 from portal.services.by_visibility import ByVisibility
 from portal.store import graph, sources
 from portal.store import kinds as stored_kinds
@@ -123,3 +125,10 @@ class KindsService:
             if self._known.revision < revision:
                 self._known = now
         return now
+
+
+def check_kinds(names: Collection[str], known: Kinds) -> None:
+    """Raise `InputError` for a name, in lower case, that is none of some kinds'."""
+    names_known = sorted(kind.name.lower() for kind in known)
+    for name in sorted(set(names).difference(names_known)):
+        raise InputError(Sentence('Unknown kind "%(name)s"; known are %(known)s', name=name, known=names_known))

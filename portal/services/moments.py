@@ -26,9 +26,7 @@ def revision_of(connection: Connection, moment: Moment, *, now_ms: int) -> int:
             )
         return moment.revision
     if moment.time_ms > now_ms:
-        raise InputError(
-            Sentence('The time "%(time_ms)s" (in milliseconds since 1970) is yet to come', time_ms=moment.time_ms)
-        )
+        raise InputError(Sentence("%(time)s is yet to come; it is %(now)s", time=str(moment), now=shown_time(now_ms)))
     return revision_at(connection, moment.time_ms)
 
 

@@ -128,10 +128,10 @@ class OwnershipService:
         self._ranked_layers = Once(database, most=_REMEMBERED)
 
     def lineage(self, ref: EntityRef) -> Lineage:
-        """Return what flows into an entity and what it flows into. Raises `NotFoundError`."""
+        """Return what flows into an entity and what it flows into. Raises `NotFoundError` as `root_seen_by` does."""
         edges: set[Relation] = set()
         with self._database.reading() as connection:
-            root = self.node_seen_by(connection, ref)
+            root = self.root_seen_by(connection, ref)
 
             def along(frontier: Collection[EntityRef], types: Collection[str]) -> Iterable[tuple[str, str]]:
                 found = list(flows(graph.relations_from(connection, frontier, types=types)))
@@ -147,8 +147,8 @@ class OwnershipService:
             known = self.nodes_seen_by(connection, {*up.distances, *down.distances})
         return Lineage(
             root,
-            [(item, known.get(item.ref) or missing_node(item.ref)) for item in dependents(up, ref)],
-            [(item, known.get(item.ref) or missing_node(item.ref)) for item in dependents(down, ref)],
+            [(item, known.get(item.ref) or Node.missing(item.ref)) for item in dependents(up, ref)],
+            [(item, known.get(item.ref) or Node.missing(item.ref)) for item in dependents(down, ref)],
             sorted(edges),
         )
 
@@ -322,6 +322,13 @@ class OwnershipService:
             raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
         return node
 
+    def root_seen_by(self, connection: Connection, ref: EntityRef) -> Node:
+        """Return what `node_seen_by` does, of an entity that is not there too if others name it."""
+        node = self.nodes_seen_by(connection, [ref]).get(ref)
+        if node is None and graph.is_named(connection, ref):
+            return Node.missing(ref)
+        return node or self.node_seen_by(connection, ref)
+
     def _read_ranked_layers(self) -> list[Layer]:
         with self._database.reading() as connection:
             found = graph.declared_of_kinds(connection, ("layer",))
@@ -440,8 +447,3 @@ def layer_views(
 
 def _ranked(layers: Iterable[Layer]) -> list[Layer]:
     return sorted(layers, key=lambda layer: (-layer.rank, layer.ref))
-
-
-def missing_node(ref: EntityRef) -> Node:
-    """Return how graphs show an entity that is named but not in the catalog: it has neither layer nor owner."""
-    return Node(ref, ref.kind, ref.name, None, None, is_there=False)

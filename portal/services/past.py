@@ -20,7 +20,7 @@ from portal.ingest.relate import declared_relations, declared_targets
 from portal.model.declared_kinds import GONE
 from portal.model.kind import Kinds
 from portal.model.layer import Finding, role_of
-from portal.model.moment import Moment
+from portal.model.moment import Moment, shown_time
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef
 from portal.model.sentence import Sentence
@@ -250,7 +250,11 @@ class PastOrganisations:
             told = (
                 Sentence("nothing is in the catalog yet")
                 if first is None
-                else Sentence("its first revision is %(revision)s", revision=first)
+                else Sentence(
+                    "its first revision is %(revision)s, of %(time)s",
+                    revision=first,
+                    time=shown_time(past.recorded_at(connection, first) or 0),
+                )
             )
             raise InputError(
                 Sentence("The catalog knows nothing of %(moment)s: %(told)s", moment=str(moment), told=told)

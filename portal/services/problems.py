@@ -151,12 +151,15 @@ class ProblemsService:
     def ask(self, asked: Asked, *, limit: int | None = None, offset: int = 0) -> Faults:
         """Return the problems, by file and line, then the findings, by entity, that are asked for.
 
-        Raises `InputError` for a name that means nothing, and for a revision that is not there yet.
+        Raises `InputError` for a name that means nothing, and for a revision that is not there yet; `NotFoundError`
+        where nothing is found, and an owner or entity asked for is neither in the catalog nor named there.
         """
         with self._database.reading() as connection:
             state = self._state(connection)
             chosen = self._selection(connection, state, asked)
             found = chosen.among(state.faults)
+            if not found:
+                self._check_known(connection, chosen)
             is_exact = True
             if asked.since is not None:
                 if asked.since > state.revision:
@@ -279,6 +282,13 @@ class ProblemsService:
             - {""},
             tuple(dict.fromkeys((*SEVERITIES, *(fault.severity for fault in faults)))),
         )
+
+    def _check_known(self, connection: Connection, chosen: Selection) -> None:
+        named = sorted(EntityRef(ref) for ref in {*chosen.owners, *chosen.refs} if ref)
+        known = self._ownership.nodes_seen_by(connection, named)
+        for ref in named:
+            if ref not in known:
+                self._ownership.root_seen_by(connection, ref)
 
     def _selection(self, connection: Connection, state: _State, asked: Asked) -> Selection:
         """Return what words mean. Raises `InputError` for those that mean nothing."""

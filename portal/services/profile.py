@@ -14,7 +14,7 @@ from portal.model.relation import ABOVE_TYPES
 from portal.model.sentence import Sentence
 from portal.services.directory import Directory
 from portal.services.held_roles import held_roles
-from portal.services.ownership import OwnershipService, missing_node
+from portal.services.ownership import OwnershipService
 from portal.store import graph
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
@@ -102,7 +102,7 @@ class ProfileService:
             held = _roles(connection, [ref, *shown])
             duties = _duties(connection, ref, leading["stewardOf"][1], known)
         return Profile(
-            known.get(ref) or missing_node(ref),
+            known.get(ref) or Node.missing(ref),
             document,
             above,
             held[ref],
@@ -111,7 +111,7 @@ class ProfileService:
             duties,
             leading["stewardOf"][0],
             {
-                name: Told([known.get(target) or missing_node(target) for target in targets], total)
+                name: Told([known.get(target) or Node.missing(target) for target in targets], total)
                 for name, (total, targets) in leading.items()
                 if total and name != "stewardOf"
             },

@@ -333,6 +333,7 @@ def _message(preview: Preview) -> str:
     ]
     lines += [f"- {move.ref} goes from {move.source} to {move.to}" for move in plan.users]
     lines += [f"- {move.ref} comes below {move.to}" for move in plan.moved]
+    lines += [f"- {who} goes from {source} to {to}" for who, source, to in preview.changes.inherited]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -11,12 +11,13 @@ from portal.errors import InputError
 from portal.graph.export import WRITERS, Shown
 from portal.graph.walk import Course, Direction, Neighbours, walk
 from portal.graph.ways import Ways, ways
+from portal.model.kind import Kinds
 from portal.model.layer import Layer, layer_of
 from portal.model.ref import EntityRef
 from portal.model.relation import Relation
 from portal.model.sentence import Sentence
-from portal.services.kinds import KindsService
-from portal.services.ownership import OwnershipService, missing_node
+from portal.services.kinds import KindsService, check_kinds
+from portal.services.ownership import OwnershipService
 from portal.store import graph
 from portal.store.database import Connection, Database
 from portal.store.graph import Node
@@ -138,7 +139,7 @@ class SubGraphService:
             walked = self._gathering(
                 connection, root, direction=direction, types=types, kinds=kinds, layers=layers, most=most
             )
-            walked.shown[to] = self._ownership.node_seen_by(connection, to)
+            walked.shown[to] = self._ownership.root_seen_by(connection, to)
             found = ways(
                 root,
                 to,
@@ -180,10 +181,10 @@ class SubGraphService:
             connection,
             self._ownership,
             Course.of(types, direction, known=told.relation_types),
-            kinds=_kinds_named(kinds, {kind.name.lower() for kind in told}),
+            kinds=_kinds_named(kinds, told),
             layers=_layers_named(layers, known),
             known_layers=sorted(known.values(), key=lambda layer: (-layer.rank, layer.ref)),
-            shown={root: self._ownership.node_seen_by(connection, root)},
+            shown={root: self._ownership.root_seen_by(connection, root)},
             most=most,
         )
 
@@ -244,7 +245,7 @@ class _Gathering:
             self.course.told(relation) for relation in followed if relation.target in after[relation.source]
         )
         return SubGraph(
-            [known.get(ref) or missing_node(ref) for ref in sorted(kept)],
+            [known.get(ref) or Node.missing(ref) for ref in sorted(kept)],
             sorted(self.edges),
             len(refs) - len(kept),
             self.known_layers,
@@ -256,17 +257,16 @@ class _Gathering:
         known = self.ownership.nodes_seen_by(self.connection, refs)
         return [
             node
-            for node in (known.get(ref) or missing_node(ref) for ref in sorted(refs))
+            for node in (known.get(ref) or Node.missing(ref) for ref in sorted(refs))
             if (self.kinds is None or node.kind in self.kinds) and (self.layers is None or node.layer in self.layers)
         ]
 
 
-def _kinds_named(names: Collection[str] | None, known: Collection[str]) -> frozenset[str] | None:
+def _kinds_named(names: Collection[str] | None, known: Kinds) -> frozenset[str] | None:
     if names is None:
         return None
     wanted = frozenset(name.lower() for name in names)
-    for name in sorted(wanted.difference(known)):
-        raise InputError(Sentence('Unknown kind "%(name)s"; known are %(known)s', name=name, known=sorted(known)))
+    check_kinds(wanted, known)
     return wanted
 
 

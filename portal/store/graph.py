@@ -36,6 +36,11 @@ class Node:
     system: EntityRef | None = None
     is_there: bool = True
 
+    @classmethod
+    def missing(cls, ref: EntityRef) -> Self:
+        """Return how graphs show an entity that is named but not in the catalog: it has neither layer nor owner."""
+        return cls(ref, ref.kind, ref.name, None, None, is_there=False)
+
     def to_json(self) -> dict[str, Any]:
         """Return the node as JSON tells it; `exists` says of one that is not there that it is not."""
         told = {"ref": self.ref, "kind": self.kind, "title": self.title, "layer": self.layer, "owner": self.owner}
@@ -53,6 +58,14 @@ class Node:
             EntityRef(layer) if layer else None,
             is_there=told.get("exists", True),
         )
+
+
+def is_named(connection: Connection, ref: EntityRef) -> bool:
+    """Return whether a relation leads to an entity, in the catalog or not."""
+    number = select(refs.c.id).where(refs.c.ref == ref).scalar_subquery()
+    # All types are named for the index, which begins with them.
+    wanted = relations.c.type_id.in_(sorted(type_names(connection))), relations.c.target_id == number
+    return connection.execute(select(relations.c.target_id).where(*wanted).limit(1)).first() is not None
 
 
 def relations_from(

@@ -12,7 +12,7 @@ from portal.model.location import GENERATED_PREFIX
 from portal.model.moment import shown_time
 from portal.model.ref import EntityRef
 from portal.store.bulk import insert_rows
-from portal.store.dialect import in_chunks
+from portal.store.dialect import among, in_chunks
 from portal.store.tables import documents, revisions, versions
 
 
@@ -152,6 +152,13 @@ def revisions_of_commits(connection: Connection, commit: str) -> dict[str, int]:
         .limit(2)
     )
     return {row.commit: row.revision for row in connection.execute(statement)}
+
+
+def newest_revision_of(connection: Connection, commits: Sequence[str]) -> int | None:
+    """Return the newest revision that has versions of any of some commits, given in full; None where none has."""
+    newest = select(func.max(versions.c.revision)).where(among(versions.c.commit, commits))
+    found: int | None = connection.execute(newest).scalar()
+    return found
 
 
 def place_of_revision(connection: Connection, revision: int) -> int:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.vcs.command import stream
+from portal.errors import InputError
+from portal.vcs.command import GitFailureError, run, stream
 from portal.vcs.history import records
 
 MOST_COMMITS = 10_000
 _FORMAT = "--format=%x1e%H%n%P%n%s"
+_DIGITS = re.compile(r"[0-9a-f]{4,64}")
 _HEADER = re.compile(rb"\x1e([0-9a-f]{40,64})\n([0-9a-f ]*)\n([^\n]*)")
 _LOG = (
     *("log", "-z", "--no-color", "--no-show-signature", "--no-ext-diff", "--encoding=UTF-8", "--topo-order"),
@@ -82,6 +84,21 @@ def read(place: Path, commit: str) -> Lineage:
             header, paths = found, []
     _keep(links, header, paths)
     return Lineage(links)
+
+
+def upto(place: Path, commit: str, *, most: int = MOST_COMMITS) -> Sequence[str]:
+    """Return a commit that its first digits name with those that it builds on, the newest first, `most` of them.
+
+    Empty where the repository does not hold it, or holds several that begin so. Raises `InputError` for what is no
+    part of a commit's id.
+    """
+    if not _DIGITS.fullmatch(commit):
+        raise InputError(f'"{commit}" is no part of a commit id')
+    try:
+        answer = run(["rev-list", f"--max-count={most}", f"{commit}^{{commit}}", "--"], place=place)
+    except GitFailureError:
+        return []
+    return answer.decode().split()
 
 
 def _keep(links: dict[str, Link], header: re.Match[bytes] | None, paths: list[str]) -> None:

@@ -198,6 +198,14 @@ class Mirrors:
         """
         return self._mended(self._known(head.remote), [head], lambda place: lineage.read(place, head.commit))
 
+    def upto(self, remote: str, commit: str) -> Sequence[str]:
+        """Return the commits up to one of a remote that its first digits name; see `lineage.upto`.
+
+        Nothing is fetched: a commit that the mirror lacks has none.
+        """
+        place = self._place(self._known(remote))
+        return lineage.upto(place, commit) if place.exists() else []
+
     def is_shallow(self, remote: str) -> bool:
         """Return whether a mirror lacks the older part of its history."""
         return (self._place(self._known(remote)) / "shallow").exists()

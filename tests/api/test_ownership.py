@@ -52,6 +52,24 @@ def test_impact_names_whom_to_tell_with_counts(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("impact?limit=x", 'request/query/limit Not a valid integer: found "x"'),
+        ("impact?since=revision:0&odd=1", "request/query/odd Unknown field: known are limit, offset, since"),
+        (
+            "graph?root=component:portal&direction=up",
+            'request/query/direction Must be one of: in, out, both: found "up"',
+        ),
+    ],
+)
+def test_a_refused_query_is_told_with_what_it_had(client: FlaskClient, query: str, message: str) -> None:
+    answer = client.get(f"/api/ownership/{query}")
+
+    assert answer.status_code == 400
+    assert message in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
     ("path", "status"),
     [
         ("graph", 400),

@@ -21,7 +21,7 @@ def test_ingest_prints_what_the_catalog_holds(tmp_path: Path, repo: MakeReposito
 
     assert first.returncode == 0, first.stderr
     assert "Component" in first.stdout
-    assert "1 owners: team-a 2" in first.stdout
+    assert "1 owner: team-a 2" in first.stdout
     assert "0 problems" in first.stdout
     summary = json.loads(again.stdout)
     assert summary["counts"]["Component"] == {"": 2}

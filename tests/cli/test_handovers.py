@@ -40,6 +40,16 @@ def test_handovers_tell_what_changed_hands(folder: Path) -> None:
     assert told(folder, "handovers", "--from", "revision:1", "--kind", "group").count("\n") == 1
 
 
+def test_of_whom_the_catalog_never_heard_nothing_changed_hands(folder: Path) -> None:
+    for words in (("--layer", "nowhere"), ("--owner", "nobody")):
+        done = run_portal("owners", "handovers", "--from", "revision:1", *words, folder=folder)
+
+        assert done.returncode == 2
+        assert done.stderr.endswith("has never been in the catalog\n")
+    done = run_portal("owners", "handovers", "--from", "revision:1", "--kind", "Nope", folder=folder)
+    assert done.stderr.startswith('portal: Unknown kind "nope"; known are airesource, ')
+
+
 def test_an_entity_and_a_portfolio_are_told_as_they_were(folder: Path) -> None:
     entity = told(folder, "entity", "component:a", "--at", "revision:1")
     portfolio = told(folder, "portfolio", "group:data", "--at", "revision:1")
@@ -54,7 +64,7 @@ def test_an_entity_and_a_portfolio_are_told_as_they_were(folder: Path) -> None:
     "words",
     [
         ("history", "component:a"),
-        ("handovers", "--from", "revision:1", "--to", "revision:2", "--owner", "data", "--layer", "low"),
+        ("handovers", "--from", "revision:1", "--to", "revision:2", "--owner", "data"),
         ("entity", "component:a", "--at", "revision:1"),
     ],
 )

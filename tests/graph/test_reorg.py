@@ -97,6 +97,7 @@ def test_a_plan_comes_to_changes_written_as_the_texts_they_stand_in_for() -> Non
         ("dataset:lake/b", "group:default/new"),
         ("project:default/p", "group:default/new"),
     }
+    assert {(who.name, to.name) for who, _, to in found.inherited} == {("ann", "new"), ("eve", "new"), ("sub", "new")}
 
 
 def test_nothing_names_a_closed_group_afterwards() -> None:

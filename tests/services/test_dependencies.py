@@ -10,15 +10,11 @@ from portals import Catalog
 from repositories import MakeRepository
 from sqlalchemy import event
 
-from portal.defaults.kinds import all_kinds
 from portal.graph.impact import REACHED_TYPES, dependents
 from portal.graph.reach import DependencyGraph
 from portal.graph.walk import walk
 from portal.model.ref import EntityRef
 from portal.services.dependencies import Dependencies
-from portal.services.impact import ImpactService
-from portal.services.kinds import KindsService
-from portal.services.ownership import OwnershipService
 from portal.store import dependencies, graph
 
 few = settings(
@@ -56,8 +52,7 @@ def test_impact_follows_refreshes_and_equals_a_walk_over_the_database(
 ) -> None:
     made = repo({"catalog-info.yaml": written(states[0])}, name=f"r{next(_NUMBERS)}")
     catalog.ingest(made.url)
-    kinds = KindsService(catalog.database, all_kinds())
-    impacts = ImpactService(catalog.database, OwnershipService(catalog.database, kinds), kinds)
+    impacts = catalog.impacts()
     held = Dependencies()
     for number, state in enumerate([*states, states[0]]):
         made.commit({"catalog-info.yaml": f"# {number}\n{written(state)}"})

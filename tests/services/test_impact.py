@@ -6,7 +6,7 @@ from portals import Catalog
 from repositories import MakeRepository
 
 from portal.defaults.kinds import all_kinds
-from portal.errors import InputError
+from portal.errors import InputError, NotFoundError
 from portal.graph.export import WRITERS
 from portal.model.ref import EntityRef
 from portal.services.impact import ImpactService
@@ -26,8 +26,7 @@ def ref(text: str) -> EntityRef:
 
 @pytest.fixture
 def impacts(catalog: Catalog) -> ImpactService:
-    kinds = KindsService(catalog.database, all_kinds())
-    return ImpactService(catalog.database, OwnershipService(catalog.database, kinds), kinds)
+    return catalog.impacts()
 
 
 @pytest.fixture
@@ -180,6 +179,44 @@ def test_the_impact_of_a_change_set_begins_at_all_that_changed(
     for text in ("deadbeef", "main", "", "revision:99", "revision:x", "%"):
         with pytest.raises(InputError):
             impacts.of_changes(text)
+
+
+def test_a_commit_that_changed_no_entity_stands_for_the_last_before_it(
+    catalog: Catalog, repo: MakeRepository, impacts: ImpactService
+) -> None:
+    """A pull request rarely begins at a commit that touched a catalog file."""
+    made = repo({"catalog-info.yaml": component("a"), "README.md": "1"})
+    before = made.commit({"README.md": "2"})
+    catalog.ingest(made.url)
+    since = made.commit({"README.md": "3"})
+    changing = made.commit({"catalog-info.yaml": component("a", more="tags: []")})
+    last = made.commit({"README.md": "4"})
+    catalog.service.refresh()
+
+    found = {commit: impacts.of_changes(commit) for commit in (before, since[:9], changing, last)}
+
+    assert [item.changed_total for item in found.values()] == [1, 1, 0, 0]
+    assert {found[before].since, found[since[:9]].since} == {1}
+    assert found[last] == found[changing]
+    other = repo({"x": "1"}, name="elsewhere")
+    with pytest.raises(InputError, match=r"comes from the commit [0-9a-f]{40} or one before it"):
+        impacts.of_changes(other.git("rev-parse", "HEAD"))
+
+
+def test_what_is_named_and_not_there_has_an_impact_too(
+    catalog: Catalog, repo: MakeRepository, impacts: ImpactService
+) -> None:
+    texts = component("a", owner="nobody", more="dependsOn: ['component:gone']"), component("b", more="system: none")
+    catalog.ingest(repo({"catalog-info.yaml": documents(*texts)}).url)
+
+    gone = impacts.of_entity(ref("component:gone"))
+
+    assert (gone.root.is_there, gone.to_json()["root"]["exists"]) == (False, False)
+    assert [item.ref for item, _ in gone.reached.dependents] == ["component:default/a"]
+    assert broken(impacts, "group:nobody")["component:default/a", "ownedBy"][0] == "spec.owner"
+    assert broken(impacts, "system:none")["component:default/b", "partOf"][0] == "spec.system"
+    with pytest.raises(NotFoundError):
+        impacts.of_entity(ref("component:never"))
 
 
 def test_a_graph_shows_the_kinds_and_layers_asked_for(

@@ -30,8 +30,8 @@ def ownership(catalog: Catalog) -> OwnershipService:
 
 
 @pytest.fixture
-def impacts(catalog: Catalog, ownership: OwnershipService) -> ImpactService:
-    return ImpactService(catalog.database, ownership, KindsService(catalog.database, all_kinds()))
+def impacts(catalog: Catalog) -> ImpactService:
+    return catalog.impacts()
 
 
 @pytest.fixture
@@ -94,9 +94,9 @@ def test_what_is_not_in_the_catalog_has_no_graph(
     chain(catalog, repo)
 
     with pytest.raises(NotFoundError):
-        subgraphs.around(EntityRef("component:default/gone"))
+        subgraphs.around(EntityRef("component:default/never"))
     with pytest.raises(NotFoundError):
-        impacts.of_entity(EntityRef("component:default/gone"))
+        impacts.of_entity(EntityRef("component:default/never"))
     with pytest.raises(InputError, match="dependson"):
         subgraphs.around(A, types=["dependson"])
 

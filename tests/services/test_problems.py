@@ -111,7 +111,7 @@ def test_what_is_asked_for_is_told(problems: ProblemsService) -> None:
         (Asked(severity=["enforce"]), [("portal/owner-role", "b")]),
         (Asked(kind=["Group"]), []),
         (Asked(ref=["component:C"]), [("portal/owner-exists", "c")]),
-        (Asked(ref=["component:nobody-knows"]), []),
+        (Asked(ref=["component:a"], severity=["enforce"]), []),
     ]:
         found = problems.ask(asked)
 
@@ -130,6 +130,12 @@ def test_what_means_nothing_is_refused(problems: ProblemsService) -> None:
         (Asked(since=2), "no revision 2 yet; the newest is 1"),
     ]:
         with pytest.raises(InputError, match=message):
+            problems.ask(asked)
+
+
+def test_who_is_neither_there_nor_named_has_no_problems_to_tell(problems: ProblemsService) -> None:
+    for asked in (Asked(ref=["component:nobody-knows"]), Asked(owner=["nobody-knows"])):
+        with pytest.raises(NotFoundError, match=":default/nobody-knows not found"):
             problems.ask(asked)
 
 

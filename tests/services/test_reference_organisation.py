@@ -11,7 +11,6 @@ from sqlalchemy import select
 from portal.defaults.kinds import all_kinds
 from portal.graph.policies import RULES
 from portal.model.ref import EntityRef
-from portal.services.impact import ImpactService
 from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.store import schema
@@ -95,8 +94,7 @@ def test_the_workflow_leads_from_a_notebook_to_a_service(reference: Catalog, own
         "component:default/forecast-service",
     ]
 
-    kinds = KindsService(reference.database, all_kinds())
-    reached = ImpactService(reference.database, ownership, kinds).of_entity(EntityRef.parse(chain[0])).reached
+    reached = reference.impacts().of_entity(EntityRef.parse(chain[0])).reached
 
     assert [ref for ref in (item.ref for item, _ in reached.dependents) if ref in chain] == chain[1:]
     steps = [reference.body(ref)["metadata"]["annotations"]["portal/ci-step"] for ref in chain]

@@ -79,7 +79,16 @@ def test_one_way_is_shown_where_all_take_too_much_room(subgraphs: SubGraphServic
 
 def test_both_ends_of_a_way_must_be_there(subgraphs: SubGraphService) -> None:
     with pytest.raises(NotFoundError):
-        subgraphs.between(A, EntityRef("component:default/gone"))
+        subgraphs.between(A, EntityRef("component:default/never"))
+
+
+def test_what_is_named_and_not_there_has_a_graph_too(subgraphs: SubGraphService) -> None:
+    gone = EntityRef("component:default/gone")
+
+    found, way = subgraphs.around(gone), subgraphs.between(E, gone)
+
+    assert [(node.ref, node.is_there) for node in found.nodes] == [(D, True), (gone, False)]
+    assert way.way == [E, D, gone]
 
 
 def test_what_is_expanded_is_shown_with_what_is_beside_it(subgraphs: SubGraphService) -> None:
