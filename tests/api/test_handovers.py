@@ -73,7 +73,7 @@ def test_handovers_tell_what_changed_hands(client: FlaskClient) -> None:
         "group:default/watch",
     )
     assert item["version"]["revision"] == found["to"]["revision"] == 2
-    assert client.get("/api/ownership/handovers?from=revision:1&layer=low").json["items"] == []
+    assert client.get("/api/ownership/handovers?from=revision:1&layer=low").status_code == 404
     assert client.get("/api/ownership/handovers?from=revision:0").json["from"] == {"revision": 0, "recordedAt": None}
 
 
