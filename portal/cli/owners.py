@@ -105,9 +105,10 @@ def _co_owner(found: tuple[EntityRef, bool]) -> str:
 def _print_portfolio(found: Portfolio) -> None:
     out = console()
     print_as_of(found.as_of)
-    count = "1 entity" if found.total == 1 else f"{found.total} entities"
+    count = {0: "no entity", 1: "1 entity"}.get(found.total, f"{found.total} entities")
+    itself = f", {found.direct} of them itself" if found.total else ""
     out.print(
-        Text.assemble((shown_root(found.owner), "bold"), f" answers for {count}, {found.direct} of them itself"),
+        Text.assemble((shown_root(found.owner), "bold"), f" answers for {count}{itself}"),
         soft_wrap=True,
     )
     below = (f"{short_name(group.ref)} {found.owners.get(group.ref, 0)}" for group, _ in found.groups)
