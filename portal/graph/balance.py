@@ -32,19 +32,38 @@ class Need(NamedTuple):
     why: str
 
 
+class Way(NamedTuple):
+    """How one comes to a team: as the owner where `capacity` is empty, else in another, perhaps `through` a group."""
+
+    capacity: str
+    through: EntityRef | None
+
+    def told(self) -> str:
+        """Return it in words."""
+        if self.through is None:
+            return self.capacity or Sentence("owner")
+        member = Sentence("member of %(group)s", group=self.through)
+        return Sentence("%(way)s, %(member)s", way=self.capacity, member=member) if self.capacity else member
+
+
 @value
 class Mate:
     """One of a team, or a group of it in which nobody is known.
 
-    `ways` say how one comes to it (`member of`, `contributor`, `steward for checks`); one who is `lent` is in none of
-    the owner's groups. `roles` are all that are held, each with who holds it: oneself, or a group above.
+    One who is `lent` is in none of the owner's groups. `roles` are all that are held, each with who holds it: oneself,
+    or a group above.
     """
 
     ref: EntityRef
     title: str
-    ways: tuple[str, ...]
+    by: tuple[Way, ...]
     lent: bool
     roles: Mapping[EntityRef, EntityRef]
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How one comes to the team, in words: of thousands few are shown."""
+        return tuple(way.told() for way in self.by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Literal, Self
 
 from portal.errors import InputError
-from portal.graph.balance import Balance, Held, Mate, Necessity, Need, weigh
+from portal.graph.balance import Balance, Held, Mate, Necessity, Need, Way, weigh
 from portal.graph.walk import over, walk
 from portal.model.layer import Layer, Role, contributors_of, layer_of, named, role_of, stewards_of
 from portal.model.ref import EntityRef
@@ -252,8 +252,8 @@ class BalanceService:
             for start, told in sorted(ways[item.entity.ref].items()):
                 for mate in _mates(start, members[start], told, mine):
                     known = mates.get(mate.ref)
-                    more = tuple(dict.fromkeys((*known.ways, *mate.ways))) if known is not None else mate.ways
-                    mates[mate.ref] = replace(mate, ways=more)
+                    more = tuple(dict.fromkeys((*known.by, *mate.by))) if known is not None else mate.by
+                    mates[mate.ref] = replace(mate, by=more)
             found[item.entity.ref] = (sorted(mates.values(), key=attrgetter("ref")), mine)
         return found
 
@@ -276,27 +276,19 @@ class BalanceService:
         }
 
 
-def _mates(start: EntityRef, members: Members, ways: Iterable[str], mine: Collection[EntityRef]) -> list[Mate]:
-    """Return those of a team who come to it by way of somebody, in some ways; who is not of `mine` is lent."""
+def _mates(start: EntityRef, members: Members, capacities: Iterable[str], mine: Collection[EntityRef]) -> list[Mate]:
+    """Return those of a team who come to it by way of somebody, in some capacities; who is not of `mine` is lent."""
     # Several come through the same group.
-    ways_through = cache(partial(_ways_through, tuple(ways)))
+    by = cache(partial(_ways_through, tuple(capacities)))
     return [
-        Mate(ref, who.title, ways_through(who.through if ref != start else None), ref not in mine, members.roles[ref])
+        Mate(ref, who.title, by(who.through if ref != start else None), ref not in mine, members.roles[ref])
         for who in members.people
         for ref in (who.ref,)
     ]
 
 
-def _ways_through(ways: Sequence[str], through: EntityRef | None) -> tuple[str, ...]:
-    return tuple(_way(way, through) for way in ways)
-
-
-def _way(way: str, through: EntityRef | None) -> str:
-    """Return how somebody comes to a team: as the owner, or by a way of their own, perhaps through a group."""
-    if through is None:
-        return way or Sentence("owner")
-    member = Sentence("member of %(group)s", group=through)
-    return Sentence("%(way)s, %(member)s", way=way, member=member) if way else member
+def _ways_through(capacities: Sequence[str], through: EntityRef | None) -> tuple[Way, ...]:
+    return tuple(Way(capacity, through) for capacity in capacities)
 
 
 def _holders(connection: Connection, roles: Collection[EntityRef]) -> dict[EntityRef, list[EntityRef]]:
