@@ -46,13 +46,15 @@ class Runner:
         self.work.mkdir()
         self.template.mkdir()
 
-    def __call__(self, action, given=None, *, catalog=None, cancelled=False, task_id="task", log=None, **more):
+    def __call__(
+        self, action, given=None, *, catalog=None, cancelled=False, task_id="task", log=None, strict=False, **more
+    ):
         """Return the output and the lines of the log."""
         output, lines = {}, []
         policy = RemotePolicy(allowed_schemes=frozenset({"https"}))
         templates = Templates(Mirrors(self.folder / "mirrors", policy))
         context = ActionContext(
-            input=load_input(action.id, action.input_schema, given or {}),
+            input=load_input(action.id, action.input_schema, given or {}, strict=strict),
             workspace=Workspace(self.work),
             reader=templates.reader(f"file:{self.template / 'template.yaml'}", commit=""),
             catalog=catalog or Registering(),

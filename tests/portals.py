@@ -26,6 +26,7 @@ from portal.services.kinds import KindsService
 from portal.services.ownership import OwnershipService
 from portal.services.refresh import RefreshReport, RefreshService
 from portal.services.sources import SourcesService
+from portal.services.template_advice import TemplateAdvice
 from portal.store.database import Database
 from portal.store.tables import entities, postings, relations, versions
 from portal.vcs.mirror import Mirrors
@@ -47,6 +48,7 @@ class Catalog:
         catalog_rules: Sequence[Rule] = (),
         is_guarded: bool = False,
         keeps_orphans: bool = False,
+        advice: TemplateAdvice | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.database = database
@@ -70,6 +72,7 @@ class Catalog:
             rules=rules,
             catalog_rules=CatalogRules(catalog_rules, is_guarded=is_guarded),
             keeps_orphans=keeps_orphans,
+            advice=advice,
             clock=clock,
         )
         self.past = HistoryService(database, kinds, integrations=integrations, clock=clock)

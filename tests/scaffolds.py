@@ -199,6 +199,7 @@ class Scaffold:
         workspace_url: str = "",
         key: Path | None = None,
         workspaces: Workspaces | None = None,
+        strict: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -264,6 +265,7 @@ class Scaffold:
             ),
             vault=vault,
             limits=limits,
+            strict=strict,
         )
 
     def ingest(self, target: str) -> None:

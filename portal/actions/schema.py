@@ -132,17 +132,25 @@ _JSON_TYPES: Mapping[type, str] = {
     list: "array",
 }
 _LONGEST_SHOWN = 80
+_UNKNOWN = 'instance is not allowed to have the additional property "{}"'
 
 
-def load_input(action_id: str, schema: type[Schema], given: Any) -> dict[str, Any]:
-    """Return an action's input by the names of its schema. Raises `InputError` that tells every fault."""
+def load_input(action_id: str, schema: type[Schema], given: Any, *, strict: bool = False) -> dict[str, Any]:
+    """Return an action's input by the names of its schema. Raises `InputError` that tells every fault.
+
+    Where it is `strict`, members that the schema does not know are faults. Rule: scaffolder-backend 4.2
+    `NunjucksWorkflowRunner`, in the words of npm's jsonschema.
+    """
     if not isinstance(given, dict):
         raise InputError(f"Invalid input passed to action {action_id}, found {_shown(given)}; expected a mapping")
+    faults = [_UNKNOWN.format(name) for name in unknown_members(schema, given)] if strict else []
+    loaded: dict[str, Any] = {}
     try:
-        loaded: dict[str, Any] = _instance(schema).load(given)
+        loaded = _instance(schema).load(given)
     except ValidationError as error:
-        faults = _faults(error)
-        raise InputError(f"Invalid input passed to action {action_id}, {'; '.join(faults)}", faults) from error
+        faults += _faults(error)
+    if faults:
+        raise InputError(f"Invalid input passed to action {action_id}, {'; '.join(faults)}", faults)
     return loaded
 
 

@@ -96,5 +96,6 @@ def bench_alone(settings: Settings) -> Iterator[Bench]:
             folder=Path(folder) / "workspaces",
             kinds=all_kinds,
             limits=_LIMITS,
+            strict=settings.unknown_inputs == "strict",
         )
         yield Bench(runs, TemplateLint(engine=engine, actions=runs.actions, kinds=all_kinds()))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from portal.config import Settings
+from portal.defaults.action_ids import action_ids
 from portal.ingest.yaml import YamlLimits
 from portal.model.reading import ReadingRules
 from portal.model.rules import CatalogRules
@@ -17,12 +18,14 @@ from portal.services.kinds import KindsService
 from portal.services.measures import RefreshMeasures
 from portal.services.refresh import RefreshService
 from portal.services.sources import SourcesService
+from portal.services.template_advice import TemplateAdvice
 from portal.store.database import Database
 from portal.vcs.mirror import Mirrors
 
 if TYPE_CHECKING:
     from portal.providers.contract import TreeProvider
     from portal.providers.web import WebProvider
+    from portal.scaffolder.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,15 @@ def wire_reading(
             settings.catalog_rules, is_guarded=not (settings.guests and settings.guests_may_everything)
         ),
         keeps_orphans=settings.orphan_strategy == "keep",
+        advice=TemplateAdvice(actions=action_ids(), open_engine=_open_parser),
         measures=measures,
     )
     return ReadingServices(providers, refresh, web)
+
+
+def _open_parser() -> Engine:
+    """Return an engine that parses a batch of templates, and renders nothing: it knows no filters."""
+    from portal.defaults.engine import build_engine  # noqa: PLC0415  # most refreshes meet no template
+    from portal.scaffolder.engine import EngineLimits  # noqa: PLC0415  # as above
+
+    return build_engine({}, limits=EngineLimits(memory_bytes=64 * 1024 * 1024, time_seconds=2.0, contexts=1))

@@ -116,6 +116,7 @@ def wire_tasks(
         vault=vault,
         choice=OwnerChoice(catalog, ownership),
         limits=TaskLimits(step_seconds=settings.step_seconds, task_seconds=settings.task_seconds),
+        strict=settings.unknown_inputs == "strict",
     )
     dry_runs = DryRuns(
         engine=engine,
@@ -127,6 +128,7 @@ def wire_tasks(
         folder=settings.workspaces,
         kinds=kinds.current,
         sight_of=sight_of,
+        strict=settings.unknown_inputs == "strict",
     )
     generated = GeneratedService(database, templates, integrations=integrations)
     upgrades = UpgradesService(database, generated, templates, runs=dry_runs, merges=Merges(policy))

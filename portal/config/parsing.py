@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from portal.errors import InputError
 from portal.model.ref import PEOPLE, EntityRef
@@ -113,3 +114,17 @@ def people(value: Any) -> tuple[EntityRef, ...]:
 def path(value: Any) -> Path:
     """Return a path."""
     return Path(value) if isinstance(value, Path) else Path(text(value)).expanduser()
+
+
+def masked(text: str) -> str:
+    """Return a text without the password of a url in it."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    if not parts.scheme or "@" not in parts.netloc:
+        return text
+    credentials, _, host = parts.netloc.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    shown = f"{user}:***@{host}" if colon else f"***@{host}"
+    return urlunsplit(parts._replace(netloc=shown))

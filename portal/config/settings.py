@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from portal.config import parsing, structured
 from portal.config.data_folder import NAME, data_folder
@@ -45,6 +45,7 @@ class Settings:
     tasks_at_once: int
     step_seconds: int
     task_seconds: int
+    unknown_inputs: str
     workspace_url: str
     health_port: int
     file_size_bytes: int
@@ -120,9 +121,9 @@ class Settings:
             elif isinstance(value, Path):
                 value = str(value)
             elif isinstance(value, tuple):
-                value = [_masked(item) for item in value]
+                value = [parsing.masked(item) for item in value]
             elif isinstance(value, str):
-                value = _masked(value)
+                value = parsing.masked(value)
             values[setting.name] = value
         return values
 
@@ -199,6 +200,13 @@ SETTINGS: tuple[Setting, ...] = (
         86_400,
         "Time that a task may take once it is taken up; 0: as long as it likes.",
         parsing.whole(0),
+    ),
+    Setting(
+        "unknown_inputs",
+        "warn",
+        "What becomes of inputs that an action does not know: warn (the step's log tells of them), or strict (the step "
+        "fails, as in Backstage since 4.2).",
+        parsing.choice("warn", "strict"),
     ),
     Setting(
         "workspace_url",
@@ -392,7 +400,7 @@ def load_settings(
             parsed[setting.name] = setting.parse(value)
         except ValueError as error:
             # What a table holds may be a secret.
-            found = "a value" if setting.show is not None else repr(_masked(str(value)))
+            found = "a value" if setting.show is not None else repr(parsing.masked(str(value)))
             faults.append(f"{setting.name} from {where}: found {found}; expected {error}")
     if faults:
         raise SettingsError("\n".join(faults))
@@ -431,17 +439,3 @@ def _substituted(values: dict[str, Any], environment: Mapping[str, str], path: P
         return {name: structured.substituted(value, environment) for name, value in values.items()}
     except ValueError as error:
         raise SettingsError(f'The settings file "{path}" expects {error}') from None
-
-
-def _masked(text: str) -> str:
-    """Return a text without the password of a url in it."""
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return text
-    if not parts.scheme or "@" not in parts.netloc:
-        return text
-    credentials, _, host = parts.netloc.rpartition("@")
-    user, colon, _ = credentials.partition(":")
-    shown = f"{user}:***@{host}" if colon else f"***@{host}"
-    return urlunsplit(parts._replace(netloc=shown))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,9 @@ from portal.model.kind import Kind, Kinds
 from portal.model.problem import Problem
 from portal.model.ref import EntityRef, split_ref
 from portal.model.sentence import Sentence, either
+
+#: Tells what there is to warn of in a document that may come in.
+Examine = Callable[[Mapping[str, Any]], Iterable[FieldFault]]
 
 _SHOWN_CHARACTERS = 80
 #: PostgreSQL has no text with this character, and a catalog must mean the same on each database.
@@ -64,11 +67,15 @@ def check(document: Any, *, kinds: Kinds) -> Checked:
 
 
 def problem_of(fault: FieldFault, *, ref: str | None = None) -> Problem:
-    """Return the problem that tells of a fault; its place in the file is added by who knows the file."""
+    """Return the problem that tells of a fault; its place in the file is added by who knows the file.
+
+    What was found is shown as it stands in the document, unless it is a sentence already.
+    """
+    found = fault.found if isinstance(fault.found, Sentence) else shown(fault.found)
     return Problem(
         code=fault.fault.code,
         field=field_name(fault.path),
-        found="" if fault.fault.code == "field-missing" else shown(fault.found),
+        found="" if fault.fault.code == "field-missing" else found,
         expected=fault.fault.expected,
         hint=fault.fault.hint,
         ref=ref,

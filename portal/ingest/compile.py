@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from portal.ingest import yaml
-from portal.ingest.check import Checked, check, problem_of
+from portal.ingest.check import Checked, Examine, check, problem_of
 from portal.ingest.meaning import Annotate, Meaning, meaning_of
 from portal.ingest.payload import CompiledDocument, Payload, pack
 from portal.ingest.placeholders import Placeholder, Resolve, find_placeholders, replace_placeholders
@@ -141,10 +142,12 @@ def compile_files(
     resolvers: Mapping[str, Resolve],
     annotate: Annotate,
     allows: Allows | None = None,
+    examine: Mapping[str, Examine] = MappingProxyType({}),
 ) -> CompiledBatch:
     """Compile parsed files.
 
-    `resolvers` maps a location to what gives the values of its placeholders; `allows` says which entities may come in.
+    `resolvers` maps a location to what gives the values of its placeholders; `allows` says which entities may come in,
+    `examine` what there is to warn of in those that do, by kind.
     """
     batch = _Batch(kinds)
     compiled = {
@@ -154,6 +157,7 @@ def compile_files(
             resolve=resolvers.get(file.location, _unresolved),
             annotations=annotate(file.location),
             allows=allows,
+            examine=examine,
         )
         for file in files
     }
@@ -178,7 +182,13 @@ def _parse_problems(document: yaml.Document) -> list[Problem]:
 
 
 def _compile(
-    file: DraftFile, batch: _Batch, *, resolve: Resolve, annotations: Mapping[str, str], allows: Allows | None
+    file: DraftFile,
+    batch: _Batch,
+    *,
+    resolve: Resolve,
+    annotations: Mapping[str, str],
+    allows: Allows | None,
+    examine: Mapping[str, Examine],
 ) -> CompiledFile:
     problems = list(file.problems)
     has_unknown_faults = any(problem.severity == "error" for problem in problems)
@@ -194,6 +204,8 @@ def _compile(
         if allows is not None and checked.entity is not None and not allows(value):
             faults.append(FieldFault(("kind",), KIND_NOT_ALLOWED, value["kind"]))
         all_faults = [*faults, *(fault for fault in checked.faults if not _is_below(fault.path, faults))]
+        if checked.entity is not None and not faults and value["kind"] in examine:
+            all_faults += examine[value["kind"]](value)
         if all_faults:
             problems.extend(_placed(file, draft, checked, all_faults))
         if checked.entity is None or checked.kind is None or faults:

@@ -38,6 +38,11 @@ PROBLEM_MESSAGES: Mapping[str, str] = MappingProxyType(
         "field-invalid": Sentence("A field has a value that is not accepted"),
         "field-unknown": Sentence("A field is not known here"),
         "placeholder-invalid": Sentence("A placeholder cannot be replaced by its target's content"),
+        # templates
+        "action-unknown": Sentence("No action of this name is installed"),
+        "id-repeated": Sentence("Two steps have one id, so that the output of the first is lost"),
+        "step-undefined": Sentence("There is no step of this id"),
+        "step-later": Sentence("A step's output is used before it has run"),
         # the catalog
         "ref-duplicate": Sentence("Two documents of one source claim the same entity"),
         "ref-conflict": Sentence("Another source already holds this entity"),

@@ -84,7 +84,8 @@ class DryRunResult:
 class DryRuns:
     """Runs templates in a folder that is removed afterwards; nothing is registered, published or stored.
 
-    `ownership` None leaves the owners unchecked. Rule: scaffolder-backend 4.2 `createDryRunner`.
+    `ownership` None leaves the owners unchecked; `strict` is that of `TaskRunner`. Rule: scaffolder-backend 4.2
+    `createDryRunner`.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class DryRuns:
         environment: Environment | None = None,
         sight_of: SightOf = lambda _who: None,
         limits: DryRunLimits | None = None,
+        strict: bool = False,
     ) -> None:
         self._engine = engine
         self._actions = actions
@@ -114,6 +116,7 @@ class DryRuns:
         self._environment = Environment(environment.parameters if environment else {})
         self._sight_of = sight_of
         self._limits = limits or DryRunLimits()
+        self._strict = strict
         self._slots = threading.BoundedSemaphore(self._limits.at_once)
 
     @property
@@ -190,6 +193,7 @@ class DryRuns:
             workspaces=OnePlace(workspace),
             environment=self._environment,
             stand_in=stand_in or _stand_in,
+            strict=self._strict,
         ).run(task.id, AtOnce())
         self._require_small(workspace)
         return notebook

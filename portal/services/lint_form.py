@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 
 from portal.scaffolder.form import Field, fields_below
 from portal.scaffolder.parameters import owner_parameters, pages
-from portal.services.template_draft import Draft, Found
+from portal.scaffolder.step_rules import Found, meant
+from portal.services.template_draft import Draft
 
 #: What the last word of a name is where its value should be seen by nobody.
 _SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token", "credentials"})
@@ -117,12 +117,6 @@ def plain_secrets(draft: Draft) -> Iterator[Found]:
         offers = bool(schema.get("default")) or "enum" in schema
         if schema.get("ui:widget") == "password" or (names_secret(field.name) and not offers):
             yield Found(field.path, field.name)
-
-
-def meant(name: str, known: set[str] | frozenset[str]) -> str:
-    """Return a hint at the name that may be meant, empty where none is near."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
-    return f'Did you mean "{near[0]}"?' if near else ""
 
 
 def names_secret(name: str) -> bool:

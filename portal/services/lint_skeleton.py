@@ -11,9 +11,10 @@ from portal.errors import InputError
 from portal.model.location import is_absolute_target
 from portal.scaffolder.engine import Engine
 from portal.scaffolder.skeleton import SkeletonEntry, SkeletonOptions, files_to_render, inside_links, text_of
+from portal.scaffolder.step_rules import Found, meant
+from portal.scaffolder.steps import Step, is_rendered
 from portal.scaffolder.syntax import Place, syntax_of
-from portal.services.lint_form import meant
-from portal.services.template_draft import Draft, Found, Skeleton, SkeletonText, Step, is_rendered
+from portal.services.template_draft import Draft, Skeleton, SkeletonText
 
 _RENDERING = frozenset({"fetch:template", "fetch:template:file"})
 _READING = _RENDERING | {"fetch:plain", "fetch:plain:file", "fetch:cookiecutter", "fetch:copier"}
@@ -103,7 +104,7 @@ def _all_texts(draft: Draft) -> Iterator[tuple[Skeleton, SkeletonText]]:
 
 def _found(skeleton: Skeleton, text: SkeletonText, found: str, hint: str, place: Place) -> Found:
     """Return what is found in a file; what is found in its name is told at its beginning."""
-    return Found(skeleton.step.path, found, hint, None if text.is_name else place, file=text.file)
+    return Found(skeleton.step.path, found, hint, None if text.is_name else place, file=str(text.file.resolve()))
 
 
 def _given(step: Step) -> set[str] | None:

@@ -9,9 +9,11 @@ from typing import Any
 from marshmallow import ValidationError
 
 from portal.actions.schema import json_schema, unknown_members
-from portal.scaffolder.syntax import Syntax, Use
-from portal.services.lint_form import meant, names_secret, shown
-from portal.services.template_draft import Draft, Found, Step, Text, is_rendered, strings_in
+from portal.scaffolder.step_rules import Found, meant, uses_of_steps
+from portal.scaffolder.steps import Text, is_rendered, strings_in
+from portal.scaffolder.syntax import Syntax
+from portal.services.lint_form import names_secret, shown
+from portal.services.template_draft import ActingStep, Draft
 
 _ROOTS = frozenset({"parameters", "steps", "user", "context", "environment"})
 _FUNCTIONS = frozenset({"always", "failure", "range", "cycler", "joiner"})
@@ -29,13 +31,6 @@ _WRITING = {
     "roadiehq:utils:fs:append": "content",
 }
 _SHOWN = 60
-
-
-def unknown_actions(draft: Draft) -> Iterator[Found]:
-    """Yield steps whose action is not installed."""
-    for step in draft.steps:
-        if step.action is None:
-            yield Found((*step.path, "action"), step.action_id, meant(step.action_id, frozenset(draft.actions)))
 
 
 def unknown_inputs(draft: Draft) -> Iterator[Found]:
@@ -73,41 +68,12 @@ def refused_inputs(draft: Draft) -> Iterator[Found]:
                 yield Found((*step.path, "input", key), f"{key} of {step.action_id}: {_told(error)}")
 
 
-def repeated_ids(draft: Draft) -> Iterator[Found]:
-    """Yield ids that a step before has: its output is lost."""
-    seen: dict[str, Step] = {}
-    for step in draft.steps:
-        if step.id in seen:
-            yield Found((*step.path, "id"), f"{step.id}, which step {seen[step.id].number + 1} is called too")
-        seen.setdefault(step.id, step)
-
-
-def unknown_steps(draft: Draft) -> Iterator[Found]:
-    """Yield uses of steps that are not there."""
-    if not draft.has_all_steps:
-        return
-    ids = {step.id for step in draft.steps}
-    for text, use in _uses_of_steps(draft):
-        if use.path[1] not in ids:
-            yield Found(text.path, f"steps.{use.path[1]}", _meant_step(use, ids), use.place, text.content)
-
-
-def later_steps(draft: Draft) -> Iterator[Found]:
-    """Yield uses of steps that have not run by then."""
-    first = {step.id: step.number for step in reversed(draft.steps)}
-    for text, use in _uses_of_steps(draft):
-        number = first.get(use.path[1])
-        if text.step is not None and number is not None and number >= text.step.number:
-            which = "the step itself" if number == text.step.number else f"step {number + 1}, which comes later"
-            yield Found(text.path, f"steps.{use.path[1]}, {which}", "", use.place, text.content)
-
-
 def unknown_outputs(draft: Draft) -> Iterator[Found]:
     """Yield uses of outputs that the step's action does not give."""
-    by_id: dict[str, list[Step]] = {}
+    by_id: dict[str, list[ActingStep]] = {}
     for step in draft.steps:
         by_id.setdefault(step.id, []).append(step)
-    for text, use in _uses_of_steps(draft):
+    for text, use in uses_of_steps(draft):
         steps = by_id.get(use.path[1], [])
         actions = [step.action for step in steps if step.action is not None]
         if not steps or len(actions) != len(steps):
@@ -234,26 +200,12 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _uses_of_steps(draft: Draft) -> Iterator[tuple[Text, Use]]:
-    for text, syntax in draft.parsed():
-        for use in syntax.uses:
-            if use.path[0] == "steps" and len(use.path) > 1:
-                yield text, use
-
-
 def _is_part_of_an_id(name: str, syntax: Syntax, draft: Draft) -> bool:
     """Return whether a name is what follows the "-" of a step's id: the step is told of already."""
     return any(
         use.is_subtracted and use.path[0] == "steps" and any(step.id.endswith(f"-{name}") for step in draft.steps)
         for use in syntax.uses
     )
-
-
-def _meant_step(use: Use, ids: set[str]) -> str:
-    dashed = next((step_id for step_id in sorted(ids) if step_id.startswith(f"{use.path[1]}-")), None)
-    if use.is_subtracted and dashed is not None:
-        return f"A \"-\" subtracts; write steps['{dashed}']"
-    return meant(use.path[1], ids)
 
 
 def _told(error: ValidationError) -> str:

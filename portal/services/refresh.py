@@ -37,6 +37,7 @@ from portal.services.memory import cycles_kept, give_back
 from portal.services.reading import TreeReader
 from portal.services.snapshots import SnapshotBuilder
 from portal.services.sources import SourcesService
+from portal.services.template_advice import TemplateAdvice
 from portal.store import sources
 from portal.store.database import Database
 from portal.store.entities import held_entities
@@ -81,6 +82,7 @@ class RefreshService:
         rules: ReadingRules | None = None,
         catalog_rules: CatalogRules | None = None,
         keeps_orphans: bool = False,
+        advice: TemplateAdvice | None = None,
         measures: RefreshMeasures | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -98,6 +100,7 @@ class RefreshService:
             rules=rules or ReadingRules(),
             catalog_rules=self._catalog_rules,
             keeps_orphans=keeps_orphans,
+            advice=advice,
         )
         self._clock = clock
         self._lock = threading.Lock()

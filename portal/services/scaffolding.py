@@ -73,6 +73,7 @@ class ScaffoldingService:
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
         choice: OwnerChoice | None = None,
         limits: TaskLimits | None = None,
+        strict: bool = False,
     ) -> None:
         self._database = database
         self._catalog = catalog
@@ -94,6 +95,7 @@ class ScaffoldingService:
             environment=environment,
             recorded=jobs.recorded,
             limits=limits,
+            strict=strict,
         )
         jobs.register(
             JOB,

@@ -13,7 +13,7 @@ import orjson
 from portal.errors import InputError, NotAllowedError, PortalError
 from portal.ingest.annotate import Annotator
 from portal.ingest.check import field_name, shown
-from portal.ingest.compile import CompiledBatch, CompiledFile, DraftFile, compile_files, parse_files
+from portal.ingest.compile import CompiledBatch, CompiledFile, DraftFile, parse_files
 from portal.ingest.generated import generated_file, generated_name
 from portal.ingest.inclusions import Inclusions, foreign_inputs
 from portal.ingest.payload import unpack_documents
@@ -41,7 +41,7 @@ from portal.model.rules import CatalogRules
 from portal.providers.contract import Listing, TreeProvider
 from portal.services.authorship import add_authorship
 from portal.services.builds import Build, Link, Progress, Redefine
-from portal.services.compiling import compile_batches
+from portal.services.compiling import compile_batches, compile_drafts
 from portal.services.fingerprints import Fingerprints
 from portal.services.link_problems import (
     location_cycle,
@@ -52,6 +52,7 @@ from portal.services.link_problems import (
     unsupported_type,
 )
 from portal.services.reading import TreeReader
+from portal.services.template_advice import TemplateAdvice
 
 #: Files are read in portions of about so many bytes; how large they are is known when the first ones are read.
 _PORTION_BYTES = 16 * 1024 * 1024
@@ -72,6 +73,7 @@ class SnapshotBuilder:
         rules: ReadingRules,
         catalog_rules: CatalogRules,
         keeps_orphans: bool,
+        advice: TemplateAdvice | None = None,
     ) -> None:
         self._providers = providers
         self.kinds = kinds
@@ -80,7 +82,8 @@ class SnapshotBuilder:
         self._annotator = Annotator(integrations)
         self._rules = rules
         self._catalog_rules = catalog_rules
-        worded = (kinds, integrations, rules, catalog_rules)
+        self._advice = advice
+        worded = [item for item in (kinds, integrations, rules, catalog_rules, advice) if item is not None]
 
         def meaning() -> str:
             parts = (limits, keeps_orphans, *(item.fingerprint() for item in worded))
@@ -323,7 +326,9 @@ class SnapshotBuilder:
         plain = {location: content for location, content in contents.items() if location not in including}
         allows = self._catalog_rules.of(build.source.type, build.source.target, registered=build.source.registered)
         annotate = self._annotator.of(build.source.location)
-        yield from compile_batches(plain, kinds=self.kinds, limits=self._limits, annotate=annotate, allows=allows)
+        yield from compile_batches(
+            plain, kinds=self.kinds, limits=self._limits, annotate=annotate, allows=allows, advice=self._advice
+        )
         if including:
             drafts = parse_files(including, limits=self._limits)
             named = {
@@ -332,8 +337,13 @@ class SnapshotBuilder:
                 if any(item.placeholders for item in draft.drafts)
             }
             resolvers = self._included(build, drafts, named, reader) if named else {}
-            yield compile_files(
-                list(drafts.values()), kinds=self.kinds, resolvers=resolvers, annotate=annotate, allows=allows
+            yield compile_drafts(
+                list(drafts.values()),
+                kinds=self.kinds,
+                resolvers=resolvers,
+                annotate=annotate,
+                allows=allows,
+                advice=self._advice,
             )
 
     def _included(

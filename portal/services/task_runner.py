@@ -69,7 +69,8 @@ StandIn = Callable[[str, Action, Workspace, Sequence[Any]], Mapping[str, Any] | 
 class TaskRunner:
     """Runs tasks whose ids it is given.
 
-    With a `stand_in` it is a dry run: actions for which it has an output are skipped.
+    With a `stand_in` it is a dry run: actions for which it has an output are skipped. Inputs that an action does not
+    know are told in the step's log; where it is `strict`, they fail the step.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class TaskRunner:
         recorded: Recorded = lambda _run: {},
         stand_in: StandIn | None = None,
         limits: TaskLimits | None = None,
+        strict: bool = False,
     ) -> None:
         self._journal = journal
         self._secrets = secrets
@@ -98,6 +100,7 @@ class TaskRunner:
         self._beginning = Beginning(journal, templates=templates, workspaces=workspaces, recorded=recorded)
         self._stand_in = stand_in
         self._limits = limits or TaskLimits()
+        self._strict = strict
         self._swept = -_SWEEP_SECONDS
 
     def run(self, run: str, step: StepRunner) -> None:
@@ -267,7 +270,10 @@ class TaskRunner:
 
     def _act(self, step: Step, action: Action, plan: StepPlan, workspace: Workspace) -> StepResult:
         passes = plan.passes or ()
-        loaded = [None if one.is_skipped else load_input(action.id, action.input_schema, one.input) for one in passes]
+        loaded = [
+            None if one.is_skipped else load_input(action.id, action.input_schema, one.input, strict=self._strict)
+            for one in passes
+        ]
         for name in sorted({name for one in passes for name in unknown_members(action.input_schema, one.input)}):
             self._log(step, f'The action {action.id} knows no input "{name}"; it is ignored')
         permitted = step.task.spec.get("permittedActions")

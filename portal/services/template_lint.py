@@ -15,10 +15,11 @@ from portal.ingest import yaml
 from portal.ingest.check import check, field_name, problem_of
 from portal.ingest.placeholders import find_placeholders
 from portal.model.kind import Kinds
-from portal.model.problem import Problem, Severity, Span
+from portal.model.problem import PROBLEM_MESSAGES, Problem, Severity, Span
 from portal.scaffolder.engine import Engine
+from portal.scaffolder.step_rules import STEP_FIXES, STEP_RULES, Found
 from portal.services import lint_form, lint_skeleton, lint_steps
-from portal.services.template_draft import Draft, Found, draft_of
+from portal.services.template_draft import Draft, draft_of
 
 _NAMED = re.compile(rb"^[\"']?kind[\"']?:\s*[\"']?Template\b", re.MULTILINE)
 #: Folders of a template that hold no template of their own, whatever their files say.
@@ -83,14 +84,13 @@ def _missing_cases(draft: Draft) -> Iterator[Found]:
         yield Found((), "no tests/*.yaml beside it")
 
 
+def _of_steps(code: str) -> LintRule:
+    """Return a rule that ingest has too, and tells in the same words."""
+    return LintRule(code, PROBLEM_MESSAGES[code], STEP_FIXES[code], "error", STEP_RULES[code])
+
+
 LINT_RULES: tuple[LintRule, ...] = (
-    LintRule(
-        "action-unknown",
-        "No action of this name is installed",
-        "Install what adds it, or use another; portal's own are in docs/templates.md",
-        "error",
-        lint_steps.unknown_actions,
-    ),
+    _of_steps("action-unknown"),
     LintRule(
         "input-unknown",
         "The action does not know this input, and leaves it aside",
@@ -133,20 +133,8 @@ LINT_RULES: tuple[LintRule, ...] = (
         "warning",
         lint_form.unreachable_branches,
     ),
-    LintRule(
-        "step-undefined",
-        "There is no step of this id",
-        "Use the id of a step; without one a step is called step-1, step-2, …",
-        "error",
-        lint_steps.unknown_steps,
-    ),
-    LintRule(
-        "step-later",
-        "A step's output is used before it has run",
-        "Move the step that is used before this one",
-        "error",
-        lint_steps.later_steps,
-    ),
+    _of_steps("step-undefined"),
+    _of_steps("step-later"),
     LintRule(
         "output-undefined",
         "The step gives no output of this name",
@@ -154,13 +142,7 @@ LINT_RULES: tuple[LintRule, ...] = (
         "error",
         lint_steps.unknown_outputs,
     ),
-    LintRule(
-        "id-repeated",
-        "Two steps have one id, so that the output of the first is lost",
-        "Give each its own",
-        "error",
-        lint_steps.repeated_ids,
-    ),
+    _of_steps("id-repeated"),
     LintRule(
         "if-decided",
         "The condition holds always or never",
@@ -308,7 +290,7 @@ class TemplateLint:
             LintFault(
                 rule,
                 item.level or rule.level,
-                location if item.file is None else f"file:{item.file.resolve()}",
+                location if item.file is None else f"file:{item.file}",
                 _inside(lines, spans[item.path], item) if item.file is None else _at(item),
                 field_name(item.path),
                 item.found,

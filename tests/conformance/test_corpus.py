@@ -11,12 +11,15 @@ from casefiles import CORPUS, corpus_repositories, manifest
 from repositories import Repository
 from sqlalchemy import select
 
+from portal.defaults.action_ids import action_ids
+from portal.defaults.engine import build_engine
 from portal.defaults.kinds import all_kinds
 from portal.ingest import yaml
 from portal.providers.git import GitProvider
 from portal.services.kinds import KindsService
 from portal.services.refresh import RefreshService
 from portal.services.sources import SourcesService
+from portal.services.template_advice import TemplateAdvice
 from portal.store import schema
 from portal.store.database import Database
 from portal.store.tables import documents
@@ -68,7 +71,11 @@ def test_every_document_gets_the_verdict_that_backstage_gives(
     mirrors = Mirrors(tmp_path / "mirrors", RemotePolicy(allowed_schemes=frozenset(), file_roots=(tmp_path,)))
     sources = SourcesService(database)
     service = RefreshService(
-        database, sources, providers={"git": GitProvider(mirrors)}, kinds=KindsService(database, all_kinds())
+        database,
+        sources,
+        providers={"git": GitProvider(mirrors)},
+        kinds=KindsService(database, all_kinds()),
+        advice=TemplateAdvice(actions=action_ids(), open_engine=lambda: build_engine({})),
     )
     sources.add([("url", f"{made.url}#main:{PATTERN}")])
 

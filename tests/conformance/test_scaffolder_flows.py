@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from contextlib import contextmanager
 
 import pytest
 from acting import MARKS
@@ -30,8 +31,8 @@ BODIES = {
     "user:default/mock": '{"metadata": {"name": "mock"}, "spec": {"profile": {"email": "m@example.com"}}}',
     "component:default/known": '{"metadata": {"name": "known"}}',
 }
-#: Unknown members of an action's input are told in the log and let through, on purpose.
-LENIENT = {"s-flow-009"}
+#: Unknown members of an action's input are told in the log and let through, on purpose, unless the settings are strict.
+STRICT = {"s-flow-009"}
 
 
 class Nested(Value):
@@ -72,8 +73,19 @@ def read_yaml(text):
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("flows")
+def lenient_client(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("flows")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def strict_client(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("flows"), strict=True) as client:
+        yield client
+
+
+@contextmanager
+def opened(folder, **more):
     policy = RemotePolicy(allowed_schemes=frozenset({"https"}), file_roots=())
     with build_engine(builtin_filters({"github.com": "github"})) as engine:
         shipped = all_actions(
@@ -89,6 +101,7 @@ def client(tmp_path_factory):
             folder=folder / "workspaces",
             kinds=all_kinds,
             environment=Environment({"region": "eu-1"}, {"ENVSEC": Secret("envsecret")}),
+            **more,
         )
         app = Flask("test")
         app.register_blueprint(scaffolder_blueprint(None, access=Asker("mock"), dry_runs=runs))
@@ -99,9 +112,8 @@ def client(tmp_path_factory):
 
 
 @pytest.mark.parametrize("case", cases("scaffolder-cases.json", kinds={"flow"}))
-def test_flows(case, client):
-    if case["id"] in LENIENT:
-        pytest.skip("Portal tells of unknown members instead of refusing them")
+def test_flows(case, lenient_client, strict_client):
+    client = strict_client if case["id"] in STRICT else lenient_client
     given, expected = case["input"], case["expect"]
     missing = {
         step["action"] for step in given["spec"]["steps"] if ":" in step["action"] and step["action"] != "no:such"

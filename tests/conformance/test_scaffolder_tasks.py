@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from itertools import groupby
 
 import pytest
+from acting import shipped
 from casefiles import cases
 from flask import Flask
 from recorded import Echo, Fail
@@ -19,8 +21,6 @@ from portal.ingest.yaml import parse
 from portal.model.secret import Secret
 
 TASKS = "/api/scaffolder"
-#: Unknown members of an action's input are told in the log and let through, on purpose (decision D2 of the contract).
-LENIENT = {"s-task-009"}
 #: Waits as long as the recorded backend does.
 SLOW = {"s-http-001"}
 
@@ -60,7 +60,13 @@ class Runs:
 
 @pytest.fixture
 def runs(tmp_path, repo):
-    with scaffold(f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data", tasks_at_once=1) as opened:
+    with opened_runs(tmp_path, repo) as found:
+        yield found
+
+
+@contextmanager
+def opened_runs(tmp_path, repo, **more):
+    with scaffold(f"sqlite:///{tmp_path / 'portal.db'}", tmp_path / "data", tasks_at_once=1, **more) as opened:
         opened.actions |= {action.id: action for action in (Echo(), Fail())}
         yield Runs(opened, repo)
         (tmp_path / "data" / "open-gate").touch()
@@ -158,9 +164,24 @@ def test_a_task_that_is_cancelled_before_it_runs_fails_when_its_turn_comes(case,
     assert kinds >= {*expected["event_types_include"]}
 
 
+@task_cases("s-task-009")
+def test_an_input_that_the_action_does_not_know_fails_a_strict_step(case, tmp_path, repo):
+    with opened_runs(tmp_path, repo, strict=True) as runs:
+        actions = shipped(runs.portal.engine, tmp_path / "repositories")
+        runs.portal.actions["publish:github"] = actions["publish:github"]
+        runs.store("case", case["input"]["steps"])
+        task_id = runs.create("case")
+        error = error_of(runs.end(task_id))
+
+        assert runs.status(task_id) == case["expect"]["task_status"]
+        assert error | case["expect"]["completion_error"] == error
+        told = 'publish:github, instance is not allowed to have the additional property "allowedHosts"'
+        assert error["message"] == f"Invalid input passed to action {told}"
+
+
 def test_each_recorded_task_is_run():
     found = {case.id for case in cases("scaffolder-cases.json", kinds={"task"})} - {"absent"}
-    assert found <= {f"s-task-{number:03}" for number in range(1, 9)} | LENIENT
+    assert found <= {f"s-task-{number:03}" for number in range(1, 10)}
 
 
 @pytest.mark.parametrize(
