@@ -15,19 +15,23 @@ _SECRET_WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token"
 _SECRET_PAIRS = frozenset({("api", "key"), ("private", "key"), ("access", "key"), ("secret", "key")})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SECRET_FIELD = "Secret"  # noqa: S105  # the name of a field
+#: In a text that cannot be parsed: a parameter by its name, or one, or all, that nobody can tell.
+_NAMED = re.compile(r"\bparameters\s*\.\s*(\w+)")
+_COMPUTED = re.compile(r"\bparameters\b(?!\s*\.\s*\w)")
 #: Fields that read another parameter, without an expression.
 _READING_FIELDS = {"RepoBranchPicker": "repoUrl"}
 
 
 def unused_parameters(draft: Draft) -> Iterator[Found]:
     """Yield parameters that nothing uses, where no computed name could mean them."""
-    faulty = any(text.fault is not None and "parameters" in text.content for text in draft.texts)
-    if faulty or not draft.has_all_steps:
+    faulty = [text.content for text in draft.texts if text.fault is not None]
+    if not draft.has_all_steps or any(_COMPUTED.search(content) for content in faulty):
         return
     paths = [use.path for _, syntax in draft.parsed() for use in syntax.uses]
     if ("parameters",) in paths:
         return
     used = _used_by_the_form(draft) | {path[1] for path in paths if path[0] == "parameters"}
+    used |= {name for content in faulty for name in _NAMED.findall(content)}
     secrets = {path[1] for path in paths if path[0] == "secrets" and path != ("secrets",)}
     secrets |= draft.form.names if ("secrets",) in paths else set()
     told: set[str] = set()

@@ -19,7 +19,7 @@ FOUND = {
     "name-undefined": 4,
     "owner-missing": 1,
     "parameter-undefined": 30,
-    "parameter-unused": 81,
+    "parameter-unused": 182,
     "secret-plain": 6,
     "step-undefined": 13,
 }

@@ -231,6 +231,19 @@ def test_each_rule_finds_its_fault_at_its_place(found_in, rule, before, after, p
     assert words in faults[0].message
 
 
+@pytest.mark.parametrize(
+    ("faulty", "unused"),
+    [("parameters.name && parameters.audience", ["nmae"]), ("parameters[user] && 1", []), ("parameters && 1", [])],
+)
+def test_a_text_that_cannot_be_parsed_silences_no_more_than_it_must(found_in, faulty, unused):
+    text = GOOD.replace("name: {type: string}", "name: {type: string}\n        nmae: {type: string}", 1)
+    text = text.replace("parameters.name | lower | trim", faulty, 1)
+    faults = found_in(text)
+
+    assert [fault.found for fault in faults if fault.rule.id == "parameter-unused"] == unused
+    assert [fault.rule.id for fault in faults if fault.rule.id == "expression-invalid"] == ["expression-invalid"]
+
+
 SKELETON_CASES = [
     ("value-undefined", "on: ${{ github.ref }}", 1, 9, "Files are given values alone"),
     ("value-undefined", "\n  a: ${{ values.nmae }}", 2, 10, 'Did you mean "name"?'),
