@@ -13,6 +13,7 @@ from portal.model.envelope import Path
 from portal.model.leaves import leaves
 from portal.model.ref import PEOPLE, EntityRef
 from portal.model.reorg_plan import AssetRule, ClosedGroup, NewGroup, Plan, PlanError, PlanFault
+from portal.model.texts import texts_in
 
 _MOST_NAMED = 5
 Documents = Mapping[EntityRef, Mapping[str, Any]]
@@ -324,7 +325,7 @@ class _Work:
         for ref, document in self._documents.items():
             if ref in self._places and ref != group:
                 told = {place.path for place in self._places[ref]}
-                for path, text in _texts(document.get("spec"), ("spec",)):
+                for path, text in texts_in(document.get("spec"), ("spec",)):
                     if path not in told and text[:6].lower() == "group:" and _parsed(text, ref) == group:
                         yield ref, path
 
@@ -423,17 +424,6 @@ def _document(new: NewGroup, children: Sequence[EntityRef]) -> dict[str, Any]:
     if new.roles:
         spec["roles"] = [_written(role, "", default_kind="role", near=new.ref) for role in new.roles]
     return {"apiVersion": "backstage.io/v1alpha1", "kind": "Group", "metadata": metadata, "spec": spec}
-
-
-def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _texts(inner, (*path, name))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _texts(inner, (*path, index))
 
 
 def _parsed(text: str, near: EntityRef) -> EntityRef | None:

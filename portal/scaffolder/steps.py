@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from portal.model.envelope import Path
+from portal.model.texts import texts_in
 from portal.scaffolder.syntax import Place, Syntax, syntax_of
 
 #: What a text is for; what a template `creates` sees what its output does.
@@ -109,10 +110,10 @@ def texts_of(steps: Sequence[Step], spec: Mapping[str, Any], *, parse: Parse, na
     found: list[tuple[Path, str, Role, Step | None]] = []
     for step in steps:
         for role in roles:
-            for path, content in strings_in(step.declared.get(role), (*step.path, role)):
+            for path, content in texts_in(step.declared.get(role), (*step.path, role)):
                 found.append((path, content, role, step))
     for name in ("output", "creates"):
-        found += [(path, content, "output", None) for path, content in strings_in(spec.get(name), ("spec", name))]
+        found += [(path, content, "output", None) for path, content in texts_in(spec.get(name), ("spec", name))]
     rendered = [item for item in found if naming in item[1] and is_rendered(item[1])]
     outcomes = parse([content for _, content, _, _ in rendered])
     texts = []
@@ -124,18 +125,6 @@ def texts_of(steps: Sequence[Step], spec: Mapping[str, Any], *, parse: Parse, na
         else:
             texts.append(Text(path, content, role, owner, syntax_of(outcome["tree"])))
     return texts
-
-
-def strings_in(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the texts in a value, each with its path."""
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for name, member in value.items():
-            yield from strings_in(member, (*path, name))
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            yield from strings_in(item, (*path, number))
 
 
 def is_rendered(text: str) -> bool:

@@ -243,9 +243,9 @@ class HandoversService:
 
 
 def _check_known(connection: Connection, refs: Sequence[EntityRef]) -> None:
-    known = presences(connection, refs)
+    known = {*presences(connection, refs), *graph.named_among(connection, refs)}
     for ref in refs:
-        if ref not in known and not graph.is_named(connection, ref):
+        if ref not in known:
             raise NotFoundError(_never(ref))
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from marshmallow import ValidationError
 
 from portal.actions.schema import json_schema, unknown_members
+from portal.model.texts import texts_in
 from portal.scaffolder.step_rules import Found, meant, uses_of_steps
-from portal.scaffolder.steps import Text, is_rendered, strings_in
+from portal.scaffolder.steps import Text, is_rendered
 from portal.scaffolder.syntax import Syntax
 from portal.services.lint_form import names_secret, shown
 from portal.services.template_draft import ActingStep, Draft
@@ -60,7 +61,7 @@ def refused_inputs(draft: Draft) -> Iterator[Found]:
             continue
         for name, field in step.action.input_schema().fields.items():
             key = field.data_key or name
-            if key not in step.input or any(is_rendered(text) for _, text in strings_in(step.input[key], ())):
+            if key not in step.input or any(is_rendered(text) for _, text in texts_in(step.input[key], ())):
                 continue
             try:
                 field.deserialize(step.input[key], key, step.input)

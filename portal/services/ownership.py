@@ -325,7 +325,7 @@ class OwnershipService:
     def root_seen_by(self, connection: Connection, ref: EntityRef) -> Node:
         """Return what `node_seen_by` does, of an entity that is not there too if others name it."""
         node = self.nodes_seen_by(connection, [ref]).get(ref)
-        if node is None and graph.is_named(connection, ref):
+        if node is None and graph.named_among(connection, [ref]):
             return Node.missing(ref)
         return node or self.node_seen_by(connection, ref)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal.errors import InputError
+from portal.errors import InputError, NotFoundError
 from portal.graph.faults import (
     GRAVE,
     SEVERITIES,
@@ -159,7 +159,7 @@ class ProblemsService:
             chosen = self._selection(connection, state, asked)
             found = chosen.among(state.faults)
             if not found:
-                self._check_known(connection, chosen)
+                self._check_known(connection, {EntityRef(ref) for ref in {*chosen.owners, *chosen.refs} if ref})
             is_exact = True
             if asked.since is not None:
                 if asked.since > state.revision:
@@ -283,12 +283,10 @@ class ProblemsService:
             tuple(dict.fromkeys((*SEVERITIES, *(fault.severity for fault in faults)))),
         )
 
-    def _check_known(self, connection: Connection, chosen: Selection) -> None:
-        named = sorted(EntityRef(ref) for ref in {*chosen.owners, *chosen.refs} if ref)
-        known = self._ownership.nodes_seen_by(connection, named)
-        for ref in named:
-            if ref not in known:
-                self._ownership.root_seen_by(connection, ref)
+    def _check_known(self, connection: Connection, refs: Collection[EntityRef]) -> None:
+        known = {*self._ownership.nodes_seen_by(connection, refs), *graph.named_among(connection, refs)}
+        for ref in sorted(set(refs) - known):
+            raise NotFoundError(Sentence("Entity %(ref)s not found", ref=ref))
 
     def _selection(self, connection: Connection, state: _State, asked: Asked) -> Selection:
         """Return what words mean. Raises `InputError` for those that mean nothing."""

@@ -60,12 +60,13 @@ class Node:
         )
 
 
-def is_named(connection: Connection, ref: EntityRef) -> bool:
-    """Return whether a relation leads to an entity, in the catalog or not."""
-    number = select(refs.c.id).where(refs.c.ref == ref).scalar_subquery()
+def named_among(connection: Connection, wanted: Collection[EntityRef]) -> set[EntityRef]:
+    """Return those of some references that a relation leads to, in the catalog or not."""
     # All types are named for the index, which begins with them.
-    wanted = relations.c.type_id.in_(sorted(type_names(connection))), relations.c.target_id == number
-    return connection.execute(select(relations.c.target_id).where(*wanted).limit(1)).first() is not None
+    leads_there = relations.c.type_id.in_(sorted(type_names(connection))), relations.c.target_id == refs.c.id
+    is_named = select(relations.c.target_id).where(*leads_there).correlate(refs).exists()
+    found = connection.execute(select(refs.c.ref).where(among(refs.c.ref, sorted(wanted)), is_named))
+    return {EntityRef(ref) for ref in found.scalars()}
 
 
 def relations_from(
