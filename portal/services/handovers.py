@@ -243,7 +243,8 @@ class HandoversService:
 
 
 def _check_known(connection: Connection, refs: Sequence[EntityRef]) -> None:
-    known = {*presences(connection, refs), *graph.named_among(connection, refs)}
+    storable = [ref for ref in refs if "\0" not in ref]
+    known = {*presences(connection, storable), *graph.named_among(connection, storable)}
     for ref in refs:
         if ref not in known:
             raise NotFoundError(_never(ref))

@@ -65,7 +65,9 @@ def named_among(connection: Connection, wanted: Collection[EntityRef]) -> set[En
     # All types are named for the index, which begins with them.
     leads_there = relations.c.type_id.in_(sorted(type_names(connection))), relations.c.target_id == refs.c.id
     is_named = select(relations.c.target_id).where(*leads_there).correlate(refs).exists()
-    found = connection.execute(select(refs.c.ref).where(among(refs.c.ref, sorted(wanted)), is_named))
+    # No text that the store holds has a NUL, and none may be asked for.
+    asked = sorted(ref for ref in wanted if "\0" not in ref)
+    found = connection.execute(select(refs.c.ref).where(among(refs.c.ref, asked), is_named))
     return {EntityRef(ref) for ref in found.scalars()}
 
 

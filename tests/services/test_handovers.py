@@ -213,3 +213,10 @@ def test_handovers_are_the_differences_of_two_states(
                 name: (old.get(name), new.get(name)) for name in {*old, *new} if old.get(name) != new.get(name)
             }
             assert all(first < item.version.revision <= last for item in found.items)
+
+
+@pytest.mark.usefixtures("made")
+@pytest.mark.parametrize("name", ["group:default/nobody", "group:default/data\0"])
+def test_of_whom_nothing_was_ever_known_nothing_changed_hands(handovers: HandoversService, name: str) -> None:
+    with pytest.raises(NotFoundError, match="has never been in the catalog"):
+        handovers.between(Moment(revision=1), owner=EntityRef(name))
